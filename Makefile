@@ -1,0 +1,40 @@
+# Every command a newcomer needs; each creates the environment itself when it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local
+
+.PHONY: demo test test-unit check bench venv generate clean help
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+venv: $(STAMP) ## create the environment
+$(STAMP): constraints.txt requirements-dev.txt pyproject.toml $(addsuffix /pyproject.toml,$(SOURCES)) scripts/install.sh
+	PYTHON=$(PYTHON) scripts/install.sh $(VENV)
+	@touch $@
+
+demo: $(STAMP) ## one experiment from event to verdict on this machine
+	$(BIN)/python -m examples.demo
+
+test: $(STAMP) ## every test
+	$(BIN)/python -m pytest tests
+
+test-unit: $(STAMP) ## the tests that start nothing
+	$(BIN)/python -m pytest tests -m "not real and not slow"
+
+check: $(STAMP) ## formatting, lints, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## measure; writes benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+generate: $(STAMP) ## rewrite the files generated from the schemas and settings
+	$(BIN)/python -m scripts.generate
+
+clean: ## remove the environment and local state
+	rm -rf $(VENV) .assay
