@@ -1,0 +1,77 @@
+"""References to what lies in the object store, and the layout of its keys.
+
+Large things never travel in events: an event carries one of these references instead.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from assay_schemas.ids import Sha256
+
+
+class Reference(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ArtifactRef(Reference):
+    """One object: where it is, what it must hash to, how large it is in bytes."""
+
+    uri: str
+    sha256: Sha256
+    size: int = Field(ge=0)
+    media_type: str = "application/json"
+
+
+class ModelRef(Reference):
+    """A model folder (config, tokenizer, safetensors) and the digest over its files."""
+
+    uri: str
+    digest: Sha256
+    name: str = ""
+
+
+class DatasetRef(Reference):
+    """An immutable dataset snapshot; `digest` is the SHA-256 of its canonical JSONL."""
+
+    uri: str
+    digest: Sha256
+    rows: int = Field(ge=0)
+    source: str = ""
+
+
+class CheckpointRef(Reference):
+    """Weights saved in training at `step`, as a folder of plain Hugging Face files."""
+
+    uri: str
+    digest: Sha256
+    step: int = Field(ge=0)
+
+
+def dataset_prefix(digest: str) -> str:
+    return f"datasets/{digest}"
+
+
+def model_prefix(digest: str) -> str:
+    return f"models/{digest}"
+
+
+def checkpoint_prefix(job_key: str, attempt: int, step: int) -> str:
+    return f"checkpoints/{job_key}/{attempt}/{step:08d}"
+
+
+def result_prefix(job_key: str, attempt: int) -> str:
+    return f"results/{job_key}/{attempt}"
+
+
+def manifest_key(job_key: str, attempt: int) -> str:
+    """Where an attempt's result manifest lies: written last, and atomically."""
+    return f"{result_prefix(job_key, attempt)}/manifest.json"
+
+
+def experiment_prefix(experiment_id: str) -> str:
+    return f"experiments/{experiment_id}"
+
+
+def report_prefix(experiment_id: str) -> str:
+    return f"reports/{experiment_id}"

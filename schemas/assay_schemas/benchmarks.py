@@ -1,0 +1,148 @@
+"""Benchmarks as configuration: names, harness versions, parameters. Their code is in the evaluator.
+
+Own benchmarks read items from a JSONL or Parquet file; every other name is a task of the harness,
+checked against the harness's own list of task names.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from assay_schemas.algorithms import Closed
+
+HARNESS_VERSIONS = ("lm-eval-0.4.13",)
+NEWEST_HARNESS = HARNESS_VERSIONS[-1]
+Engine = Literal["transformers", "vllm"]
+
+
+class BenchmarkParameters(Closed):
+    """What every benchmark takes; `dataset` is a file or URI of items, where the benchmark has none of its own."""
+
+    dataset: str | None = None
+    num_fewshot: int = Field(default=0, ge=0, le=64)
+    batch_size: int = Field(default=64, ge=1, description="items in one forward pass")
+
+
+class GenerationParameters(BenchmarkParameters):
+    """Scored on generated answers; lengths in tokens, `samples` responses for each item."""
+
+    temperature: float = Field(default=0.0, ge=0.0)
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    max_tokens: int = Field(default=128, ge=1)
+    samples: int = Field(default=1, ge=1, le=1024)
+    stop: list[str] = Field(default_factory=list)
+
+
+class ExactMatchParameters(GenerationParameters):
+    extract: str | None = Field(default=None, description="regex; its last group is the answer")
+    ignore_case: bool = False
+    ignore_punctuation: bool = False
+
+
+class NumericParameters(GenerationParameters):
+    extract: str | None = Field(default=None, description="regex; default the last number")
+    tolerance: float = Field(default=0.0, ge=0.0)
+
+
+class LikelihoodParameters(BenchmarkParameters):
+    """Scored on the likelihood of given text; nothing is generated."""
+
+
+class HarnessTaskParameters(GenerationParameters):
+    """Parameters of a task named in the harness; generation settings matter to generating tasks only."""
+
+    max_tokens: int = Field(default=256, ge=1)
+
+
+class BenchmarkDefinition(BaseModel):
+    """One benchmark known by name: how it is scored, which number leads, and whether it runs yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    parameters: type[BenchmarkParameters]
+    item_columns: tuple[tuple[str, ...], ...] = ()
+    scored_on: Literal["generation", "likelihood", "harness"]
+    primary_metric: str
+    higher_is_better: bool = True
+    smallest_effect: float = 0.02
+    smallest_effect_is_relative: bool = False
+    available: bool = True
+
+
+OWN_BENCHMARKS: dict[str, BenchmarkDefinition] = {
+    definition.name: definition
+    for definition in (
+        BenchmarkDefinition(
+            name="exact_match",
+            parameters=ExactMatchParameters,
+            item_columns=(("prompt", "answer"), ("question", "answer")),
+            scored_on="generation",
+            primary_metric="exact_match",
+        ),
+        BenchmarkDefinition(
+            name="numeric",
+            parameters=NumericParameters,
+            item_columns=(("prompt", "answer"), ("question", "answer")),
+            scored_on="generation",
+            primary_metric="numeric",
+        ),
+        BenchmarkDefinition(
+            name="multiple_choice",
+            parameters=LikelihoodParameters,
+            item_columns=(("prompt", "choices", "answer"), ("question", "choices", "answer")),
+            scored_on="likelihood",
+            primary_metric="accuracy",
+        ),
+        BenchmarkDefinition(
+            name="perplexity",
+            parameters=LikelihoodParameters,
+            item_columns=(("text",), ("prompt", "completion"), ("prompt", "answer"), ("question", "answer")),
+            scored_on="likelihood",
+            primary_metric="bits_per_byte",
+            higher_is_better=False,
+            smallest_effect=0.02,
+            smallest_effect_is_relative=True,
+        ),
+        BenchmarkDefinition(
+            name="preference",
+            parameters=LikelihoodParameters,
+            item_columns=(("prompt", "chosen", "rejected"),),
+            scored_on="likelihood",
+            primary_metric="accuracy",
+            available=False,
+        ),
+        BenchmarkDefinition(
+            name="judge",
+            parameters=GenerationParameters,
+            item_columns=(("prompt",), ("question",)),
+            scored_on="generation",
+            primary_metric="preferred",
+            available=False,
+        ),
+    )
+}
+
+
+@cache
+def harness_tasks(harness_version: str) -> frozenset[str]:
+    """Every task name the harness version knows."""
+    listing = resources.files("assay_schemas") / "harness_tasks" / f"{harness_version}.txt"
+    return frozenset(listing.read_text().split()) if listing.is_file() else frozenset()
+
+
+def known_benchmarks(harness_version: str) -> frozenset[str]:
+    return harness_tasks(harness_version) | OWN_BENCHMARKS.keys()
+
+
+def definition_of(name: str, harness_version: str) -> BenchmarkDefinition | None:
+    """What is known of the benchmark `name`, or None when neither Assay nor the harness has it."""
+    if name in OWN_BENCHMARKS:
+        return OWN_BENCHMARKS[name]
+    if name in harness_tasks(harness_version):
+        return BenchmarkDefinition(name=name, parameters=HarnessTaskParameters, scored_on="harness", primary_metric="")
+    return None

@@ -1,0 +1,73 @@
+"""Dataset rows and snapshots: which columns make which format, how a row gets its id, what a manifest says.
+
+Pure: readers and writers live with the services; here are the rules they share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from assay_schemas.canonical import canonical_json, sha256_hex
+from assay_schemas.ids import Sha256
+
+RowFormat = Literal["messages", "prompt_completion", "text", "preference", "prompt"]
+COLUMNS: dict[RowFormat, tuple[str, ...]] = {
+    "preference": ("prompt", "chosen", "rejected"),
+    "prompt_completion": ("prompt", "completion"),
+    "messages": ("messages",),
+    "text": ("text",),
+    "prompt": ("prompt",),
+}
+
+
+class SnapshotManifest(BaseModel):
+    """`datasets/<digest>/manifest.json`: what `rows.jsonl` beside it holds. The digest is of those bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    digest: Sha256
+    rows: int
+    size: int
+    columns: tuple[str, ...]
+    formats: tuple[RowFormat, ...]
+    source: str = ""
+
+
+def formats_of(columns: Iterable[str]) -> tuple[RowFormat, ...]:
+    """Every row format these columns can serve as, the most specific first."""
+    present = set(columns)
+    return tuple(name for name, needed in COLUMNS.items() if present.issuperset(needed))
+
+
+def snapshot_bytes(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """The canonical JSONL of rows: one canonical JSON object a line. Its SHA-256 is the snapshot's digest."""
+    return b"".join(canonical_json(dict(row)) + b"\n" for row in rows)
+
+
+def row_ids(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A stable id for each row: its own `id` column, else a hash of its content (repeats are numbered).
+
+    Depends on content alone, so ids survive reordering and other rows coming or going.
+    """
+    seen: Counter[str] = Counter()
+    ids = []
+    for row in rows:
+        given = row.get("id")
+        base = str(given) if given not in (None, "") else sha256_hex(canonical_json(dict(row)))[:16]
+        seen[base] += 1
+        ids.append(base if seen[base] == 1 else f"{base}~{seen[base]}")
+    return ids
+
+
+def in_share(row_id: str, share: float, salt: str) -> bool:
+    """Whether a row falls into the held-out share: a uniform hash of (salt, id) below `share`.
+
+    The same id and salt always decide the same way, before any limit, for every arm and for control.
+    """
+    digest = hashlib.sha256(f"{salt}\x1f{row_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64

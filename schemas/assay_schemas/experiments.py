@@ -1,0 +1,163 @@
+"""The experiment specification: what a researcher asks for, closed to unknown keys.
+
+Structure only; `specification.py` checks what spans several fields, the scheduler what lies in files.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from assay_schemas.algorithms import AlgorithmName
+from assay_schemas.benchmarks import Engine
+from assay_schemas.ids import Name
+
+Priority = Literal["LOW", "MED", "HIGH"]
+PRIORITIES: tuple[Priority, ...] = ("LOW", "MED", "HIGH")
+SelectionPolicy = Literal["last", "best_validation", "best_benchmark"]
+CONTROL = "control"
+PLACEBO = "placebo"
+RESERVED_ARMS = (CONTROL, PLACEBO)
+MAX_SEEDS = 100
+
+
+class SpecModel(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _safe_location(location: str) -> str:
+    """A path, file://, s3://, hf: or sha256: location that cannot climb out of its folder or reach a raw address."""
+    scheme, _, rest = location.rpartition("://") if "://" in location else ("", "", location)
+    if scheme not in ("", "file", "s3"):
+        raise ValueError(f"scheme {scheme}:// is not read here; use a path, file://, s3://, hf: or sha256:")
+    if ".." in re.split(r"[/\\]", rest):
+        raise ValueError("'..' would leave the folder; give the whole path")
+    if scheme == "s3" and _is_address(rest.split("/", 1)[0]):
+        raise ValueError("an S3 bucket has a name, not a network address; give s3://bucket/key")
+    if "\x00" in location:
+        raise ValueError("a path holds no null character")
+    return location
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.rsplit(":", 1)[0] if host.count(":") == 1 else host.strip("[]"))
+    except ValueError:
+        return host == "localhost" or host == ""
+    return True
+
+
+Location = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_safe_location)]
+SinkName = Annotated[str, Field(pattern=r"^(slack|webhook|email):[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class Training(SpecModel):
+    algorithm: AlgorithmName
+    engine_version: str | None = None
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class ArmTraining(SpecModel):
+    """What an arm changes in the experiment's training; its hyperparameters are laid over the experiment's."""
+
+    engine_version: str | None = None
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Intervention(SpecModel):
+    kind: Literal[
+        "swap_chosen",
+        "flip_labels",
+        "drop_prompt",
+        "shuffle_prompt",
+        "match_length",
+        "strip_format",
+        "subsample",
+        "subset",
+        "deduplicate",
+    ]
+    fraction: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    column: str | None = None
+    values: list[str] | None = None
+
+
+class ArmSpec(SpecModel):
+    """One condition: data to train on, or `model`, a reference that is evaluated and never trained."""
+
+    name: Name
+    dataset: Location | None = None
+    model: Location | None = None
+    interventions: list[Intervention] = Field(default_factory=list)
+    training: ArmTraining | None = None
+    description: str = Field(default="", max_length=2000)
+
+
+class Selection(SpecModel):
+    policy: SelectionPolicy = "best_validation"
+    benchmark: str | None = None
+    share: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+
+
+class BenchmarkSpec(SpecModel):
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    harness_version: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    limit: Annotated[int, Field(ge=1)] | None = None
+    engine: Engine | None = None
+    smallest_effect: Annotated[float, Field(gt=0.0)] | None = None
+
+
+class Hardware(SpecModel):
+    """What one job gets: devices, cores, memory in GiB; `nodes` machines of that size."""
+
+    gpus: int = Field(default=0, ge=0, le=64)
+    gpu_type: str | None = None
+    cpus: float = Field(default=1, gt=0, le=1024)
+    memory_gib: float = Field(default=4, gt=0, le=65536)
+    nodes: int = Field(default=1, ge=1, le=4096)
+
+
+class ExperimentSpec(SpecModel):
+    """The value of `experiment.requested`, the body of POST /experiments and the file `assay submit` reads."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)] = "experiment"
+    question: str = Field(default="", max_length=2000)
+    owner: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    base_model: Location
+    training: Training
+    arms: Annotated[list[ArmSpec], Field(min_length=1, max_length=200)]
+    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(default_factory=lambda: [0, 1, 2])
+    placebo: bool = False
+    selection: Selection = Field(default_factory=Selection)
+    benchmarks: Annotated[list[BenchmarkSpec], Field(min_length=1, max_length=200)]
+    priority: Priority = "MED"
+    hardware: Hardware = Field(default_factory=Hardware)
+    sinks: list[SinkName] = Field(default_factory=list)
+    retry_of: str | None = None
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count_or_list(cls, value: Any) -> Any:
+        """A count n stands for the seeds 0 … n-1."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            if not 1 <= value <= MAX_SEEDS:
+                raise ValueError(f"a count of seeds is between 1 and {MAX_SEEDS}")
+            return list(range(value))
+        return value
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, value: list[int]) -> list[int]:
+        if not value or len(value) > MAX_SEEDS:
+            raise ValueError(f"give between 1 and {MAX_SEEDS} seeds")
+        if len(set(value)) != len(value):
+            raise ValueError("each seed is listed once; equal seeds are the same run")
+        return value
+
+    @property
+    def placebo_seeds(self) -> list[int]:
+        """The placebo's seeds: as many as the arms have, from one above the largest."""
+        return [max(self.seeds) + 1 + offset for offset in range(len(self.seeds))]

@@ -1,0 +1,130 @@
+"""Jobs: the declared inputs whose digest is the job key, and what a worker is asked to do.
+
+Placement, paths, priority, owner and times never enter the inputs: equal inputs are the same work.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from assay_schemas.algorithms import AlgorithmName
+from assay_schemas.artifacts import ArtifactRef, DatasetRef, ModelRef
+from assay_schemas.benchmarks import Engine
+from assay_schemas.canonical import digest_of
+from assay_schemas.experiments import Hardware, Priority, SelectionPolicy
+from assay_schemas.ids import JobKey, Sha256
+
+VALIDATION_SALT = "validation"
+
+
+class Inputs(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TrainingInputs(Inputs):
+    """Everything that decides a training run's weights. Validation rows are split off by row id hash."""
+
+    kind: Literal["training"] = "training"
+    algorithm: AlgorithmName
+    engine_version: str
+    model: Sha256
+    dataset: Sha256
+    hyperparameters: dict[str, Any]
+    interventions: list[dict[str, Any]] = Field(default_factory=list)
+    seed: int
+    rollout_engine: str | None = None
+
+
+class SelectionInputs(Inputs):
+    """Which training run a checkpoint is chosen from, how, and on which items: never on reported ones."""
+
+    kind: Literal["selection"] = "selection"
+    training: JobKey
+    policy: SelectionPolicy
+    items: str = Field(default="validation", description="the split that decides, by its salt")
+    benchmark: str | None = None
+    share: float | None = None
+
+
+class EvalInputs(Inputs):
+    """One model on one benchmark. The model is a digest (control) or the selection that chooses it."""
+
+    kind: Literal["eval"] = "eval"
+    model: Sha256 | None = None
+    selection: JobKey | None = None
+    benchmark: str
+    harness_version: str
+    parameters: dict[str, Any]
+    items: Sha256 | None = None
+    limit: int | None = None
+    engine: Engine = "transformers"
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    seed: int = 0
+
+
+JobInputs = Annotated[TrainingInputs | SelectionInputs | EvalInputs, Field(discriminator="kind")]
+
+
+def job_key(inputs: TrainingInputs | SelectionInputs | EvalInputs) -> str:
+    """The job key: SHA-256 over the canonical JSON of the declared inputs."""
+    return digest_of(inputs)
+
+
+class JobRequest(BaseModel):
+    """What every `*.requested` of a job carries; `deadline_s` counts from when the attempt starts to run."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    job_key: JobKey
+    attempt: int = Field(ge=1)
+    priority: Priority = "MED"
+    hardware: Hardware = Field(default_factory=Hardware)
+    deadline_s: float = Field(default=86400.0, gt=0)
+
+
+class TrainingRequest(JobRequest):
+    inputs: TrainingInputs
+    model: ModelRef
+    dataset: DatasetRef
+
+
+class SelectionRequest(JobRequest):
+    """`training_result` is the manifest that lists the checkpoints to choose from."""
+
+    inputs: SelectionInputs
+    training_result: ArtifactRef
+
+
+class EvalRequest(JobRequest):
+    inputs: EvalInputs
+    model: ModelRef
+    items: DatasetRef | None = None
+
+
+class JobError(BaseModel):
+    """Why a job failed: a class people can search for, whether trying again can help, and the log's end."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    class_: str = Field(alias="class", description="diverged, out_of_memory, killed, timeout, lost, bad_input, …")
+    retryable: bool
+    message: str
+    log: str = ""
+
+    @classmethod
+    def of(cls, class_: str, message: str, *, retryable: bool, log: str = "") -> JobError:
+        return cls.model_validate({"class": class_, "message": message, "retryable": retryable, "log": log})
+
+
+class Usage(BaseModel):
+    """What an attempt cost: seconds of wall, processor and device time, peak memory in GiB."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    gpu_s: float = 0.0
+    peak_memory_gib: float = 0.0
+    tokens: int = 0

@@ -1,0 +1,290 @@
+"""Reads an experiment specification and finds every problem that needs no file, all at once.
+
+Never launches or looks anything up: what lies in files is the scheduler's intake to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from assay_schemas.algorithms import ALGORITHMS, ENGINE_VERSIONS, NEWEST_ENGINE, Hyperparameters
+from assay_schemas.benchmarks import (
+    HARNESS_VERSIONS,
+    NEWEST_HARNESS,
+    OWN_BENCHMARKS,
+    BenchmarkParameters,
+    definition_of,
+    known_benchmarks,
+)
+from assay_schemas.experiments import RESERVED_ARMS, ArmSpec, ExperimentSpec, _safe_location
+from assay_schemas.problems import Problem, joined, nearest, problems_of
+
+SCHEMA_VERSION = "experiment.requested/1.0"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What reading a document found: a specification when there is no problem, and warnings."""
+
+    spec: ExperimentSpec | None
+    problems: list[Problem]
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_specification(document: Any, dataschema: str = "") -> Reading:
+    """Validates a document; unknown keys pass with a warning only under a newer minor `dataschema`."""
+    if not isinstance(document, Mapping):
+        return Reading(None, [Problem(field="(whole document)", message="is not a mapping of keys.")])
+    plain = dict(document)
+    spec, problems = _parse(plain)
+    warnings: list[str] = []
+    if _is_newer_minor(dataschema):
+        plain, warnings = _without_unknown(plain, problems)
+        spec, problems = _parse(plain) if warnings else (spec, problems)
+    problems += _across_fields(plain)
+    return Reading(spec if not problems else None, _in_order(problems), warnings)
+
+
+def not_yet_available(spec: ExperimentSpec) -> list[Problem]:
+    """Problems for what is understood but does not run in this version; asked only of a specification
+    that is otherwise right, so that it never hides or adds to other problems."""
+    problems = []
+    if not ALGORITHMS[spec.training.algorithm].available:
+        problems.append(_unavailable("training.algorithm", spec.training.algorithm, _runnable_algorithms()))
+    for position, arm in enumerate(spec.arms):
+        if arm.model is not None:
+            problems.append(_unavailable(f"arms.{position}.model", "a reference arm", "arms with a dataset"))
+        for place, intervention in enumerate(arm.interventions):
+            where = f"arms.{position}.interventions.{place}.kind"
+            problems.append(_unavailable(where, intervention.kind, "arms without interventions"))
+    if spec.selection.policy == "best_benchmark":
+        problems.append(_unavailable("selection.policy", "best_benchmark", "last, best_validation"))
+    for position, benchmark in enumerate(spec.benchmarks):
+        definition = definition_of(benchmark.name, benchmark.harness_version or NEWEST_HARNESS)
+        if definition is None or not definition.available:
+            ready = ", ".join(own.name for own in OWN_BENCHMARKS.values() if own.available)
+            problems.append(_unavailable(f"benchmarks.{position}.name", benchmark.name, f"{ready}, harness tasks"))
+        if benchmark.engine == "vllm":
+            problems.append(_unavailable(f"benchmarks.{position}.engine", "vllm", "transformers"))
+    return problems
+
+
+def hyperparameters_of(spec: ExperimentSpec, arm: ArmSpec | None = None) -> Hyperparameters:
+    """The resolved hyperparameters of the experiment, or of one arm with its own laid over them."""
+    merged = _merged(spec.training.hyperparameters, arm.training.hyperparameters if arm and arm.training else {})
+    return ALGORITHMS[spec.training.algorithm].hyperparameters.model_validate(merged)
+
+
+def engine_version_of(spec: ExperimentSpec, arm: ArmSpec | None = None) -> str:
+    own = arm.training.engine_version if arm and arm.training else None
+    return own or spec.training.engine_version or NEWEST_ENGINE
+
+
+def benchmark_parameters(name: str, harness_version: str | None, given: Mapping[str, Any]) -> BenchmarkParameters:
+    """A benchmark's parameters with their defaults. Raises KeyError for an unknown benchmark."""
+    definition = definition_of(name, harness_version or NEWEST_HARNESS)
+    if definition is None:
+        raise KeyError(name)
+    return definition.parameters.model_validate(dict(given))
+
+
+def _parse(document: Mapping[str, Any]) -> tuple[ExperimentSpec | None, list[Problem]]:
+    try:
+        return ExperimentSpec.model_validate(document), []
+    except ValidationError as error:
+        return None, _one_per_value(problems_of(error, ExperimentSpec))
+
+
+def _one_per_value(problems: list[Problem]) -> list[Problem]:
+    """Seeds may be a count or a list: what is wrong inside the list is one problem of `seeds` itself."""
+    folded = [
+        problem.model_copy(update={"field": "seeds"}) if problem.field.startswith("seeds.") else problem
+        for problem in problems
+    ]
+    return list({problem.field: problem for problem in reversed(folded)}.values())
+
+
+def _across_fields(document: Mapping[str, Any]) -> list[Problem]:
+    """Checks over the raw document, so that they speak even where another field could not be parsed."""
+    return [
+        *_training_problems(_mapping(document.get("training")), _listing(document.get("arms"))),
+        *_arm_problems(_listing(document.get("arms"))),
+        *_benchmark_problems(_listing(document.get("benchmarks"))),
+        *_selection_problems(_mapping(document.get("selection"))),
+    ]
+
+
+def _training_problems(training: Mapping[str, Any], arms: list[Any]) -> list[Problem]:
+    problems = _engine_problems("training", training)
+    for position, arm in enumerate(arms):
+        problems += _engine_problems(f"arms.{position}.training", _mapping(_mapping(arm).get("training")))
+    algorithm = ALGORITHMS.get(str(training.get("algorithm")))
+    if algorithm is None:
+        return problems
+    shared = _mapping(training.get("hyperparameters"))
+    found = _hyperparameter_problems(algorithm.hyperparameters, shared, "training.hyperparameters")
+    problems += found
+    for position, arm in enumerate(arms):
+        own = _mapping(_mapping(_mapping(arm).get("training")).get("hyperparameters"))
+        if own and not found:
+            where = f"arms.{position}.training.hyperparameters"
+            problems += _hyperparameter_problems(algorithm.hyperparameters, _merged(shared, own), where)
+    return problems
+
+
+def _engine_problems(prefix: str, training: Mapping[str, Any]) -> list[Problem]:
+    version = training.get("engine_version")
+    if version is None or not isinstance(version, str) or version in ENGINE_VERSIONS:
+        return []
+    where = joined(prefix, "engine_version")
+    return [Problem(field=where, message=f"{version!r} is not known.", mend=nearest(version, ENGINE_VERSIONS))]
+
+
+def _hyperparameter_problems(model: type[Hyperparameters], values: dict[str, Any], prefix: str) -> list[Problem]:
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        return problems_of(error, model, prefix)
+    return []
+
+
+def _arm_problems(arms: list[Any]) -> list[Problem]:
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for position, arm in enumerate(map(_mapping, arms)):
+        name = arm.get("name")
+        where = f"arms.{position}.name"
+        if name in RESERVED_ARMS:
+            mend = "The control is implied, and `placebo: true` adds the placebo; choose another name."
+            problems.append(Problem(field=where, message=f"{name!r} is a reserved name.", mend=mend))
+        elif isinstance(name, str) and name in seen:
+            mend = "Give each arm a name of its own."
+            problems.append(Problem(field=where, message=f"{name!r} is already the name of an arm.", mend=mend))
+        seen.add(str(name))
+        if ("dataset" in arm) == ("model" in arm):
+            mend = "Give `dataset` to train on, or `model` for a reference that is only evaluated."
+            has = "has both dataset and model." if "dataset" in arm else "is required."
+            problems.append(Problem(field=f"arms.{position}.dataset", message=has, mend=mend))
+    return problems
+
+
+def _benchmark_problems(benchmarks: list[Any]) -> list[Problem]:
+    problems: list[Problem] = []
+    for position, benchmark in enumerate(map(_mapping, benchmarks)):
+        name, version = benchmark.get("name"), benchmark.get("harness_version") or NEWEST_HARNESS
+        if not isinstance(name, str) or not isinstance(version, str):
+            continue
+        prefix = f"benchmarks.{position}"
+        if version not in HARNESS_VERSIONS:
+            message = f"{version!r} is not a known harness version."
+            mend = nearest(version, HARNESS_VERSIONS)
+            problems.append(Problem(field=f"{prefix}.harness_version", message=message, mend=mend))
+            version = NEWEST_HARNESS
+        problems += _parameter_problems(prefix, name, version, _mapping(benchmark.get("parameters")))
+    return problems
+
+
+def _parameter_problems(prefix: str, name: str, version: str, given: Mapping[str, Any]) -> list[Problem]:
+    definition = definition_of(name, version)
+    if definition is None:
+        mend = nearest(name, known_benchmarks(version)) if name else ""
+        return [Problem(field=f"{prefix}.name", message=f"{name!r} is not a known benchmark.", mend=mend)]
+    where = f"{prefix}.parameters"
+    problems: list[Problem] = []
+    try:
+        definition.parameters.model_validate(dict(given))
+    except ValidationError as error:
+        problems += problems_of(error, definition.parameters, where)
+    dataset = given.get("dataset")
+    if definition.item_columns and dataset is None:
+        mend = f"Give a JSONL or Parquet file of items with {_columns(definition.item_columns)}."
+        problems.append(Problem(field=f"{where}.dataset", message="is required.", mend=mend))
+    if isinstance(dataset, str):
+        problems += _location_problems(f"{where}.dataset", dataset)
+    return problems
+
+
+def _columns(alternatives: tuple[tuple[str, ...], ...]) -> str:
+    return " or ".join(" + ".join(columns) for columns in alternatives)
+
+
+def _location_problems(field_path: str, location: str) -> list[Problem]:
+    try:
+        _safe_location(location)
+    except ValueError as error:
+        return [Problem(field=field_path, message=f"{error}.")]
+    return []
+
+
+def _selection_problems(selection: Mapping[str, Any]) -> list[Problem]:
+    if selection.get("policy") == "best_benchmark" and not selection.get("benchmark"):
+        mend = "Name the benchmark whose held-aside items choose the checkpoint."
+        return [Problem(field="selection.benchmark", message="is required by best_benchmark.", mend=mend)]
+    return []
+
+
+def _unavailable(field_path: str, what: str, available: str) -> Problem:
+    return Problem(
+        field=field_path,
+        message=f"{what} is understood, but not yet available in this version.",
+        mend=f"Available now: {available}.",
+    )
+
+
+def _runnable_algorithms() -> str:
+    return ", ".join(algorithm.name for algorithm in ALGORITHMS.values() if algorithm.available)
+
+
+def _merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """An arm's `epochs` replaces the experiment's `steps`, and the other way round."""
+    rivals = {"steps": "epochs", "epochs": "steps"}
+    dropped = {rivals[key] for key in own if key in rivals and rivals[key] not in own}
+    return {**{key: value for key, value in shared.items() if key not in dropped}, **own}
+
+
+def _is_newer_minor(dataschema: str) -> bool:
+    name, _, version = dataschema.rpartition("/")
+    known_name, _, known = SCHEMA_VERSION.rpartition("/")
+    try:
+        major, minor = (int(part) for part in version.split("."))
+    except ValueError:
+        return False
+    known_major, known_minor = (int(part) for part in known.split("."))
+    return name.rpartition("/")[2] == known_name and major == known_major and minor > known_minor
+
+
+def _without_unknown(document: dict[str, Any], problems: list[Problem]) -> tuple[dict[str, Any], list[str]]:
+    unknown = [problem.field for problem in problems if problem.message == _UNKNOWN]
+    pruned = document
+    for path in unknown:
+        pruned = _pruned(pruned, path.split("."))
+    return pruned, [f"{path} is not known to this version and was ignored." for path in unknown]
+
+
+_UNKNOWN = "is not a known key."
+
+
+def _pruned(value: Any, path: list[str]) -> Any:
+    head, *rest = path
+    if isinstance(value, list):
+        return [_pruned(item, rest) if str(place) == head else item for place, item in enumerate(value)]
+    if not rest:
+        return {key: item for key, item in value.items() if key != head}
+    return {key: _pruned(item, rest) if key == head else item for key, item in value.items()}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _listing(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else []
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """One problem a field, the first found; a required key that is missing is not reported twice."""
+    return list({problem.field: problem for problem in reversed(problems)}.values())[::-1]
