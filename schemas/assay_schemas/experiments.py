@@ -9,11 +9,12 @@ import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from assay_schemas.algorithms import AlgorithmName
 from assay_schemas.benchmarks import Engine
 from assay_schemas.ids import Name
+from assay_schemas.problems import SINK_PATTERN
 
 Priority = Literal["LOW", "MED", "HIGH"]
 PRIORITIES: tuple[Priority, ...] = ("LOW", "MED", "HIGH")
@@ -28,7 +29,7 @@ class SpecModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _safe_location(location: str) -> str:
+def safe_location(location: str) -> str:
     """A path, file://, s3://, hf: or sha256: location that cannot climb out of its folder or reach a raw address."""
     scheme, _, rest = location.rpartition("://") if "://" in location else ("", "", location)
     if scheme not in ("", "file", "s3"):
@@ -50,8 +51,22 @@ def _is_address(host: str) -> bool:
     return True
 
 
-Location = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_safe_location)]
-SinkName = Annotated[str, Field(pattern=r"^(slack|webhook|email):[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Location = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(safe_location)]
+SinkName = Annotated[str, Field(pattern=SINK_PATTERN)]
+
+
+Seeds = Annotated[
+    list[Annotated[int, Field(ge=0, lt=2**31)]],
+    WithJsonSchema(
+        {
+            "description": "a count n, which stands for 0 … n-1, or a list of distinct seeds",
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS},
+                {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "uniqueItems": True},
+            ],
+        }
+    ),
+]
 
 
 class Training(SpecModel):
@@ -129,7 +144,7 @@ class ExperimentSpec(SpecModel):
     base_model: Location
     training: Training
     arms: Annotated[list[ArmSpec], Field(min_length=1, max_length=200)]
-    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(default_factory=lambda: [0, 1, 2])
+    seeds: Seeds = Field(default_factory=lambda: [0, 1, 2])
     placebo: bool = False
     selection: Selection = Field(default_factory=Selection)
     benchmarks: Annotated[list[BenchmarkSpec], Field(min_length=1, max_length=200)]

@@ -10,12 +10,14 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
+from assay_schemas.problems import NAME_PATTERN
+
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:assay")
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 JobKey = Sha256
 ExperimentId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=63)]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=63)]
 JobKind = Literal["training", "selection", "eval"]
 
 

@@ -6,12 +6,18 @@ Turns pydantic's errors into problems; never raises for a bad input itself.
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+WHOLE_DOCUMENT = "(whole document)"
+UNKNOWN_KEY = "is not a known key."
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+SINK_PATTERN = r"^(slack|webhook|email):[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 class Problem(BaseModel):
@@ -56,28 +62,68 @@ def joined(prefix: str, *parts: str | int) -> str:
 
 def _problem(entry: Any, model: type[BaseModel], prefix: str) -> Problem:
     location = tuple(part for part in entry["loc"] if not _is_union_tag(part))
-    field = joined(prefix, *location) or "(whole document)"
-    kind, context = entry["type"], entry.get("ctx", {})
+    field = joined(prefix, *location) or WHOLE_DOCUMENT
+    kind, given = entry["type"], entry.get("input")
     if kind == "extra_forbidden":
         owner = _model_at(model, location[:-1])
-        return Problem(
-            field=field,
-            message="is not a known key.",
-            mend=nearest(str(location[-1]), owner.model_fields if owner else ()),
-        )
+        mend = nearest(str(location[-1]), owner.model_fields if owner else ())
+        return Problem(field=field, message=UNKNOWN_KEY, mend=mend)
     if kind == "missing":
         return Problem(field=field, message="is required.", mend="Add it.")
     if kind == "literal_error":
-        given = entry.get("input")
-        options = [part.strip("'\"") for part in str(context["expected"]).replace(" or ", ", ").split(", ")]
-        return Problem(field=field, message=f"{given!r} is not known.", mend=nearest(str(given), options))
-    message = str(context.get("error", entry["msg"])) if kind == "value_error" else entry["msg"]
-    return Problem(field=field, message=f"{message[:1].lower()}{message[1:].rstrip('.')}.", mend=_given(entry))
+        return Problem(field=field, message=f"{shown(given)} is not known.", mend=nearest(str(given), _options(entry)))
+    return Problem(field=field, message=_message(entry), mend=f"Given: {shown(given)}.")
 
 
-def _given(entry: Any) -> str:
-    shown = repr(entry.get("input"))
-    return f"Given: {shown if len(shown) <= 80 else shown[:77] + '…'}."
+def _options(entry: Any) -> list[str]:
+    return [part.strip("'\"") for part in str(entry["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
+
+
+_MESSAGES: Mapping[str, str] = {
+    "greater_than": "must be more than {gt}.",
+    "greater_than_equal": "must be at least {ge}.",
+    "less_than": "must be less than {lt}.",
+    "less_than_equal": "must be at most {le}.",
+    "too_short": "needs at least {min_length} entry; it has {actual_length}.",
+    "too_long": "takes at most {max_length} entries; it has {actual_length}.",
+    "string_too_short": "must not be empty.",
+    "string_too_long": "takes at most {max_length} characters.",
+    "value_error": "{error}.",
+    "string_type": "must be text.",
+    "int_type": "must be a whole number.",
+    "int_parsing": "must be a whole number.",
+    "int_from_float": "must be a whole number.",
+    "float_type": "must be a number.",
+    "float_parsing": "must be a number.",
+    "bool_parsing": "must be true or false.",
+    "list_type": "must be a list.",
+    "dict_type": "must be a mapping of keys.",
+    "model_type": "must be a mapping of keys.",
+    "finite_number": "must be a finite number.",
+}
+_PATTERNS: Mapping[str, str] = {
+    NAME_PATTERN: "takes letters, digits, '.', '_' and '-', beginning with a letter or digit.",
+    SINK_PATTERN: "names a sink set up by the operator, such as slack:data-quality; a URL is not taken.",
+}
+
+
+def _message(entry: Any) -> str:
+    context = entry.get("ctx", {})
+    if entry["type"] == "string_pattern_mismatch" and context["pattern"] in _PATTERNS:
+        return _PATTERNS[context["pattern"]]
+    if entry["type"] in _MESSAGES:
+        return _MESSAGES[entry["type"]].format(**context)
+    message = str(entry["msg"])
+    return f"{message[:1].lower()}{message[1:].rstrip('.')}."
+
+
+_SECRET_URL = re.compile(r"(https?://)[^\s'\"]*", re.IGNORECASE)
+
+
+def shown(value: Any) -> str:
+    """A value as it may be repeated in a message: short, and without web addresses, whose paths can be secrets."""
+    text = _SECRET_URL.sub(r"\1…", repr(value))
+    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def _is_union_tag(part: str | int) -> bool:

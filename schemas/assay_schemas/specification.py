@@ -20,8 +20,8 @@ from assay_schemas.benchmarks import (
     definition_of,
     known_benchmarks,
 )
-from assay_schemas.experiments import RESERVED_ARMS, ArmSpec, ExperimentSpec, _safe_location
-from assay_schemas.problems import Problem, joined, nearest, problems_of
+from assay_schemas.experiments import RESERVED_ARMS, ArmSpec, ExperimentSpec, safe_location
+from assay_schemas.problems import UNKNOWN_KEY, WHOLE_DOCUMENT, Problem, joined, nearest, problems_of
 
 SCHEMA_VERSION = "experiment.requested/1.0"
 
@@ -38,7 +38,7 @@ class Reading:
 def read_specification(document: Any, dataschema: str = "") -> Reading:
     """Validates a document; unknown keys pass with a warning only under a newer minor `dataschema`."""
     if not isinstance(document, Mapping):
-        return Reading(None, [Problem(field="(whole document)", message="is not a mapping of keys.")])
+        return Reading(None, [Problem(field=WHOLE_DOCUMENT, message="must be a mapping of keys.")])
     plain = dict(document)
     spec, problems = _parse(plain)
     warnings: list[str] = []
@@ -46,7 +46,7 @@ def read_specification(document: Any, dataschema: str = "") -> Reading:
         plain, warnings = _without_unknown(plain, problems)
         spec, problems = _parse(plain) if warnings else (spec, problems)
     problems += _across_fields(plain)
-    return Reading(spec if not problems else None, _in_order(problems), warnings)
+    return Reading(spec if not problems else None, _first_of_each_field(problems), warnings)
 
 
 def not_yet_available(spec: ExperimentSpec) -> list[Problem]:
@@ -105,7 +105,7 @@ def _one_per_value(problems: list[Problem]) -> list[Problem]:
         problem.model_copy(update={"field": "seeds"}) if problem.field.startswith("seeds.") else problem
         for problem in problems
     ]
-    return list({problem.field: problem for problem in reversed(folded)}.values())
+    return _first_of_each_field(folded)
 
 
 def _across_fields(document: Mapping[str, Any]) -> list[Problem]:
@@ -214,7 +214,7 @@ def _columns(alternatives: tuple[tuple[str, ...], ...]) -> str:
 
 def _location_problems(field_path: str, location: str) -> list[Problem]:
     try:
-        _safe_location(location)
+        safe_location(location)
     except ValueError as error:
         return [Problem(field=field_path, message=f"{error}.")]
     return []
@@ -258,14 +258,11 @@ def _is_newer_minor(dataschema: str) -> bool:
 
 
 def _without_unknown(document: dict[str, Any], problems: list[Problem]) -> tuple[dict[str, Any], list[str]]:
-    unknown = [problem.field for problem in problems if problem.message == _UNKNOWN]
+    unknown = [problem.field for problem in problems if problem.message == UNKNOWN_KEY]
     pruned = document
     for path in unknown:
         pruned = _pruned(pruned, path.split("."))
     return pruned, [f"{path} is not known to this version and was ignored." for path in unknown]
-
-
-_UNKNOWN = "is not a known key."
 
 
 def _pruned(value: Any, path: list[str]) -> Any:
@@ -285,6 +282,9 @@ def _listing(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list) else []
 
 
-def _in_order(problems: list[Problem]) -> list[Problem]:
-    """One problem a field, the first found; a required key that is missing is not reported twice."""
-    return list({problem.field: problem for problem in reversed(problems)}.values())[::-1]
+def _first_of_each_field(problems: list[Problem]) -> list[Problem]:
+    """One problem a field: the first that was found says most."""
+    first: dict[str, Problem] = {}
+    for problem in problems:
+        first.setdefault(problem.field, problem)
+    return list(first.values())

@@ -1,0 +1,174 @@
+"""Reading a specification: every problem at once, each with its field and its mend."""
+
+from __future__ import annotations
+
+import pytest
+from assay_schemas.experiments import ExperimentSpec
+from assay_schemas.specification import (
+    engine_version_of,
+    hyperparameters_of,
+    not_yet_available,
+    read_specification,
+)
+
+MINIMAL = {
+    "base_model": "/models/pilot",
+    "training": {"algorithm": "SFT"},
+    "arms": [{"name": "a", "dataset": "/data/a.jsonl"}],
+    "benchmarks": [{"name": "exact_match", "parameters": {"dataset": "/data/items.jsonl"}}],
+}
+
+
+def fields(document, dataschema="") -> list[str]:
+    return [problem.field for problem in read_specification(document, dataschema).problems]
+
+
+def only_problem(document):
+    problems = read_specification(document).problems
+    assert len(problems) == 1, problems
+    return problems[0]
+
+
+def with_(**changes):
+    return {**MINIMAL, **changes}
+
+
+def spec_of(document) -> ExperimentSpec:
+    spec = read_specification(document).spec
+    assert spec is not None
+    return spec
+
+
+def test_the_minimal_document_is_a_specification_with_defaults():
+    spec = spec_of(MINIMAL)
+    assert (spec.seeds, spec.priority, spec.selection.policy, spec.placebo) == (
+        [0, 1, 2],
+        "MED",
+        "best_validation",
+        False,
+    )
+
+
+def test_a_count_of_seeds_stands_for_the_first_seeds():
+    assert spec_of(with_(seeds=5)).seeds == [0, 1, 2, 3, 4]
+
+
+def test_placebo_seeds_follow_the_largest_seed():
+    assert spec_of(with_(seeds=[3, 7])).placebo_seeds == [8, 9]
+
+
+@pytest.mark.parametrize("seeds", [0, -1, 101, [], [0, 0], [-1], "three", True, 1.5, [0, "x"], list(range(101))])
+def test_impossible_seeds_are_one_problem_of_seeds(seeds):
+    assert fields(with_(seeds=seeds)) == ["seeds"]
+
+
+def test_an_unknown_key_names_the_nearest_known_one():
+    problem = only_problem(with_(bencmarks=[]))
+    assert (problem.field, problem.mend) == ("bencmarks", "Did you mean 'benchmarks'?")
+
+
+def test_an_unknown_key_deep_inside_is_named_with_its_path():
+    arms = [{"name": "a", "dataset": "/a.jsonl", "interventions": [{"kind": "subsample", "fractoin": 0.5}]}]
+    problem = only_problem(with_(arms=arms))
+    assert (problem.field, problem.mend) == ("arms.0.interventions.0.fractoin", "Did you mean 'fraction'?")
+
+
+def test_hyperparameters_are_those_of_the_algorithm():
+    training = {"algorithm": "SFT", "hyperparameters": {"group_size": 8, "learning_rate": -1}}
+    assert sorted(fields(with_(training=training))) == [
+        "training.hyperparameters.group_size",
+        "training.hyperparameters.learning_rate",
+    ]
+
+
+def test_steps_and_epochs_together_are_refused():
+    problem = only_problem(with_(training={"algorithm": "SFT", "hyperparameters": {"steps": 5, "epochs": 1}}))
+    assert "not both" in problem.message
+
+
+def test_an_arm_lays_its_hyperparameters_over_the_experiments():
+    arms = [{"name": "a", "dataset": "/a.jsonl", "training": {"hyperparameters": {"steps": 40}}}]
+    spec = spec_of(with_(training={"algorithm": "SFT", "hyperparameters": {"steps": 10, "batch_size": 4}}, arms=arms))
+    assert (hyperparameters_of(spec).steps, hyperparameters_of(spec, spec.arms[0]).steps) == (10, 40)
+    assert hyperparameters_of(spec, spec.arms[0]).batch_size == 4
+
+
+def test_an_arms_epochs_replace_the_experiments_steps():
+    arms = [{"name": "a", "dataset": "/a.jsonl", "training": {"hyperparameters": {"epochs": 2}}}]
+    spec = spec_of(with_(training={"algorithm": "SFT", "hyperparameters": {"steps": 10}}, arms=arms))
+    resolved = hyperparameters_of(spec, spec.arms[0])
+    assert (resolved.steps, resolved.epochs) == (None, 2)
+
+
+def test_a_bad_hyperparameter_of_one_arm_is_named_there():
+    arms = [{"name": "a", "dataset": "/a.jsonl", "training": {"hyperparameters": {"steps": 0}, "engine_version": "9"}}]
+    assert sorted(fields(with_(arms=arms))) == [
+        "arms.0.training.engine_version",
+        "arms.0.training.hyperparameters.steps",
+    ]
+
+
+def test_the_engine_version_defaults_to_the_newest():
+    assert engine_version_of(spec_of(MINIMAL)) == "1"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "../x.jsonl",
+        "/data/../etc/passwd",
+        "http://example.org/x",
+        "s3://127.0.0.1/x",
+        "s3://[::1]/x",
+        "s3:///x",
+        "s3://localhost/x",
+        "a\x00b",
+    ],
+)
+def test_a_location_that_climbs_out_or_is_an_address_is_refused(location):
+    assert fields(with_(arms=[{"name": "a", "dataset": location}])) == ["arms.0.dataset"]
+
+
+def test_a_url_as_sink_is_refused_without_repeating_its_secret():
+    problem = only_problem(with_(sinks=["https://hooks.example.org/T0/secret"]))
+    assert problem.field == "sinks.0"
+    assert "secret" not in str(problem)
+
+
+def test_an_arm_without_data_is_told_what_to_give():
+    assert only_problem(with_(arms=[{"name": "a"}])).field == "arms.0.dataset"
+
+
+def test_a_benchmark_that_needs_items_asks_for_them():
+    problem = only_problem(with_(benchmarks=[{"name": "numeric"}]))
+    assert problem.field == "benchmarks.0.parameters.dataset"
+    assert "prompt + answer" in problem.mend
+
+
+def test_a_task_of_the_harness_needs_no_file():
+    assert fields(with_(benchmarks=[{"name": "gsm8k", "parameters": {"num_fewshot": 5}, "limit": 200}])) == []
+
+
+def test_the_reading_of_something_that_is_no_mapping_is_a_problem():
+    assert fields([1]) == ["(whole document)"]
+
+
+def test_an_unknown_key_passes_with_a_warning_only_under_a_newer_minor_version():
+    document = with_(novelty=1)
+    newer = read_specification(document, "experiment.requested/1.9")
+    assert newer.spec is not None
+    assert newer.warnings == ["novelty is not known to this version and was ignored."]
+    for dataschema in ("", "experiment.requested/1.0", "experiment.requested/2.0", "another/1.9", "nonsense"):
+        assert fields(document, dataschema) == ["novelty"]
+
+
+def test_what_is_not_yet_available_is_said_only_of_a_right_specification():
+    spec = spec_of(with_(training={"algorithm": "DPO"}))
+    assert [problem.field for problem in not_yet_available(spec)] == ["training.algorithm"]
+    assert not_yet_available(spec_of(MINIMAL)) == []
+
+
+def test_one_field_has_one_problem():
+    found = fields({"training": 3, "arms": "x", "benchmarks": None})
+    assert len(found) == len(set(found))
+    assert {"base_model", "training", "arms", "benchmarks"} <= set(found)
