@@ -24,7 +24,7 @@ class ArtifactRef(Reference):
 
 
 class ModelRef(Reference):
-    """A model folder (config, tokenizer, safetensors) and the digest over its files."""
+    """A model folder (config, tokenizer, safetensors): `uri` is the folder, `digest` is over its files."""
 
     uri: str
     digest: Sha256
@@ -32,7 +32,7 @@ class ModelRef(Reference):
 
 
 class DatasetRef(Reference):
-    """An immutable dataset snapshot; `digest` is the SHA-256 of its canonical JSONL."""
+    """An immutable dataset snapshot: `uri` is its `rows.jsonl`, `digest` the SHA-256 of those canonical bytes."""
 
     uri: str
     digest: Sha256
@@ -50,6 +50,11 @@ class CheckpointRef(Reference):
 
 def dataset_prefix(digest: str) -> str:
     return f"datasets/{digest}"
+
+
+def rows_key(digest: str) -> str:
+    """Where a snapshot's canonical JSONL lies; its manifest is `manifest.json` beside it."""
+    return f"{dataset_prefix(digest)}/rows.jsonl"
 
 
 def model_prefix(digest: str) -> str:

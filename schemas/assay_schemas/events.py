@@ -76,10 +76,13 @@ class JobProgressed(Payload):
 
 
 class JobCompleted(Payload):
-    """The end of an attempt. A success references its result manifest; anything else says why."""
+    """The end of an attempt. A success references its result manifest; anything else says why.
+
+    Attempts count from 1; 0 is read too, as an attempt older than any the scheduler asked for.
+    """
 
     job_key: JobKey
-    attempt: int = Field(ge=1)
+    attempt: int = Field(ge=0)
     outcome: Outcome
     result: ArtifactRef | None = None
     error: JobError | None = None
