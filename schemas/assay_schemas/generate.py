@@ -14,6 +14,7 @@ from assay_schemas.algorithms import ALGORITHMS
 from assay_schemas.benchmarks import OWN_BENCHMARKS
 from assay_schemas.datasets import SnapshotManifest
 from assay_schemas.events import PAYLOADS
+from assay_schemas.reports import ReportDocument
 from assay_schemas.results import EvalResult, ExperimentResult, Plan, Sample, SelectionResult, TrainingResult
 from assay_schemas.topics import TOPICS, Topic, dead_letter_topic
 
@@ -26,6 +27,7 @@ MANIFESTS: dict[str, type[BaseModel]] = {
     "eval-result": EvalResult,
     "experiment-result": ExperimentResult,
     "sample": Sample,
+    "report": ReportDocument,
 }
 
 

@@ -5,9 +5,11 @@ Computed by the reporter; nothing here decides.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from assay_schemas.jobs import Usage
 
 VerdictWord = Literal["better", "worse", "tied", "underpowered", "broken"]
 
@@ -45,3 +47,46 @@ class Verdict(BaseModel):
     more_seeds: int | None = None
     more_items: int | None = None
     notes: list[str] = Field(default_factory=list)
+
+
+class Cell(BaseModel):
+    """One arm on one benchmark in the report's table: the mean over seeds of the item means, and its spread.
+
+    `seed_means` holds every replicate's mean, so that no run hides behind the average.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    arm: str
+    role: Literal["control", "arm", "placebo"]
+    benchmark: str
+    metric: str
+    mean: float | None = None
+    seed_sd: float | None = None
+    seed_means: dict[int, float] = Field(default_factory=dict)
+    items: int = 0
+    verdict: VerdictWord | None = Field(default=None, description="against control; None for control itself")
+
+
+class ReportDocument(BaseModel):
+    """`reports/<experiment id>/report.json`: the verdicts apart from any model text, and the blocks below them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    experiment_id: str
+    name: str
+    question: str = ""
+    owner: str = ""
+    outcome: str
+    sentence: str
+    arms: list[str]
+    benchmarks: list[str]
+    cells: list[Cell]
+    verdicts: list[Verdict]
+    missing: list[str] = Field(default_factory=list, description="what did not finish, in sentences")
+    next_steps: list[str] = Field(default_factory=list)
+    jobs: int = 0
+    reused: int = 0
+    usage: Usage = Field(default_factory=Usage)
+    generated_at: AwareDatetime
+    sections: list[dict[str, Any]] = Field(default_factory=list, description="title and blocks of each section")
