@@ -1,0 +1,142 @@
+"""Scores of one benchmark by arm, seed and item, and their join by stable item id.
+
+Never joins by row position, never fills in a missing score: what is left out is counted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+CONTROL = "control"
+PLACEBO = "placebo"
+
+RELATIVE_ROUNDING = 1e-12
+"""Differences below this share of the largest score are rounding, not differences."""
+
+LARGEST_SCORE = 1e50
+"""Scores from here on, infinity among them, have no mean worth the name."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArmScores:
+    """One arm's scores on one benchmark.
+
+    items: I stable item ids, each once. scores: array (S, I), one row per seed; NaN = the item failed.
+    trained: False for control and reference arms: one fixed model, one row, no seed variance.
+    Raises ValueError where the shapes do not agree.
+    """
+
+    items: tuple[str, ...]
+    scores: FloatArray
+    trained: bool = True
+
+    def __post_init__(self) -> None:
+        scores = np.asarray(self.scores, dtype=np.float64)
+        object.__setattr__(self, "items", tuple(self.items))
+        object.__setattr__(self, "scores", scores)
+        if scores.ndim != 2 or scores.shape[1] != len(self.items):
+            raise ValueError(f"scores: shape {scores.shape} must be (seeds, {len(self.items)}), one column per item")
+        if len(set(self.items)) != len(self.items):
+            raise ValueError("items: an item id occurs twice; average an item's samples first")
+        if not self.trained and scores.shape[0] > 1:
+            raise ValueError("scores: a fixed model has one row; use trained=True for several seeds")
+
+    @property
+    def seeds(self) -> int:
+        """Replicates S; for a fixed model 1 (or 0 when it has no scores)."""
+        return int(self.scores.shape[0])
+
+    @property
+    def bounded(self) -> bool:
+        """Whether every score that is there is finite and below LARGEST_SCORE in size."""
+        return bool(np.abs(self.scores[~np.isnan(self.scores)]).max(initial=0.0) < LARGEST_SCORE)
+
+    def complete(self) -> ArmScores:
+        """The items scored in every seed; inf is a score (and will be refused by name), NaN is not."""
+        failed = np.isnan(self.scores).any(axis=0) | (self.seeds == 0)
+        scored = np.flatnonzero(~failed)
+        return ArmScores(tuple(self.items[i] for i in scored), self.scores[:, scored], self.trained)
+
+    def mean(self) -> float | None:
+        """Mean of the scores that are there, or None when none is."""
+        scored = self.scores[np.isfinite(self.scores)]
+        return float(scored.mean()) if scored.size else None
+
+
+@dataclass(frozen=True, eq=False)
+class BenchmarkScores:
+    """Every arm's scores on one benchmark.
+
+    arms: by name, in the experiment's order, control and placebo included. proportion: scores are shares
+    of 1 (accuracy, pass rate), printed as points; otherwise printed in the metric's own unit.
+    higher_is_better: False for perplexity, bits per byte, loss. Raises ValueError where control is trained.
+    """
+
+    benchmark: str
+    arms: Mapping[str, ArmScores] = field(default_factory=dict)
+    higher_is_better: bool = True
+    proportion: bool = True
+
+    def __post_init__(self) -> None:
+        if CONTROL in self.arms and self.arms[CONTROL].trained:
+            raise ValueError("control: it is one fixed model; give its scores with trained=False")
+
+
+@dataclass(frozen=True, eq=False)
+class PairedScores:
+    """Two arms on the items both have: arm (S_a, I), versus (S_b, I); n_dropped items of either left out."""
+
+    arm: FloatArray
+    versus: FloatArray
+    n_dropped: int
+
+    @property
+    def n_items(self) -> int:
+        """Items I in the join."""
+        return int(self.arm.shape[1])
+
+    def differences(self) -> FloatArray:
+        """d_i, shape (I,): the item's mean over seeds of arm minus that of versus; rounding set to 0."""
+        difference = self.arm.mean(axis=0) - self.versus.mean(axis=0)
+        return np.where(np.abs(difference) <= RELATIVE_ROUNDING * self.scale(), 0.0, difference)
+
+    def scale(self) -> float:
+        """The largest absolute score of the pair."""
+        return float(max(np.abs(self.arm).max(initial=1e-80), np.abs(self.versus).max(initial=1e-80)))
+
+
+def pair_scores(arm: ArmScores, versus: ArmScores) -> PairedScores:
+    """Join two arms by item id on the items that both have scored in every seed."""
+    left, right = arm.complete(), versus.complete()
+    column = {item: index for index, item in enumerate(right.items)}
+    shared = [(index, column[item]) for index, item in enumerate(left.items) if item in column]
+    left_index = [index for index, _ in shared]
+    right_index = [index for _, index in shared]
+    dropped = len(set(arm.items) | set(versus.items)) - len(shared)
+    return PairedScores(left.scores[:, left_index], right.scores[:, right_index], dropped)
+
+
+def average_samples(rows: Iterable[tuple[int, str, float]], *, trained: bool = True) -> ArmScores:
+    """Make an arm's scores from (seed, item id, score) rows, averaging an item's several samples first.
+
+    Several samples of one question are one cluster, so one item. An item with a failed (NaN) sample, or
+    without any in some seed, has failed in that seed: the rest of its samples would not be a fair mean.
+    """
+    samples: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
+    for seed, item, score in rows:
+        samples[seed, item].append(score)
+    seeds = sorted({seed for seed, _ in samples})
+    items = tuple(dict.fromkeys(item for _, item in samples))
+    scores = np.full((len(seeds), len(items)), np.nan)
+    row_of = {seed: row for row, seed in enumerate(seeds)}
+    column_of = {item: column for column, item in enumerate(items)}
+    for (seed, item), values in samples.items():
+        scores[row_of[seed], column_of[item]] = float(np.mean(values))
+    return ArmScores(items, scores, trained)
