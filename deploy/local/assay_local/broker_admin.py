@@ -1,0 +1,80 @@
+"""Questions and orders to a running Kafka broker: does it answer, make these topics, delete those.
+Never decides which topics there are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from assay_local.errors import LocalError
+
+_TIMEOUT_S = 30.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class TopicSettings:
+    """A topic to be made: its name, number of partitions and broker-side configuration."""
+
+    name: str
+    partitions: int = 1
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+def answers(bootstrap_servers: str) -> bool:
+    """Whether a broker answers a metadata request within two seconds."""
+    try:
+        return bool(_admin(bootstrap_servers).list_topics(timeout=2.0).brokers)
+    except KafkaException:
+        return False
+
+
+def topic_names(bootstrap_servers: str) -> set[str]:
+    """Every topic on the broker, internal ones included."""
+    return set(_admin(bootstrap_servers).list_topics(timeout=_TIMEOUT_S).topics)
+
+
+def create_topics(bootstrap_servers: str, topics: Iterable[TopicSettings]) -> None:
+    """Make the topics that are not there yet; raises LocalError when the broker refuses one."""
+    new = [NewTopic(topic.name, topic.partitions, 1, config=dict(topic.config)) for topic in topics]
+    if not new:
+        return
+    admin = _admin(bootstrap_servers)  # kept: its requests end with it
+    results = admin.create_topics(new, operation_timeout=_TIMEOUT_S)
+    _settle(results, "create", KafkaError.TOPIC_ALREADY_EXISTS)
+
+
+def delete_topics(bootstrap_servers: str, names: Iterable[str]) -> None:
+    """Delete topics with all that is in them, and wait until the broker has forgotten them."""
+    gone = set(names)
+    if not gone:
+        return
+    admin = _admin(bootstrap_servers)  # kept: its requests end with it
+    results = admin.delete_topics(list(gone), operation_timeout=_TIMEOUT_S)
+    _settle(results, "delete", KafkaError.UNKNOWN_TOPIC_OR_PART)
+    deadline = time.monotonic() + _TIMEOUT_S
+    while admin.list_topics(timeout=_TIMEOUT_S).topics.keys() & gone:
+        if time.monotonic() > deadline:
+            raise LocalError(f"the broker at {bootstrap_servers} still shows deleted topics")
+        time.sleep(_POLL_S)
+
+
+def _settle(results: dict[str, Future[Any]], what: str, harmless: int) -> None:
+    for name, result in results.items():
+        try:
+            result.result(timeout=_TIMEOUT_S)
+        except KafkaException as refusal:
+            error = refusal.args[0]
+            if error.code() != harmless:
+                raise LocalError(f"the broker did not {what} topic {name}: {error.str()}") from refusal
+
+
+def _admin(bootstrap_servers: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})

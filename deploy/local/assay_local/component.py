@@ -1,0 +1,120 @@
+"""What every part of the embedded system is: something prepared, run as one process, and asked if it is ready.
+Never decides when a part runs again: the supervisor does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from assay_local.errors import NotStarted
+
+_POLL_S = 0.05
+_LOG_TAIL_BYTES = 3_000
+
+
+@dataclass(frozen=True)
+class Command:
+    """How one process is started and stopped."""
+
+    arguments: Sequence[str]
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_timeout_s: float = 10.0
+
+
+class Component(Protocol):
+    """One part of the system. All three methods may block; none may be called from an event loop's thread."""
+
+    name: str
+
+    def prepare(self) -> None:
+        """Fetch and initialise what the process needs; safe to repeat, also before each retry of a start."""
+
+    def command(self) -> Command:
+        """The process to run, read again before each start."""
+
+    def ready(self) -> bool:
+        """Whether the running process does its work now; returns within a few seconds."""
+
+
+def spawn(command: Command) -> subprocess.Popen[bytes]:
+    """Start the process in a session of its own, with its output appended to its log."""
+    command.log.parent.mkdir(parents=True, exist_ok=True)
+    with command.log.open("ab") as log:
+        return subprocess.Popen(
+            list(command.arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=command.folder,
+            env={**os.environ, **command.environment},
+            start_new_session=True,
+        )
+
+
+def stop(process: subprocess.Popen[bytes], command: Command) -> None:
+    """Ask the process to stop, wait, then kill whatever is left of its process group."""
+    if process.poll() is None:
+        process.send_signal(command.stop_signal)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(command.stop_timeout_s)
+    kill_group(process.pid)
+    process.wait()
+
+
+def kill_group(pid: int) -> None:
+    """Kill the process group that `spawn` made for this pid; nothing happens when it is gone."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def log_tail(path: Path) -> str:
+    """The last lines of a log, for error messages."""
+    if not path.exists():
+        return "(no log)"
+    with path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - _LOG_TAIL_BYTES))
+        return log.read().decode(errors="replace").strip() or "(the log is empty)"
+
+
+def not_started(name: str, log: Path, why: str) -> NotStarted:
+    return NotStarted(f"{name} did not start: {why}. The end of {log}:\n{log_tail(log)}")
+
+
+@contextmanager
+def running(component: Component, timeout_s: float = 60.0) -> Iterator[subprocess.Popen[bytes]]:
+    """Prepare and start a component, wait until it is ready, and stop it at the end.
+
+    Raises NotStarted when the process ends or is not ready within `timeout_s`.
+    """
+    component.prepare()
+    command = component.command()
+    process = spawn(command)
+    try:
+        wait_ready(component, process, command, timeout_s)
+        yield process
+    finally:
+        stop(process, command)
+
+
+def wait_ready(
+    component: Component, process: subprocess.Popen[bytes], command: Command, timeout_s: float
+) -> None:
+    """Block until the component is ready; NotStarted when it ends or takes longer than `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while not component.ready():
+        if process.poll() is not None:
+            raise not_started(component.name, command.log, f"it ended with code {process.returncode}")
+        if time.monotonic() > deadline:
+            raise not_started(component.name, command.log, f"it was not ready after {timeout_s:g} s")
+        time.sleep(_POLL_S)

@@ -1,0 +1,128 @@
+"""Real Apache Kafka on this machine: one KRaft node that keeps its data in a folder.
+Never fetches anything itself (jars.py does) and never listens beyond the loopback interface.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import uuid
+from pathlib import Path
+
+from assay_local import jars
+from assay_local.component import Command
+from assay_local.errors import JarsUnavailable, NotStarted
+from assay_local.ports import HOST, free_port, is_open
+from assay_local.broker_admin import answers
+
+_JVM_OPTIONS = (
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+)
+_FORMAT_TIMEOUT_S = 60
+_SETTINGS = {
+    "process.roles": "broker,controller",
+    # After a kill the controller refuses the node until its old session has timed out (9 s by default).
+    "broker.session.timeout.ms": 3000,
+    "broker.heartbeat.interval.ms": 500,
+    "node.id": 1,
+    "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "BROKER",
+    "controller.listener.names": "CONTROLLER",
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": 0,
+    "group.min.session.timeout.ms": 1000,
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 2,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    # One machine, little memory and disk: small buffers, small preallocated index files.
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+    "log.cleaner.dedupe.buffer.size": 16 * 2**20,
+    "log.index.size.max.bytes": 2**20,
+}
+
+
+class KafkaServer:
+    """One node of Apache Kafka. Its ports are kept with its data, so clients find it again after a restart."""
+
+    name = "kafka"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._java = "java"
+        self._classpath = ""
+        self._port = 0
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Valid after `prepare`."""
+        return f"{HOST}:{self._port}"
+
+    def prepare(self) -> None:
+        """Fetch the jars on first use, choose ports, write the settings, and format the data folder once."""
+        found = jars.java()
+        if found is None:
+            raise JarsUnavailable(f"{jars.why_unavailable()}; install it, or set KAFKA_BOOTSTRAP_SERVERS")
+        self._java = found
+        self._classpath = ":".join(sorted(str(jar) for jar in jars.ensure_jars().glob("*.jar")))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write_settings()
+        if not (self.folder / "data" / "meta.properties").exists():
+            self._format()
+
+    def command(self) -> Command:
+        return Command(
+            arguments=[*self._jvm(), "kafka.Kafka", str(self._settings_file)],
+            log=self.folder / "kafka.log",
+            folder=self.folder,
+        )
+
+    def ready(self) -> bool:
+        return is_open(self._port) and answers(self.bootstrap_servers)
+
+    @property
+    def _settings_file(self) -> Path:
+        return self.folder / "server.properties"
+
+    def _jvm(self) -> list[str]:
+        return [self._java, *_JVM_OPTIONS, "-cp", self._classpath]
+
+    def _write_settings(self) -> None:
+        self._port, controller = self._choose_ports()
+        settings = {
+            **_SETTINGS,
+            "controller.quorum.voters": f"1@{HOST}:{controller}",
+            "listeners": f"BROKER://{HOST}:{self._port},CONTROLLER://{HOST}:{controller}",
+            "advertised.listeners": f"BROKER://{HOST}:{self._port}",
+            "log.dirs": self.folder / "data",
+        }
+        self._settings_file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+
+    def _choose_ports(self) -> tuple[int, int]:
+        file = self.folder / "ports.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        broker = free_port(known.get("broker"))
+        controller = free_port(known.get("controller"))
+        file.write_text(json.dumps({"broker": broker, "controller": controller}))
+        return broker, controller
+
+    def _format(self) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c"]
+        done = subprocess.run(
+            [*self._jvm(), *tool, str(self._settings_file)],
+            capture_output=True,
+            text=True,
+            timeout=_FORMAT_TIMEOUT_S,
+        )
+        if done.returncode:
+            raise NotStarted(f"Kafka could not format {self.folder / 'data'}:\n{done.stdout}{done.stderr}")
