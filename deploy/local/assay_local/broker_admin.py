@@ -5,7 +5,7 @@ Never decides which topics there are.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +24,7 @@ class TopicSettings:
     """A topic to be made: its name, number of partitions and broker-side configuration."""
 
     name: str
-    partitions: int = 1
+    partitions: int
     config: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -42,13 +42,18 @@ def topic_names(bootstrap_servers: str) -> set[str]:
 
 
 def create_topics(bootstrap_servers: str, topics: Iterable[TopicSettings]) -> None:
-    """Make the topics that are not there yet; raises LocalError when the broker refuses one."""
+    """Make the topics that are not there yet and wait until each has a leader.
+
+    Raises LocalError when the broker refuses one.
+    """
     new = [NewTopic(topic.name, topic.partitions, 1, config=dict(topic.config)) for topic in topics]
     if not new:
         return
     admin = _admin(bootstrap_servers)  # kept: its requests end with it
     results = admin.create_topics(new, operation_timeout=_TIMEOUT_S)
     _settle(results, "create", KafkaError.TOPIC_ALREADY_EXISTS)
+    wanted = {topic.topic for topic in new}
+    _await_metadata(admin, lambda known: wanted <= {name for name, topic in known.items() if _led(topic)})
 
 
 def delete_topics(bootstrap_servers: str, names: Iterable[str]) -> None:
@@ -59,10 +64,19 @@ def delete_topics(bootstrap_servers: str, names: Iterable[str]) -> None:
     admin = _admin(bootstrap_servers)  # kept: its requests end with it
     results = admin.delete_topics(list(gone), operation_timeout=_TIMEOUT_S)
     _settle(results, "delete", KafkaError.UNKNOWN_TOPIC_OR_PART)
+    _await_metadata(admin, lambda known: not known.keys() & gone)
+
+
+def _led(topic: Any) -> bool:
+    return topic.error is None and all(part.leader >= 0 for part in topic.partitions.values())
+
+
+def _await_metadata(admin: AdminClient, settled: Callable[[Mapping[str, Any]], bool]) -> None:
+    # A broker learns what its controller has done a moment after the controller has answered.
     deadline = time.monotonic() + _TIMEOUT_S
-    while admin.list_topics(timeout=_TIMEOUT_S).topics.keys() & gone:
+    while not settled(admin.list_topics(timeout=_TIMEOUT_S).topics):
         if time.monotonic() > deadline:
-            raise LocalError(f"the broker at {bootstrap_servers} still shows deleted topics")
+            raise LocalError(f"the broker did not show its new set of topics within {_TIMEOUT_S:g} s")
         time.sleep(_POLL_S)
 
 

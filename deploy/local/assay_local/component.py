@@ -91,25 +91,52 @@ def not_started(name: str, log: Path, why: str) -> NotStarted:
     return NotStarted(f"{name} did not start: {why}. The end of {log}:\n{log_tail(log)}")
 
 
+class Running:
+    """A component's process outside a supervisor: started, killed and started again by hand."""
+
+    def __init__(self, component: Component, timeout_s: float) -> None:
+        self._component = component
+        self._timeout_s = timeout_s
+        self.start()
+
+    def start(self) -> None:
+        """Start the process and wait until it is ready; NotStarted, with nothing left behind, if it is not."""
+        self._command = self._component.command()
+        self._process = spawn(self._command)
+        try:
+            wait_ready(self._component, self._process, self._command, self._timeout_s)
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def kill(self) -> None:
+        """SIGKILL to the process, as a crash would; its children are not told."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        stop(self._process, self._command)
+
+
 @contextmanager
-def running(component: Component, timeout_s: float = 60.0) -> Iterator[subprocess.Popen[bytes]]:
+def running(component: Component, timeout_s: float = 60.0) -> Iterator[Running]:
     """Prepare and start a component, wait until it is ready, and stop it at the end.
 
     Raises NotStarted when the process ends or is not ready within `timeout_s`.
     """
     component.prepare()
-    command = component.command()
-    process = spawn(command)
+    process = Running(component, timeout_s)
     try:
-        wait_ready(component, process, command, timeout_s)
         yield process
     finally:
-        stop(process, command)
+        process.stop()
 
 
-def wait_ready(
-    component: Component, process: subprocess.Popen[bytes], command: Command, timeout_s: float
-) -> None:
+def wait_ready(component: Component, process: subprocess.Popen[bytes], command: Command, timeout_s: float) -> None:
     """Block until the component is ready; NotStarted when it ends or takes longer than `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not component.ready():

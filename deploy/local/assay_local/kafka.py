@@ -11,10 +11,10 @@ import uuid
 from pathlib import Path
 
 from assay_local import jars
+from assay_local.broker_admin import answers
 from assay_local.component import Command
 from assay_local.errors import JarsUnavailable, NotStarted
 from assay_local.ports import HOST, free_port, is_open
-from assay_local.broker_admin import answers
 
 _JVM_OPTIONS = (
     "-Xmx512m",

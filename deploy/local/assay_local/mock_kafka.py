@@ -9,6 +9,7 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import confluent_kafka
@@ -56,8 +57,9 @@ class MockCluster:
         if not self._cluster:
             raise OSError("librdkafka did not make a mock cluster")
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
-        for name, partitions in topics.items():
-            self.create_topic(name, partitions)
+        # The cluster answers five requests a second from one thread, but any number that wait at once.
+        with ThreadPoolExecutor(max_workers=max(1, len(topics))) as threads:
+            list(threads.map(self.create_topic, topics.keys(), topics.values()))
 
     @property
     def bootstrap_servers(self) -> str:

@@ -100,10 +100,9 @@ class PostgresServer:
         self._password_file.touch(mode=0o600)
         self._password_file.write_text(secrets.token_urlsafe(24))
         own(scratch)
-        self._run(
-            [*self._program("initdb"), "-D", str(scratch), "-U", _USER, f"--pwfile={self._password_file}"]
-            + ["--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
-        )
+        access = ["-U", _USER, f"--pwfile={self._password_file}", "--auth=scram-sha-256"]
+        options = ["--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
+        self._run([*self._program("initdb"), "-D", str(scratch), *access, *options])
         self._run(
             [*self._program("postgres"), "--single", "-D", str(scratch), "postgres"],
             given=f"CREATE DATABASE {_DATABASE}\n",
