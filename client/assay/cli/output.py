@@ -1,0 +1,63 @@
+"""What every command prints goes through here: people's form, or one JSON document with --json.
+
+Results go to standard output, progress and errors to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+ExperimentId = Annotated[str, typer.Argument(help="The experiment's id, or its unambiguous beginning.")]
+
+EXIT_INVALID, EXIT_FAILED, EXIT_CANCELLED = 2, 3, 5
+
+
+def emit(value: Any, as_json: bool, show: Callable[[Any], None]) -> None:
+    """Prints a value as JSON, or shows it to people."""
+    if as_json:
+        print(json.dumps(value, default=str, ensure_ascii=False, indent=2))
+    else:
+        show(value)
+
+
+def console(*, stderr: bool = False) -> Any:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def rows(items: Iterable[Mapping[str, Any]], columns: Mapping[str, str], empty: str) -> None:
+    """A table of mappings: `columns` maps each key to its heading."""
+    from rich.table import Table
+
+    listed = list(items)
+    if not listed:
+        console().print(empty)
+        return
+    table = Table(*columns.values(), box=None, pad_edge=False)
+    for item in listed:
+        table.add_row(*("" if item.get(key) is None else str(item[key]) for key in columns))
+    console().print(table)
+
+
+def fail(error: Exception, as_json: bool = False) -> int:
+    """Prints an expected error and returns the exit code: 2 when there are problems to mend."""
+    from assay.errors import Refused
+
+    if as_json:
+        problems = [one.model_dump() for one in error.problems] if isinstance(error, Refused) else []
+        print(json.dumps({"error": str(error), "problems": problems}, ensure_ascii=False, indent=2))
+    elif isinstance(error, Refused):
+        from assay.display import problem_list
+
+        console(stderr=True).print("[bold red]The experiment was refused.[/] Mend these and submit it again:")
+        console(stderr=True).print(problem_list(error.problems))
+    else:
+        print(f"assay: {error}", file=sys.stderr)
+    return EXIT_INVALID if isinstance(error, Refused) else 1

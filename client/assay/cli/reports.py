@@ -1,0 +1,84 @@
+"""Commands that read what came out: the report, and the responses behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.output import ExperimentId, JsonFlag, console, emit
+
+
+class Form(StrEnum):
+    html = "html"
+    md = "md"
+    json = "json"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(report)
+    app.command()(responses)
+
+
+def report(
+    experiment: ExperimentId,
+    form: Annotated[Form, typer.Option("--format", help="html, md or json.")] = Form.md,
+    open_: Annotated[bool, typer.Option("--open", help="Open the HTML report in a browser.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Prints an experiment's report.
+
+    Example: assay report 3f1c --format md
+    """
+    from assay.lookup import find_run
+
+    run = find_run(experiment)
+    if open_:
+        import webbrowser
+
+        uri = run.report_uri("html")
+        run.report_text("html")
+        webbrowser.open(uri if uri.startswith("file://") else run.url)
+        console().print(uri, soft_wrap=True)
+        return
+    print(run.report_text("json" if as_json else form.value))
+
+
+def responses(
+    experiment: ExperimentId,
+    benchmark: Annotated[str, typer.Option(help="Which benchmark's responses.")],
+    flips: Annotated[bool, typer.Option("--flips", help="Only items whose score differs from control's.")] = False,
+    limit: Annotated[int, typer.Option(help="How many to show; 0 shows all.")] = 20,
+    as_json: JsonFlag = False,
+) -> None:
+    """Shows responses beside control's, losses first.
+
+    Example: assay responses 3f1c --benchmark numeric --flips
+    """
+    from assay.lookup import find_run
+
+    run = find_run(experiment)
+    frame = run.responses(benchmark, flips=flips)
+    shown = frame if limit == 0 else frame.head(limit)
+
+    def show(_: object) -> None:
+        for row in shown.to_dict(orient="records"):
+            _show_response(row)
+        if len(shown) < len(frame):
+            console().print(f"{len(frame) - len(shown)} more; --limit 0 shows all. {run.url}", style="dim")
+
+    emit(shown.to_dict(orient="records"), as_json, show)
+
+
+def _show_response(row: Mapping[Any, Any]) -> None:
+    from rich.text import Text
+
+    out = console()
+    out.print(Text(f"{row['item_id']}  {row['arm']} seed {row['seed']}", style="bold"))
+    out.print(Text(str(row["prompt"]).strip(), style="dim"))
+    out.print(Text(f"  target   {row['target']}"))
+    if "control_response" in row:
+        out.print(Text(f"  control  {row['control_score']}  {str(row['control_response']).strip()}"))
+    out.print(Text(f"  arm      {row['score']}  {str(row['response']).strip()}\n"))

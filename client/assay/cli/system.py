@@ -1,0 +1,76 @@
+"""Commands for the embedded system: `up`, `down`, and `doctor`, which says what is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.output import JsonFlag, console, emit
+
+State = Annotated[Path | None, typer.Option("--state", help="State folder; default $ASSAY_HOME or ~/.assay.")]
+MARKS = {True: "[green]ok[/]", False: "[red]missing[/]", None: "[yellow]optional[/]"}
+
+
+def register(app: typer.Typer) -> None:
+    for command in (up, down, doctor):
+        app.command()(command)
+
+
+def up(
+    detach: Annotated[bool, typer.Option("--detach", help="Return once everything is ready.")] = False,
+    state: State = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Starts a broker, a database and the four services on this machine.
+
+    Example: assay up --detach
+    """
+    _embedded(["up", *(["--detach"] if detach else [])], state, as_json)
+
+
+def down(state: State = None, as_json: JsonFlag = False) -> None:
+    """Stops what `assay up` started; data stays.
+
+    Example: assay down
+    """
+    _embedded(["down"], state, as_json)
+
+
+def _embedded(arguments: list[str], state: Path | None, as_json: bool) -> None:
+    """Hands over to the package of the embedded system, which the client does not import."""
+    from importlib.util import find_spec
+
+    if find_spec("assay_local") is None:
+        print("assay: the embedded system is not installed here; install the package in deploy/local.", file=sys.stderr)
+        raise typer.Exit(1)
+    command = [sys.executable, "-m", "assay_local", *arguments]
+    command += ["--state", str(state)] if state else []
+    command += ["--json"] if as_json else []
+    try:
+        code = subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
+
+
+def doctor(as_json: JsonFlag = False) -> None:
+    """Checks what the system needs, and says how to get what is missing.
+
+    Example: assay doctor
+    """
+    from assay.diagnosis import examine
+
+    checks = examine()
+
+    def show(found: list[dict[str, Any]]) -> None:
+        for check in found:
+            console().print(f"{MARKS[check['ok']]:20} {check['name']:18} {check['detail']}")
+            if check["ok"] is not True and check["mend"]:
+                console().print(f"{'':12}{check['mend']}", style="dim")
+
+    emit(checks, as_json, show)
+    raise typer.Exit(0 if all(check["ok"] is not False for check in checks) else 1)

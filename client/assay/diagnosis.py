@@ -1,0 +1,90 @@
+"""What `assay doctor` looks at: tools on this machine, and every part of the system it would talk to.
+
+Each check answers within seconds; nothing is changed but one small object in the store.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from assay_schemas.topics import TOPICS
+
+from assay import stream
+from assay.blocking import run_blocking
+from assay.errors import AssayError
+from assay.settings import ClientSettings, load_settings
+from assay.store import Store
+
+Check = dict[str, Any]
+TIMEOUT_S = 5.0
+
+
+def examine() -> list[Check]:
+    """Every check: name, ok (None: only nice to have), what was seen, and the mend."""
+    checks = [_python(), _tool("java", "17 or newer runs real Kafka; without it the broker keeps data in memory only")]
+    checks.append(_tool("mvn", "fetches Kafka's jars once; without it the broker keeps data in memory only"))
+    try:
+        settings = load_settings()
+    except AssayError as error:
+        return [*checks, _check("system", False, "none found", str(error))]
+    return [
+        *checks,
+        _attempt("broker", lambda: _broker(settings), "Start the system with `assay up`, or mend ASSAY_KAFKA_*."),
+        _attempt("object store", lambda: _object_store(settings), "Mend ASSAY_OBJECT_STORE, or the store's rights."),
+        _attempt("scheduler", lambda: _ready(settings.api_url), "See the scheduler's log; set ASSAY_API_URL."),
+        _attempt("reporter", lambda: _ready(settings.web_url), "See the reporter's log; set ASSAY_WEB_URL."),
+    ]
+
+
+def _check(name: str, ok: bool | None, detail: str, mend: str = "") -> Check:
+    return {"name": name, "ok": ok, "detail": detail, "mend": mend}
+
+
+def _attempt(name: str, look: Callable[[], str], mend: str) -> Check:
+    try:
+        return _check(name, True, look())
+    except (AssayError, OSError, httpx.HTTPError) as error:
+        return _check(name, False, str(error) or type(error).__name__, mend)
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return _check("python", sys.version_info >= (3, 11), version, "Assay needs Python 3.11 or newer.")
+
+
+def _tool(name: str, use: str) -> Check:
+    path = shutil.which(name)
+    if path is None:
+        return _check(name, None, "not found", use)
+    answer = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=60, check=False)
+    first = (answer.stdout or answer.stderr).strip().splitlines()
+    return _check(name, True, first[0] if first else path)
+
+
+def _broker(settings: ClientSettings) -> str:
+    async def present() -> int:
+        return sum([1 async for record in stream.records(settings, ["experiment.requested"], follow=False) if record])
+
+    requests = run_blocking(present())
+    return f"{settings.kafka_bootstrap_servers}, {len(TOPICS)} topics declared, {requests} requests kept"
+
+
+def _object_store(settings: ClientSettings) -> str:
+    store = Store(settings)
+    if store.read(store.write("doctor/probe", b"ok")) != b"ok":
+        raise AssayError("what was written is not what is read")
+    return store.root
+
+
+def _ready(url: str) -> str:
+    if not url:
+        raise AssayError("its address is not known")
+    answer = httpx.get(f"{url.rstrip('/')}/readyz", timeout=TIMEOUT_S)
+    if not answer.is_success:
+        raise AssayError(f"{url} is not ready: {answer.text[:200]}")
+    return url

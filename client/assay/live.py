@@ -1,0 +1,44 @@
+"""Live progress on a terminal or in a notebook; one plain line per change of counts where there is neither.
+
+Shows a view; never reads events itself.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+
+from assay.display import progress, progress_line
+from assay.view import ExperimentView
+
+
+class LiveProgress:
+    """A context that shows each view it is given."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        interactive = self._console.is_terminal or self._console.is_jupyter
+        self._live = Live(console=self._console, refresh_per_second=8) if interactive else None
+        self._line = ""
+
+    def __enter__(self) -> LiveProgress:
+        if self._live:
+            self._live.start()
+        return self
+
+    def update(self, view: ExperimentView) -> None:
+        if self._live:
+            self._live.update(progress(view))
+            return
+        line = progress_line(view)
+        if line != self._line:
+            self._console.print(line, highlight=False)
+            self._line = line
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()

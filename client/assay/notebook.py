@@ -1,0 +1,48 @@
+"""What a run looks like as the last line of a notebook cell: plain HTML that still renders when exported.
+
+No scripts and no outside requests; all text is escaped.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from assay_schemas.reports import Cell, ReportDocument
+
+from assay.display import MARKS
+from assay.errors import NotFound
+
+if TYPE_CHECKING:
+    from assay.run import Run
+
+
+def run_html(run: Run) -> str:
+    """The report's sentence and table, or where to watch while there is no report."""
+    try:
+        return report_html(run.report())
+    except NotFound:
+        page = f' See <a href="{escape(run.url)}">{escape(run.url)}</a>.' if run.url else ""
+        return f"<p>Experiment <code>{escape(run.id)}</code> has no report yet.{page}</p>"
+
+
+def report_html(report: ReportDocument) -> str:
+    cells = {(cell.arm, cell.benchmark): cell for cell in report.cells}
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("arm", *report.benchmarks))
+    rows = "".join(
+        f"<tr><th>{escape(arm)}</th>"
+        + "".join(f"<td>{_cell(cells.get((arm, benchmark)))}</td>" for benchmark in report.benchmarks)
+        + "</tr>"
+        for arm in report.arms
+    )
+    return (
+        f"<p><strong>{escape(report.sentence)}</strong></p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _cell(cell: Cell | None) -> str:
+    if cell is None or cell.mean is None:
+        return "–"
+    spread = f" ± {cell.seed_sd:.3g}" if cell.seed_sd is not None else ""
+    return escape(f"{cell.mean:.3f}{spread}" + (f" {MARKS[cell.verdict]}" if cell.verdict else ""))

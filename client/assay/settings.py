@@ -1,0 +1,71 @@
+"""Which system the client talks to: ASSAY_* settings, else the one that `assay up` started.
+
+Never starts or stops anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from assay.errors import NotConnected
+
+
+class ClientSettings(BaseSettings):
+    """Addresses of one Assay system."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSAY_", extra="ignore")
+
+    kafka_bootstrap_servers: str = Field(default="", description="host:port of the broker, several with commas")
+    kafka_security_protocol: str = Field(default="PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
+    kafka_sasl_mechanism: str = Field(default="PLAIN", description="SASL mechanism")
+    kafka_sasl_username: str = Field(default="", description="SASL user")
+    kafka_sasl_password: SecretStr = Field(default=SecretStr(""), description="SASL password")
+    object_store: str = Field(default="", description="file:///folder or s3://bucket/prefix")
+    s3_endpoint_url: str = Field(default="", description="endpoint of an S3 server that is not AWS")
+    s3_access_key_id: str = Field(default="", description="S3 access key; default the AWS environment's")
+    s3_secret_access_key: SecretStr = Field(default=SecretStr(""), description="S3 secret key")
+    api_url: str = Field(default="", description="the scheduler's HTTP API")
+    web_url: str = Field(default="", description="the reporter's pages")
+    source: str = Field(default="/client", description="CloudEvents source of what this client publishes")
+
+
+def state_folder() -> Path:
+    """Where `assay up` keeps its state: $ASSAY_HOME, else .assay in the home folder."""
+    return Path(os.environ.get("ASSAY_HOME") or Path.home() / ".assay")
+
+
+def load_settings(**given: Any) -> ClientSettings:
+    """Settings from arguments, then ASSAY_* variables, then the system `assay up` started.
+
+    Raises NotConnected when none of them names a broker and a store.
+    """
+    explicit = ClientSettings(**{key: value for key, value in given.items() if value is not None})
+    found = explicit.model_copy(update=_defaults(explicit))
+    missing = [name for name in ("kafka_bootstrap_servers", "object_store") if not getattr(found, name)]
+    if missing:
+        names = " and ".join(f"ASSAY_{name.upper()}" for name in missing)
+        raise NotConnected(f"No Assay system found. Start one with `assay up`, or set {names}.")
+    return found
+
+
+def _defaults(explicit: ClientSettings) -> dict[str, str]:
+    """What the embedded system offers for settings that nobody set; nothing when another broker is named."""
+    if explicit.kafka_bootstrap_servers:
+        return {}
+    offered = _embedded()
+    return {name: value for name, value in offered.items() if not getattr(explicit, name)}
+
+
+def _embedded() -> dict[str, str]:
+    try:
+        system = json.loads((state_folder() / "system.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    names = ("kafka_bootstrap_servers", "object_store", "s3_endpoint_url", "api_url", "web_url")
+    return {name: str(system[name]) for name in names if system.get(name)}

@@ -1,0 +1,143 @@
+"""The client's side of Kafka: publish one event and wait for its acknowledgement, follow topics from a moment.
+
+Never joins a consumer group, so watching disturbs nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+from assay_schemas.envelope import Event, Record, Unreadable, decode, encode
+
+from assay.errors import NotConnected
+from assay.settings import ClientSettings
+
+CONNECT_TIMEOUT_S = 15.0
+
+
+def _connection(settings: ClientSettings) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if settings.kafka_security_protocol.startswith("SASL"):
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": settings.kafka_sasl_password.get_secret_value(),
+        }
+    return options
+
+
+async def publish(settings: ClientSettings, events: Sequence[Event]) -> None:
+    """Publishes events and returns when every replica has them. Raises NotConnected."""
+    producer = AIOKafkaProducer(acks="all", request_timeout_ms=20_000, **_connection(settings))
+    await _started(producer, settings)
+    try:
+        for event in events:
+            key, value, headers = encode(event)
+            await producer.send_and_wait(event.type, value, key=key, headers=headers)
+    except KafkaError as error:
+        raise NotConnected(f"The broker did not take the event: {error}.") from error
+    finally:
+        await producer.stop()
+
+
+async def records(
+    settings: ClientSettings, topics: Iterable[str], since: datetime | None = None, *, follow: bool = True
+) -> AsyncIterator[Record | None]:
+    """Records of topics from a moment (None: the beginning), and for ever when `follow`.
+
+    Yields None whenever nothing came for half a second, so that a caller can look at the time.
+    """
+    consumer = AIOKafkaConsumer(
+        enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=20, **_connection(settings)
+    )
+    await _started(consumer, settings)
+    try:
+        partitions = await _partitions(consumer, topics)
+        if not partitions:
+            return
+        consumer.assign(partitions)
+        await _rewind(consumer, partitions, since)
+        ends = {} if follow else await consumer.end_offsets(partitions)
+        while True:
+            if not follow and await _read_all(consumer, ends):
+                return
+            batch = await consumer.getmany(timeout_ms=500)
+            for message in (message for messages in batch.values() for message in messages):
+                yield _record(message)
+            if not batch:
+                yield None
+    finally:
+        await consumer.stop()
+
+
+async def events(
+    settings: ClientSettings, topics: Iterable[str], since: datetime | None = None
+) -> AsyncIterator[Event | None]:
+    """The readable events of topics from a moment, for ever; None when nothing came for half a second."""
+    async for record in records(settings, topics, since):
+        if record is None:
+            yield None
+            continue
+        try:
+            yield decode(record)
+        except Unreadable:
+            continue
+
+
+def _record(message: Any) -> Record:
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=tuple(message.headers),
+        timestamp_ms=message.timestamp or 0,
+    )
+
+
+async def _started(part: Any, settings: ClientSettings) -> None:
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await part.start()
+    except (KafkaError, TimeoutError, OSError) as error:
+        await part.stop()
+        address = settings.kafka_bootstrap_servers
+        raise NotConnected(f"No broker answers at {address}. Is the system up? Try `assay doctor`.") from error
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> list[TopicPartition]:
+    """The partitions of those topics that exist."""
+    wanted = list(topics)
+    present = await consumer.topics()
+    found = []
+    for topic in wanted:
+        if topic in present:
+            found += [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+    return found
+
+
+async def _rewind(consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime | None) -> None:
+    await consumer.seek_to_beginning(*partitions)
+    if since is None:
+        return
+    moment = int(since.timestamp() * 1000)
+    places = await consumer.offsets_for_times(dict.fromkeys(partitions, moment))
+    ends = await consumer.end_offsets(partitions)
+    for partition, place in places.items():
+        consumer.seek(partition, place.offset if place is not None else ends[partition])
+
+
+async def _read_all(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+    for partition, end in ends.items():
+        if await consumer.position(partition) < end:
+            return False
+    return True
