@@ -1,0 +1,96 @@
+"""The command line without a system: help, exit codes and messages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from assay.cli import app
+from assay.errors import Refused
+from assay.files import read_document
+from typer.main import get_command
+from typer.testing import CliRunner
+
+RUNNER = CliRunner()
+
+
+def commands(group=None, path=()):
+    group = group or get_command(app)
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+@pytest.fixture(autouse=True)
+def _no_system(monkeypatch, tmp_path):
+    for name in ("ASSAY_KAFKA_BOOTSTRAP_SERVERS", "ASSAY_OBJECT_STORE", "ASSAY_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), list(commands()), ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_every_command_has_an_example_and_json(path, command):
+    assert "Example: assay " + " ".join(path) in (command.help or "")
+    assert "--json" in {option for parameter in command.params for option in parameter.opts}
+
+
+def test_the_commands_of_the_contract_exist():
+    names = {" ".join(path) for path, _ in commands()}
+    wanted = {"up", "down", "doctor", "submit", "list", "status", "watch", "report", "responses", "cancel", "retry",
+              "logs", "data snapshot", "events tail", "dlq list"}  # fmt: skip
+    assert wanted <= names
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys; sys.argv=['assay','--help']\nfrom assay.cli import app\ntry: app()\nexcept SystemExit: pass\n"
+    code += "print(sorted({'pandas','pyarrow','aiokafka','pydantic','httpx','torch','yaml'} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert answer.stdout.strip().endswith("[]")
+
+
+def test_without_a_system_the_message_says_how_to_start_one(tmp_path):
+    file = tmp_path / "e.yaml"
+    file.write_text("name: x\n")
+    answer = RUNNER.invoke(app, ["submit", str(file)])
+    assert answer.exit_code == 1
+    assert "assay up" in answer.output
+
+
+def test_an_error_in_json_is_json(tmp_path):
+    file = tmp_path / "e.yaml"
+    file.write_text("[1, 2\n")
+    environment = {"ASSAY_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "ASSAY_OBJECT_STORE": f"file://{tmp_path}"}
+    answer = RUNNER.invoke(app, ["submit", str(file), "--json"], env=environment)
+    assert answer.exit_code == 2
+    assert json.loads(answer.output)["problems"][0]["field"] == "(whole document)"
+
+
+def test_over_the_size_limit_is_invalid(tmp_path):
+    file = tmp_path / "e.json"
+    file.write_text(json.dumps({"name": "x" * 300_000}))
+    environment = {"ASSAY_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "ASSAY_OBJECT_STORE": f"file://{tmp_path}"}
+    answer = RUNNER.invoke(app, ["submit", str(file), "--json"], env=environment)
+    assert answer.exit_code == 2
+    assert "over the limit" in json.loads(answer.output)["problems"][0]["message"]
+
+
+@pytest.mark.parametrize("text", ["- a\n", "3", "a: [", "\x00"])
+def test_a_file_that_is_no_mapping_is_a_problem(tmp_path, text):
+    file = tmp_path / "e.yaml"
+    file.write_text(text)
+    with pytest.raises(Refused):
+        read_document(file)
+
+
+def test_doctor_says_what_is_missing_and_fails():
+    answer = RUNNER.invoke(app, ["doctor", "--json"])
+    found = {check["name"]: check for check in json.loads(answer.output)}
+    assert answer.exit_code == 1
+    assert found["python"]["ok"] is True
+    assert "assay up" in found["system"]["mend"]

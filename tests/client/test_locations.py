@@ -1,0 +1,82 @@
+"""Where data lies: paths made absolute or uploaded, rows made snapshots."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from assay.errors import AssayError
+from assay.experiment import Arm, Benchmark, Experiment
+from assay.locations import located, snapshot
+from assay.settings import ClientSettings
+from assay.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(ClientSettings(object_store=f"file://{tmp_path}/store", kafka_bootstrap_servers="x:1"))
+
+
+def document(location: str) -> dict:
+    return {
+        "base_model": "models/pilot",
+        "arms": [{"name": "a", "dataset": location}],
+        "benchmarks": [{"name": "numeric", "parameters": {"dataset": "items.jsonl"}}],
+    }
+
+
+def test_relative_paths_are_relative_to_the_files_folder(store, tmp_path):
+    found = located(document("a.jsonl"), tmp_path, store)
+    assert found["arms"][0]["dataset"] == str(tmp_path / "a.jsonl")
+    assert found["base_model"] == str(tmp_path / "models/pilot")
+    assert found["benchmarks"][0]["parameters"]["dataset"] == str(tmp_path / "items.jsonl")
+
+
+@pytest.mark.parametrize(
+    "location", ["s3://b/k.jsonl", "sha256:" + "0" * 64, "hf:org/name@main", "../up.jsonl", "file:///x"]
+)
+def test_other_locations_stay_as_they_are(store, tmp_path, location):
+    assert located(document(location), tmp_path, store)["arms"][0]["dataset"] == location
+
+
+def test_a_malformed_document_is_left_for_the_schema_to_judge(store, tmp_path):
+    for broken in ({"arms": 3}, {"arms": [3]}, {"benchmarks": [{"parameters": None}]}, {"base_model": 7}):
+        assert located(broken, tmp_path, store) == broken
+
+
+def test_a_snapshot_is_named_by_the_digest_of_its_bytes(store):
+    location = snapshot([{"b": 1, "a": "é"}, {"a": "x"}], store, "test")
+    digest = location.removeprefix("sha256:")
+    data = store.read(store.uri(f"datasets/{digest}/rows.jsonl"))
+    assert hashlib.sha256(data).hexdigest() == digest
+    manifest = json.loads(store.read(store.uri(f"datasets/{digest}/manifest.json")))
+    assert (manifest["rows"], manifest["columns"]) == (2, ["a", "b"])
+
+
+def test_the_same_rows_are_the_same_snapshot_whatever_the_key_order(store):
+    assert snapshot([{"a": 1, "b": 2}], store) == snapshot([{"b": 2, "a": 1}], store)
+
+
+def test_no_rows_and_rows_without_json_form_are_refused(store):
+    with pytest.raises(AssayError, match="no rows"):
+        snapshot([], store)
+    with pytest.raises(AssayError, match="JSON"):
+        snapshot([{"a": float("nan")}], store)
+
+
+def test_an_experiment_takes_rows_frames_and_paths(store):
+    rows = [{"prompt": "1+1=", "completion": "2"}]
+    experiment = Experiment(
+        base_model="/m",
+        arms=[Arm("rows", rows), Arm("frame", pd.DataFrame(rows)), Arm("path", "/data/a.jsonl")],
+        benchmarks=[Benchmark("numeric", [{"prompt": "1+1=", "answer": "2"}], {"max_tokens": 4}, limit=1)],
+        seeds=[4, 5],
+    )
+    found = experiment.document(store)
+    assert found["arms"][0]["dataset"] == found["arms"][1]["dataset"]
+    assert found["arms"][2]["dataset"] == "/data/a.jsonl"
+    assert found["benchmarks"][0]["parameters"]["dataset"].startswith("sha256:")
+    assert found["seeds"] == [4, 5]
