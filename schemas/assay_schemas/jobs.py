@@ -106,7 +106,7 @@ class EvalRequest(JobRequest):
 class JobError(BaseModel):
     """Why a job failed: a class people can search for, whether trying again can help, and the log's end."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True)
 
     class_: str = Field(alias="class", description="diverged, out_of_memory, killed, timeout, lost, bad_input, …")
     retryable: bool
