@@ -1,0 +1,242 @@
+"""What every service is: handlers of events, background work and HTTP, started, watched and stopped in order.
+
+Never knows what an event means; that is in the handlers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from assay_schemas.envelope import Event
+from fastapi import FastAPI
+
+from assay_chassis import telemetry
+from assay_chassis.broker import Broker, KafkaBroker
+from assay_chassis.clock import Clock, SystemClock
+from assay_chassis.database import Database
+from assay_chassis.delivery import Delivery, Handle
+from assay_chassis.errors import Misconfigured, Transient
+from assay_chassis.health import HttpServer, add_health_routes
+from assay_chassis.inbox import TransactionalHandler, apply_once
+from assay_chassis.migrations import migrate
+from assay_chassis.outbox import QUERIES, Transaction, transaction
+from assay_chassis.publishing import Publisher
+from assay_chassis.relay import OutboxRelay
+from assay_chassis.retry import Backoff
+from assay_chassis.settings import ServiceSettings
+from assay_chassis.supervision import Background, Supervisor
+
+if TYPE_CHECKING:
+    from assay_chassis.object_store import ObjectStore
+
+T = TypeVar("T")
+WATCH_EVERY_S = 2.0
+
+
+class ServiceApp:
+    """One service. With `migrations` (a package) it is transactional: inbox, outbox and a schema named as the service.
+
+    `store`, `broker` and `clock` replace the real ones in tests.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ServiceSettings,
+        *,
+        migrations: str | None = None,
+        broker: Broker | None = None,
+        clock: Clock | None = None,
+        store: ObjectStore | None = None,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.log = telemetry.logger(name)
+        self.broker: Broker = broker or KafkaBroker(settings, client_id=f"assay-{name}", clock=self.clock)
+        self.delivery = Delivery(name, self.broker, self.clock)
+        self._migrations = migrations
+        self._given_store = store
+        self._database: Database | None = None
+        self._background: dict[str, Background] = {}
+        self._supervisor = Supervisor(self.clock)
+        self._api: FastAPI | None = None
+        self._server: HttpServer | None = None
+        self._phase = "not started"
+        self._stopping = asyncio.Event()
+
+    # Registration, before `run`.
+
+    def on(self, topic: str, handler: TransactionalHandler | Handle) -> None:
+        """Handle a topic's events: `handler(event, tx)` once each in a transactional service, else `handler(event)`."""
+        if self._migrations is None:
+            self.delivery.on(topic, cast(Handle, handler))
+            return
+        transactional = cast(TransactionalHandler, handler)
+
+        async def handle(event: Event) -> None:
+            await apply_once(self.database, event, transactional)
+
+        self.delivery.on(topic, handle)
+
+    def on_progress(self, topic: str, handler: Handle) -> None:
+        """Handle a topic's events with `handler(event)`, past the inbox: the handler must bear repeats."""
+        self.delivery.on(topic, handler)
+
+    def background(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work()` beside the handlers; started again when it raises, until it raises too often."""
+        self._background[name] = work
+
+    def mount(self, api: FastAPI) -> None:
+        """Serve the service's own HTTP application; health and metrics are added to it."""
+        self._api = api
+
+    # What handlers and background work use.
+
+    @property
+    def publisher(self) -> Publisher:
+        return self.broker
+
+    @property
+    def database(self) -> Database:
+        if self._database is None:
+            raise Misconfigured(f"{self.name} has no database: pass `migrations`, and use it only while it runs")
+        return self._database
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The object store of the settings."""
+        if self._given_store is not None:
+            return self._given_store
+        from assay_chassis.object_store import open_store
+
+        return open_store(self.settings)
+
+    def transaction(self) -> contextlib.AbstractAsyncContextManager[Transaction]:
+        """A transaction with an outbox, for work no event started."""
+        return transaction(self.database)
+
+    def consumer_lag(self, topic: str) -> float:
+        """Seconds by which this service's reading of a topic is behind; infinite while that is not known."""
+        return self.broker.lag(topic)
+
+    @property
+    def http_port(self) -> int:
+        """The port that is listened on."""
+        return self._server.port if self._server is not None else self.settings.http_port
+
+    async def problems(self) -> list[str]:
+        """Why the service is not ready; empty when it is."""
+        if self._phase != "running":
+            return [self._phase]
+        found = self.broker.problems() + list(self.delivery.waiting.values())
+        if self._database is not None and not await self._database.answers():
+            found.append("database: does not answer")
+        return found
+
+    # Running.
+
+    async def run(self) -> None:
+        """Start, serve until SIGTERM, SIGINT or `stop`, and end in order. Raises SystemExit(1) when something broke."""
+        telemetry.configure_logging(self.name, self.settings.log_level, self.settings.log_format)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self.stop)
+        work = asyncio.create_task(self._start())
+        ends = [asyncio.create_task(event.wait()) for event in (self._stopping, self._supervisor.failed)]
+        try:
+            await asyncio.wait({work, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done() and work.exception() is None:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (work, *ends):
+                task.cancel()
+            results = await asyncio.gather(work, *ends, return_exceptions=True)
+            await self._end()
+        self._report(results[0])
+
+    def _report(self, outcome: object) -> None:
+        if isinstance(outcome, Exception):
+            self.log.error("the service could not start", error=outcome, exc_info=outcome)
+            raise SystemExit(1) from outcome
+        if self._supervisor.failure is not None:
+            self.log.error("the service ends to be restarted", reason=self._supervisor.failure)
+            raise SystemExit(1)
+        self.log.info("stopped")
+
+    def stop(self) -> None:
+        """Ask the service to end; `run` then returns."""
+        self._stopping.set()
+
+    async def _start(self) -> None:
+        api = self._api or FastAPI(title=f"Assay {self.name}")
+        add_health_routes(api, self.name, self.problems)
+        server = HttpServer(api, self.settings.http_host, self.settings.http_port)
+        await server.start()
+        self._server = server
+        if self._migrations is not None:
+            self._database = await self._patiently("database", self._open_database)
+        if self.delivery.topics:
+            self.broker.subscribe(self.delivery.topics, self.name, self.delivery.deliver)
+        await self._patiently("broker", self.broker.start)
+        if self._database is not None:
+            self._supervisor.start("relay", OutboxRelay(self._database, self.broker, self.clock).run)
+        self._supervisor.start("watch", self._watch)
+        for name, work in self._background.items():
+            self._supervisor.start(name, work)
+        self._phase = "running"
+        self.log.info("running", http_port=self.http_port, topics=self.delivery.topics)
+
+    async def _patiently(self, part: str, connect: Callable[[], Awaitable[T]]) -> T:
+        """Connect, waiting for a part that is not there yet."""
+        delays = Backoff(first=0.2, longest=5.0).delays()
+        while True:
+            try:
+                return await connect()
+            except Transient as error:
+                self._phase = f"{part}: {error}"
+                self.log.warning(f"waiting for the {part}", error=str(error))
+            await self.clock.sleep(next(delays))
+
+    async def _open_database(self) -> Database:
+        database = await Database.connect(
+            self.settings.database_url, schema=self.name, connections=self.settings.database_connections
+        )
+        try:
+            await migrate(database, "assay_chassis", *([self._migrations] if self._migrations else []))
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def _watch(self) -> None:
+        """Notice a broker client that only a restart of the process mends."""
+        while True:
+            await self.clock.sleep(WATCH_EVERY_S)
+            failure = self.broker.failure()
+            if failure is not None:
+                self._supervisor.fail(failure)
+            if self._database is not None:
+                await self._measure_outbox(self._database)
+
+    async def _measure_outbox(self, database: Database) -> None:
+        with contextlib.suppress(Transient):
+            async with database.connection() as connection:
+                pending = await connection.fetchval(QUERIES.count_unpublished)
+                telemetry.gauge("outbox_pending", pending, service=self.name)
+
+    async def _end(self) -> None:
+        """Stop reading and let handlers finish, then background work, then the connections."""
+        self._phase = "stopping"
+        await self.broker.stop()
+        await self._supervisor.stop(self.settings.shutdown_timeout_s)
+        if self._database is not None:
+            await self._database.close()
+        if self._server is not None:
+            await self._server.stop()

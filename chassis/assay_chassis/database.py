@@ -1,0 +1,143 @@
+"""PostgreSQL through asyncpg: a pool that survives the server, transactions, and errors sorted for a retry.
+
+Never builds SQL: statements come from a service's `queries.sql`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+from pydantic import SecretStr
+
+from assay_chassis.errors import DatabaseUnavailable
+from assay_chassis.telemetry import without_secrets
+
+CONNECT_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 60.0
+ACQUIRE_TIMEOUT_S = 15.0
+
+# What PostgreSQL says when it goes away, is not there yet, or wants the transaction to be run again.
+AGAIN = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+)
+# What a lost connection looks like from here; inside a handler these may come from elsewhere.
+LOST = (*AGAIN, OSError, TimeoutError)
+
+
+class Database:
+    """A pool of connections to one schema of one database. json and jsonb columns are Python values."""
+
+    def __init__(self, url: str, pool: Any, schema: str) -> None:
+        self._url = url
+        self._pool = pool
+        self.schema = schema
+
+    @classmethod
+    async def connect(cls, url: str | SecretStr, *, schema: str = "public", connections: int = 8) -> Database:
+        """Open the pool. Raises DatabaseUnavailable."""
+        plain = url.get_secret_value() if isinstance(url, SecretStr) else url
+        try:
+            pool = await asyncpg.create_pool(
+                plain,
+                min_size=1,
+                max_size=connections,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=COMMAND_TIMEOUT_S,
+                server_settings=_session(schema),
+                init=_speak_json,
+            )
+        except (*LOST, asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+            raise _explained(error, plain) from error
+        return cls(plain, pool, schema)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A connection outside any transaction. Raises DatabaseUnavailable for what a retry may mend."""
+        try:
+            connection = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        except LOST as error:
+            raise _explained(error, self._url) from error
+        try:
+            yield connection
+        except AGAIN as error:
+            raise _explained(error, self._url) from error
+        except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            if _is_closed(connection):
+                raise _explained(error, self._url) from error
+            raise
+        finally:
+            with suppress(asyncpg.InterfaceError, *LOST):
+                await asyncio.shield(self._pool.release(connection, timeout=CONNECT_TIMEOUT_S))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        """A connection inside a READ COMMITTED transaction: committed at the end, rolled back by any exception."""
+        async with self.connection() as connection, connection.transaction(isolation="read_committed"):
+            yield connection
+
+    async def dedicated(self) -> Any:
+        """A connection outside the pool, for locks and LISTEN; the caller closes it. Raises DatabaseUnavailable."""
+        try:
+            connection = await asyncpg.connect(
+                self._url,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=COMMAND_TIMEOUT_S,
+                server_settings=_session(self.schema),
+            )
+            await _speak_json(connection)
+        except LOST as error:
+            raise _explained(error, self._url) from error
+        return connection
+
+    async def answers(self) -> bool:
+        """Whether a query works now."""
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S), self.connection() as connection:
+                await connection.fetchval("SELECT 1")
+        except (DatabaseUnavailable, TimeoutError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close the pool, by force when connections are still in use after a while."""
+        try:
+            await asyncio.wait_for(self._pool.close(), timeout=CONNECT_TIMEOUT_S)
+        except (TimeoutError, asyncpg.InterfaceError, *LOST):
+            self._pool.terminate()
+
+
+def _session(schema: str) -> dict[str, str]:
+    return {"search_path": schema, "application_name": f"assay-{schema}", "timezone": "UTC"}
+
+
+async def _speak_json(connection: Any) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(name, encoder=_to_json, decoder=json.loads, schema="pg_catalog")
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _is_closed(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        # The pool's proxy refuses every call once its connection was taken away.
+        return True
+
+
+def _explained(error: BaseException, url: str) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"PostgreSQL at {without_secrets(url)} (ASSAY_DATABASE_URL): {type(error).__name__}: {error}; it is tried again"
+    )

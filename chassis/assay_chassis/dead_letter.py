@@ -1,0 +1,34 @@
+"""The record that a refused record becomes: the same bytes on the topic's dead-letter topic, with the reason.
+
+Never changes key, value or headers as they came, except when the broker would not take the value.
+"""
+
+from __future__ import annotations
+
+from assay_schemas.envelope import Record
+from assay_schemas.topics import dead_letter_topic
+
+_LONGEST_REASON = 2000
+_KEPT_OF_TOO_LARGE = 64 * 1024
+REASON, ERROR_CLASS, SERVICE, SOURCE = "assay_reason", "assay_error_class", "assay_service", "assay_source"
+TRUNCATED = "assay_truncated_from"
+
+
+def dead_letter(record: Record, error: BaseException, service: str) -> Record:
+    """The record for the dead-letter topic; marks left by an earlier refusal are replaced."""
+    marks = {
+        REASON: (str(error) or type(error).__name__)[:_LONGEST_REASON],
+        ERROR_CLASS: type(error).__name__,
+        SERVICE: service,
+        SOURCE: f"{record.topic}/{record.partition}/{record.offset}",
+    }
+    kept = [(name, value) for name, value in record.headers if name not in marks]
+    headers = (*kept, *((name, text.encode(errors="replace")) for name, text in marks.items()))
+    return record.model_copy(update={"topic": dead_letter_topic(record.topic), "headers": headers})
+
+
+def truncated(letter: Record) -> Record:
+    """The letter with only the beginning of its value, for a broker that does not take all of it."""
+    value = letter.value or b""
+    headers = (*letter.headers, (TRUNCATED, str(len(value)).encode()))
+    return letter.model_copy(update={"value": value[:_KEPT_OF_TOO_LARGE], "headers": headers})

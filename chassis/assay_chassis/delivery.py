@@ -1,0 +1,109 @@
+"""What becomes of each record: its handler takes it, or it is tried again, or it goes to the dead-letter topic.
+
+Never gives up on a record without a dead letter, and never lets one stop its partition for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from assay_schemas.envelope import Event, Record, Unreadable, decode
+from pydantic import ValidationError
+
+from assay_chassis import telemetry
+from assay_chassis.clock import Clock
+from assay_chassis.dead_letter import dead_letter, truncated
+from assay_chassis.errors import EventTooLarge, Permanent
+from assay_chassis.retry import Backoff, is_transient
+
+Handle = Callable[[Event], Awaitable[None]]
+PERMANENT = (Permanent, Unreadable, ValidationError)
+UNEXPECTED_TRIES = 5
+
+
+class Sender(Protocol):
+    async def send(self, record: Record) -> None: ...
+
+
+class Delivery:
+    """Hands records to the handler of their topic; `deliver` returns when a record is settled, and never raises."""
+
+    def __init__(self, service: str, sender: Sender, clock: Clock, backoff: Backoff | None = None) -> None:
+        self._service = service
+        self._sender = sender
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._handlers: dict[str, Handle] = {}
+        self._log = telemetry.logger(service)
+        self.waiting: dict[str, str] = {}
+
+    @property
+    def topics(self) -> list[str]:
+        return list(self._handlers)
+
+    def on(self, topic: str, handle: Handle) -> None:
+        self._handlers[topic] = handle
+
+    async def deliver(self, record: Record) -> None:
+        """Settle one record: handled, or dead."""
+        started = self._clock.monotonic()
+        try:
+            error = await self._handle(record)
+            if error is not None:
+                await self._bury(record, error)
+        finally:
+            self.waiting.pop(_place(record), None)
+        outcome = "dead" if error is not None else "handled"
+        telemetry.count("events_consumed", topic=record.topic, outcome=outcome)
+        telemetry.observe("event_seconds", self._clock.monotonic() - started, topic=record.topic)
+
+    async def _handle(self, record: Record) -> BaseException | None:
+        """None when handled, else the error that makes the record dead."""
+        try:
+            event = decode(record)
+        except Unreadable as error:
+            return error
+        handle = self._handlers[record.topic]
+        delays, unexpected = self._backoff.delays(), 0
+        while True:
+            try:
+                await handle(event)
+            except PERMANENT as error:
+                return error
+            except Exception as error:
+                if not is_transient(error):
+                    unexpected += 1
+                    if unexpected >= UNEXPECTED_TRIES:
+                        self._log.exception("handler failed for good", event_id=event.id, place=_place(record))
+                        return error
+                await self._wait(record, error, next(delays))
+            else:
+                return None
+
+    async def _bury(self, record: Record, error: BaseException) -> None:
+        letter = dead_letter(record, error, self._service)
+        delays = self._backoff.delays()
+        while True:
+            try:
+                await self._sender.send(letter)
+            except EventTooLarge:
+                letter = truncated(letter)
+            except Exception as failure:
+                await self._wait(record, failure, next(delays))
+            else:
+                break
+        self._log.warning(
+            "dead letter", place=_place(record), error_class=type(error).__name__, reason=str(error)[:500]
+        )
+
+    async def _wait(self, record: Record, error: BaseException, seconds: float) -> None:
+        place = _place(record)
+        self.waiting[place] = f"{place}: {type(error).__name__}: {error}"
+        telemetry.count("events_retried", topic=record.topic)
+        self._log.warning("trying again", place=place, in_s=round(seconds, 2), error=f"{type(error).__name__}: {error}")
+        await self._clock.sleep(seconds)
+
+
+def _place(record: Record) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}"

@@ -1,0 +1,199 @@
+"""One consumer's partitions: records queue up per partition, what is handled is committed, the lag is measured.
+
+Never handles a record itself and never commits past one that is not handled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+from assay_schemas.envelope import Record
+
+from assay_chassis import telemetry
+from assay_chassis.clock import Clock
+from assay_chassis.lag import LagMeter
+from assay_chassis.partitions import OnRecord, PartitionQueue
+
+COMMIT_EVERY_S = 0.1
+LOOK_EVERY_S = 1.0
+PAUSE_ABOVE, RESUME_BELOW = 200, 50
+STUCK_AFTER_S = 60.0
+JOIN_WITHIN_S = 180.0
+
+
+class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
+    """What this process reads of its group's partitions; also told by the consumer which those are."""
+
+    def __init__(self, topics: Sequence[str], on_record: OnRecord, clock: Clock, drain_s: float) -> None:
+        self.topics = list(topics)
+        self._subscriber: Any = None
+        self._on_record = on_record
+        self._clock = clock
+        self._drain_s = drain_s
+        self._queues: dict[TopicPartition, PartitionQueue] = {}
+        self._uncommitted: set[TopicPartition] = set()
+        self._meters: dict[str, LagMeter] = defaultdict(LagMeter)
+        self._joined = False
+        self._left_at = clock.monotonic()
+        self._moved_at = clock.monotonic()
+        self._positions: dict[TopicPartition, int] = {}
+        self._failure: str | None = None
+        self._log = telemetry.logger("kafka")
+
+    def attach(self, subscriber: Any) -> None:
+        """Receive the records of a FastStream subscriber that has `decode_record` as its decoder."""
+        self._subscriber = subscriber
+        subscriber(self.take)
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer | None:
+        return self._subscriber.consumer if self._subscriber is not None else None
+
+    async def take(self, record: Record) -> None:
+        """Queue a record that the consumer read; a partition with a long queue is paused."""
+        partition = TopicPartition(record.topic, record.partition)
+        queue = self._queues.get(partition)
+        if queue is None:
+            return
+        queue.put(record)
+        if queue.backlog >= PAUSE_ABOVE:
+            self._with_consumer("pause", partition)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        for partition in assigned:
+            self._queues[partition] = PartitionQueue(self._on_record, partial(self._handled, partition))
+        self._joined = True
+        self._moved_at = self._clock.monotonic()
+        self._log.info("partitions assigned", count=len(assigned))
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
+        self._joined = False
+        self._left_at = self._clock.monotonic()
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Let the records in hand finish within the time limit, commit, and forget all partitions."""
+        queues, self._queues = self._queues, {}
+        await asyncio.gather(*(queue.close(self._drain_s) for queue in queues.values()))
+        handled = {
+            partition: queue.next_offset for partition, queue in queues.items() if partition in self._uncommitted
+        }
+        self._uncommitted.clear()
+        await self._commit({partition: offset for partition, offset in handled.items() if offset is not None})
+
+    def _handled(self, partition: TopicPartition) -> None:
+        queue = self._queues.get(partition)
+        self._uncommitted.add(partition)
+        if queue is None:
+            return
+        if queue.failure is not None:
+            self._failure = f"{partition.topic}/{partition.partition}: the handler broke: {queue.failure!r}"
+        if queue.backlog == RESUME_BELOW:
+            self._with_consumer("resume", partition)
+
+    def _with_consumer(self, action: str, partition: TopicPartition) -> None:
+        try:
+            getattr(self.consumer, action)(partition)
+        except IllegalStateError:
+            self._log.debug("partition is no longer assigned", partition=str(partition))
+
+    async def commit_forever(self) -> None:
+        """Commit what was handled, a few times a second."""
+        while True:
+            await self._clock.sleep(COMMIT_EVERY_S)
+            ready, self._uncommitted = self._uncommitted, set()
+            offsets = {
+                partition: self._queues[partition].next_offset for partition in ready if partition in self._queues
+            }
+            done = await self._commit(
+                {partition: offset for partition, offset in offsets.items() if offset is not None}
+            )
+            if not done:
+                self._uncommitted |= {partition for partition in ready if partition in self._queues}
+                await self._clock.sleep(LOOK_EVERY_S)
+
+    async def _commit(self, offsets: dict[TopicPartition, int]) -> bool:
+        if not offsets or self.consumer is None:
+            return True
+        try:
+            await asyncio.wait_for(self.consumer.commit(offsets), timeout=self._drain_s)
+        except (KafkaError, TimeoutError) as error:
+            # Harmless: after a rebalance another member reads these records again, and the inbox drops them.
+            self._log.info("offsets not committed", error=f"{type(error).__name__}: {error}")
+            return False
+        return True
+
+    async def look_forever(self) -> None:
+        """Measure the lag once a second; a broker that does not answer lets it grow."""
+        while True:
+            await self._clock.sleep(LOOK_EVERY_S)
+            try:
+                async with asyncio.timeout(10):
+                    await self._look()
+            except (KafkaError, TimeoutError, IllegalStateError) as error:
+                self._log.debug("lag unknown", error=f"{type(error).__name__}: {error}")
+
+    async def _look(self) -> None:
+        consumer = self.consumer
+        if consumer is None or not self._joined:
+            return
+        now = self._clock.monotonic()
+        partitions = [
+            TopicPartition(topic, number)
+            for topic in self.topics
+            for number in consumer.partitions_for_topic(topic) or ()
+        ]
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions) if partitions else {}
+        handled = {partition: await self._position(consumer, partition) for partition in partitions}
+        for topic in {partition.topic for partition in partitions}:
+            meter = self._meters[topic]
+            meter.look(
+                now,
+                {partition: end for partition, end in ends.items() if partition.topic == topic},
+                {partition: offset for partition, offset in handled.items() if partition.topic == topic},
+            )
+            telemetry.gauge("consumer_lag_seconds", min(meter.seconds(now), 1e9), topic=topic)
+            telemetry.gauge("consumer_lag_records", meter.records, topic=topic)
+        self._notice_standstill(now, ends, handled)
+
+    async def _position(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
+        """The next offset the group will handle: ours where we own the partition, else what was committed."""
+        queue = self._queues.get(partition)
+        if queue is None:
+            return await consumer.committed(partition) or 0
+        if queue.first_unhandled is not None:
+            return queue.first_unhandled
+        position: int = await consumer.position(partition)
+        return position if queue.first_unhandled is None else queue.first_unhandled
+
+    def _notice_standstill(self, now: float, ends: dict[Any, int], handled: dict[Any, int]) -> None:
+        """A consumer that has records to fetch, none in hand, and gets none, is stuck."""
+        idle = all(queue.backlog == 0 for queue in self._queues.values())
+        behind = any(handled[partition] < ends.get(partition, 0) for partition in self._queues if partition in handled)
+        if not (idle and behind) or handled != self._positions:
+            self._moved_at = now
+        self._positions = dict(handled)
+        if now - self._moved_at > STUCK_AFTER_S:
+            self._failure = f"the consumer has fetched nothing for {STUCK_AFTER_S:.0f} s although there are records"
+
+    def problems(self) -> list[str]:
+        if not self._joined:
+            return ["kafka: the consumer group has not assigned partitions yet"]
+        unknown = [topic for topic in self.topics if not (self.consumer and self.consumer.partitions_for_topic(topic))]
+        return [f"kafka: topic {topic} does not exist; create the topics first" for topic in unknown]
+
+    def failure(self) -> str | None:
+        """Why the process has to be restarted, if it has to."""
+        if not self._joined and self._clock.monotonic() - self._left_at > JOIN_WITHIN_S:
+            return f"the consumer has not joined its group for {JOIN_WITHIN_S:.0f} s"
+        return self._failure
+
+    def lag(self, topic: str) -> float:
+        return self._meters[topic].seconds(self._clock.monotonic()) if topic in self._meters else math.inf

@@ -1,0 +1,96 @@
+"""Publishes what stands in the outbox, in order, and marks it; one process of a service at a time does so.
+
+Never remembers a position: numbers are committed out of order, so a row's own mark says whether it went out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from assay_schemas.envelope import Event, Record, decode
+from pydantic_core import to_json
+
+from assay_chassis import telemetry
+from assay_chassis.clock import Clock
+from assay_chassis.database import LOST, Database
+from assay_chassis.errors import Transient
+from assay_chassis.outbox import QUERIES, channel
+from assay_chassis.publishing import Publisher
+from assay_chassis.retry import Backoff
+
+BATCH = 500
+POLL_S = 1.0
+PRUNE_EVERY_S = 600.0
+KEEP_PUBLISHED = timedelta(days=1)
+KEEP_INBOX = timedelta(days=30)
+
+
+class OutboxRelay:
+    """`run` for ever; a failure of database or broker only delays."""
+
+    def __init__(self, database: Database, publisher: Publisher, clock: Clock) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._clock = clock
+        self._hint = asyncio.Event()
+        self._pruned_at = clock.monotonic()
+        self._log = telemetry.logger("relay")
+
+    async def run(self) -> None:
+        delays = Backoff(longest=5.0).delays()
+        while True:
+            try:
+                await self._lead_and_publish()
+            except (Transient, *LOST) as error:
+                self._log.warning("relay interrupted", error=f"{type(error).__name__}: {error}")
+            telemetry.gauge("relay_leader", 0, service=self._database.schema)
+            await self._clock.sleep(next(delays))
+
+    async def _lead_and_publish(self) -> None:
+        connection = await self._database.dedicated()
+        try:
+            while not await connection.fetchval(QUERIES.lead, self._database.schema):
+                await self._clock.sleep(POLL_S)
+            telemetry.gauge("relay_leader", 1, service=self._database.schema)
+            await connection.add_listener(channel(self._database.schema), lambda *_: self._hint.set())
+            while True:
+                self._hint.clear()
+                published = BATCH
+                while published == BATCH:
+                    published = await self._publish_batch(connection)
+                await self._prune()
+                await self._wait()
+        finally:
+            await connection.close(timeout=5)
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_S):
+                await self._hint.wait()
+        except TimeoutError:
+            pass
+
+    async def _publish_batch(self, connection: Any) -> int:
+        """Publish the oldest rows; a crash between publishing and marking publishes them again, with the same ids."""
+        async with connection.transaction():
+            rows = await connection.fetch(QUERIES.take_outgoing, BATCH)
+            if rows:
+                await self._publisher.publish(*(_event(row) for row in rows))
+                await connection.execute(QUERIES.mark_published, [row["seq"] for row in rows])
+        return len(rows)
+
+    async def _prune(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._pruned_at < PRUNE_EVERY_S:
+            return
+        self._pruned_at = now
+        async with self._database.connection() as connection:
+            await connection.execute(QUERIES.forget_published, KEEP_PUBLISHED)
+            await connection.execute(QUERIES.forget_old_events, KEEP_INBOX)
+
+
+def _event(row: Any) -> Event:
+    key = row["aggregateid"].encode()
+    return decode(Record(topic=row["aggregatetype"], key=key, value=to_json(row["payload"])))
