@@ -1,0 +1,161 @@
+"""What a compute backend is: the runs it takes, the status it reports and the calls it answers.
+Never starts a process and never imports a machine-learning library; the backends beside it do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Protocol, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_field
+
+from assay_chassis.compute.entrypoint import check_entrypoint
+
+KEY_CHARACTERS_IN_NAME = 16
+
+
+class Frozen(BaseModel):
+    """A value that refuses unknown fields and cannot change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Resources(Frozen):
+    """What one run may use. `memory_gib` is enforced on the run and all processes it starts."""
+
+    cpus: int = Field(default=1, ge=1)
+    memory_gib: float | None = Field(default=None, gt=0)
+    gpus: int = Field(default=0, ge=0)
+    nodes: int = Field(default=1, ge=1)
+
+
+class JobRun(Frozen):
+    """One attempt at a job, as a backend takes it. Two equal names are the same run.
+
+    `entrypoint` is "package.module:function", a plain function that takes one `JobContext`.
+    `payload` is the data of the event that asked for the job. `deadline_s` counts from the start.
+    """
+
+    kind: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
+    job_key: str = Field(pattern=r"^[a-z0-9]{16,128}$")
+    attempt: int = Field(ge=1)
+    entrypoint: Annotated[str, AfterValidator(check_entrypoint)]
+    payload: dict[str, Any] = Field(default_factory=dict)
+    resources: Resources = Resources()
+    deadline_s: float | None = Field(default=None, gt=0)
+    labels: Mapping[str, str] = Field(default_factory=dict)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def name(self) -> str:
+        """The run's name on every backend, derived from what it is."""
+        return run_name(self.kind, self.job_key, self.attempt)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `model_dump_json` wrote. Raises pydantic.ValidationError."""
+        return cls.model_validate_json(text, extra="ignore")
+
+
+def run_name(kind: str, job_key: str, attempt: int) -> str:
+    """The name of a job's attempt: the same on every backend, at every time."""
+    return f"{kind}-{job_key[:KEY_CHARACTERS_IN_NAME]}-{attempt}"
+
+
+class RunState(StrEnum):
+    """Where a run is. The last four are ends; `succeeded` means that it left an outcome."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run will never change again."""
+        return self in ENDED
+
+
+ENDED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.LOST})
+
+
+class Cause(StrEnum):
+    """Why a run did not succeed, for a program to decide on; `reason` says it to people."""
+
+    ERROR = "error"  # its code raised, or it left no outcome
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = "timeout"
+    KILLED = "killed"  # by a signal that the backend did not send
+    CANCELLED = "cancelled"
+    LOST = "lost"  # its keeper is gone and left no record
+
+
+class RunStatus(Frozen):
+    """What is known of one run at one moment. Times are UTC.
+
+    `progress` is the last record of `JobContext.report_progress`, counted by `progress_sequence`;
+    `outcome` is the record of `JobContext.finish`. `log_tail` is filled for ends other than success.
+    `heartbeat_at` grows while the run is alive, whether or not it reports progress.
+    `error_class` and `retryable` come from the exception that ended the job, where there was one.
+    """
+
+    name: str
+    run: JobRun
+    state: RunState
+    pid: int | None = None
+    exit_code: int | None = None
+    cause: Cause | None = None
+    reason: str | None = None
+    error_class: str | None = None
+    retryable: bool | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    heartbeat_at: datetime | None = None
+    log_tail: str = ""
+    progress: dict[str, Any] | None = None
+    progress_sequence: int = 0
+    outcome: dict[str, Any] | None = None
+
+
+class ComputeBackend(Protocol):
+    """Runs jobs outside the service that asks for them. Every call returns soon and is safe to repeat."""
+
+    async def start(self) -> None:
+        """Find the runs of an earlier life. Does not wait for anything to load."""
+
+    async def submit(self, run: JobRun) -> None:
+        """Take a run; a name known already, also of an ended run, changes nothing.
+
+        Raises ResourcesUnavailable when the backend can never give what the run asks for."""
+
+    async def status(self, name: str) -> RunStatus:
+        """The run's status now. Raises RunUnknown."""
+        ...
+
+    async def cancel(self, name: str) -> None:
+        """Ask the run to end (SIGTERM), and end it after the grace period. Unknown or ended: no change."""
+
+    async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
+        """Cancel the job's earlier attempts that have not ended; their names."""
+        ...
+
+    async def logs(self, name: str, tail: int = 100) -> str:
+        """The last `tail` lines that the run printed or logged. Raises RunUnknown."""
+        ...
+
+    async def forget(self, name: str) -> None:
+        """Drop an ended run and its files; unknown: no change. Raises RunStillActive."""
+
+    async def close(self) -> None:
+        """Let go. Runs go on; another backend object on the same root finds them."""
+
+    async def shutdown(self) -> None:
+        """Cancel every run that has not ended, wait for their ends, and stop what the backend started."""
+
+    async def list(self) -> list[RunStatus]:
+        """Every run submitted and not yet forgotten, also by an earlier life of the service."""
+        ...

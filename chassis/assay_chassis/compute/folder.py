@@ -1,0 +1,196 @@
+"""A run's folder: the records that its processes and the service leave for each other.
+Never decides anything; `judgement` reads the records and says what they mean."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from assay_chassis.compute.base import JobRun
+
+TAIL_BLOCK = 64 * 2**10
+
+
+@dataclass(frozen=True)
+class Records:
+    """What lies in a run's folder at one moment. Times are seconds since the epoch."""
+
+    run: JobRun
+    keeper: dict[str, Any] | None = None
+    keeper_alive: bool = False
+    job: dict[str, Any] | None = None
+    progress: dict[str, Any] | None = None
+    outcome: dict[str, Any] | None = None
+    failure: dict[str, Any] | None = None
+    end: dict[str, Any] | None = None
+    cancel_asked: bool = False
+    heartbeat: float | None = None
+    log_tail: str = field(default="", repr=False)
+
+
+class RunFolder:
+    """The folder `<root>/<run name>/`. Every record is written whole or not at all.
+
+    run.json: the run · keeper.json: its keeper · job.json: its process, once in the entrypoint ·
+    progress.json, outcome.json, failure.json: from the job · end.json: from the keeper, last ·
+    cancel: asked to end · heartbeat: touched by the keeper · log: what the job printed · work/: scratch
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+        self.log = path / "log"
+        self.work = path / "work"
+
+    @classmethod
+    def create(cls, root: Path, run: JobRun) -> bool:
+        """Make the folder of a new run; False when it was there. Atomic: one caller of many wins."""
+        prepared = root / f".new-{uuid.uuid4().hex}"
+        prepared.mkdir(parents=True)
+        write_whole(prepared / "run.json", run.model_dump_json(indent=1))
+        try:
+            prepared.rename(root / run.name)
+        except OSError:
+            shutil.rmtree(prepared, ignore_errors=True)
+            if not (root / run.name / "run.json").exists():
+                raise
+            return False
+        return True
+
+    @staticmethod
+    def all_in(root: Path) -> Iterator[RunFolder]:
+        """The folders of every run under a root, in no order."""
+        with suppress(FileNotFoundError), os.scandir(root) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.is_dir():
+                    yield RunFolder(Path(entry.path))
+
+    def run(self) -> JobRun | None:
+        """The run, or None when the folder is gone."""
+        with suppress(FileNotFoundError):
+            return JobRun.from_json((self.path / "run.json").read_bytes())
+        return None
+
+    def has(self, record: str) -> bool:
+        return (self.path / record).exists()
+
+    def read(self, record: str) -> dict[str, Any] | None:
+        """A record such as "outcome", or None when it was not written."""
+        with suppress(FileNotFoundError):
+            content: dict[str, Any] = json.loads((self.path / f"{record}.json").read_bytes())
+            return content
+        return None
+
+    def write(self, record: str, content: dict[str, Any], *, durable: bool = True) -> None:
+        """Replace a record at once. Raises TypeError for content that JSON cannot hold."""
+        write_whole(self.path / f"{record}.json", json.dumps(content), durable=durable)
+
+    def ask_to_cancel(self) -> None:
+        with suppress(FileNotFoundError):
+            (self.path / "cancel").touch()
+
+    def beat(self) -> None:
+        (self.path / "heartbeat").touch()
+
+    def records(self) -> Records | None:
+        """All records, or None when the folder is gone.
+
+        Whether the keeper lives is read before what it writes last: in the other order, a keeper that
+        ends in between would look lost."""
+        run = self.run()
+        if run is None:
+            return None
+        keeper = self.read("keeper")
+        alive = keeper is not None and self.keeper_alive()
+        end = self.read("end")
+        return Records(
+            run=run,
+            keeper=keeper,
+            keeper_alive=alive,
+            end=end,
+            job=self.read("job"),
+            progress=self.read("progress"),
+            outcome=self.read("outcome"),
+            failure=self.read("failure"),
+            cancel_asked=self.has("cancel"),
+            heartbeat=self._heartbeat(),
+            log_tail=self.log_tail(20) if keeper is not None and not alive else "",
+        )
+
+    def _heartbeat(self) -> float | None:
+        with suppress(FileNotFoundError):
+            return (self.path / "heartbeat").stat().st_mtime
+        return None
+
+    def keeper_alive(self) -> bool:
+        """Whether a keeper holds the run's lock, on this machine or another on the same file system."""
+        return is_locked(self.path / "lock")
+
+    @contextmanager
+    def keeping(self) -> Iterator[bool]:
+        """Hold the run's lock for as long as this process keeps it; False when another process does."""
+        with (self.path / "lock").open("wb") as file:
+            yield hold_lock(file, patience_s=1.0)
+
+    def log_tail(self, lines: int) -> str:
+        """The log's last lines, of its last 64 KiB at most."""
+        with suppress(FileNotFoundError), self.log.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(0, size - TAIL_BLOCK))
+            text = log.read().decode(errors="replace")
+            return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
+        return ""
+
+    def remove(self) -> None:
+        """Delete the folder; it leaves the root at once, whatever happens to its files."""
+        gone = self.path.with_name(f".gone-{uuid.uuid4().hex}")
+        with suppress(FileNotFoundError):
+            self.path.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
+
+def hold_lock(file: IO[bytes], patience_s: float) -> bool:
+    """Lock the file until this process closes it or dies; False when another process keeps it.
+
+    A POSIX lock: a forked child does not hold it. Trying for a moment outlasts an `is_locked`."""
+    give_up = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except (BlockingIOError, PermissionError):
+            if time.monotonic() >= give_up:
+                return False
+            time.sleep(0.02)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another process holds the file's lock."""
+    try:
+        with path.open("rb") as file:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except (BlockingIOError, PermissionError):
+        return True
+    return False
+
+
+def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
+    """Replace a file's content at once; `durable` also outlasts a power failure."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+    temporary.replace(path)

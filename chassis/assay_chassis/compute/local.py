@@ -1,0 +1,78 @@
+"""Runs jobs on this machine, one process each, forked from a warm parent.
+Never waits for the warm parent, and never stops a run because the service stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from assay_chassis.compute.base import JobRun
+from assay_chassis.compute.errors import ResourcesUnavailable
+from assay_chassis.compute.folders import FolderBackend
+from assay_chassis.compute.warm_client import WarmClient
+from assay_chassis.compute.warm_folder import WarmRecord
+
+KEEP_AWAKE_S = 5.0
+IDLE_S = 60.0
+
+
+class LocalBackend(FolderBackend):
+    """A ComputeBackend for one machine.
+
+    The warm parent imports `preload`; it and the jobs have this process's environment and `environment`.
+    It ends by itself 60 s after the last service let go; running jobs go on without it."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        preload: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        grace_s: float = 10.0,
+    ) -> None:
+        super().__init__(root, grace_s)
+        self._preload = tuple(preload)
+        self._environment = dict(environment or {})
+        self._warm: WarmClient | None = None
+        self._keeping_awake: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        if self._warm is None:
+            self._warm = await asyncio.to_thread(
+                WarmClient, self.root, self._preload, self._environment, self.grace_s, IDLE_S
+            )
+            await asyncio.to_thread(self._warm.renew)
+            self._keeping_awake = asyncio.create_task(self._keep_awake(self._warm))
+
+    async def close(self) -> None:
+        if self._keeping_awake is not None:
+            self._keeping_awake.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeping_awake
+            self._keeping_awake = None
+        self._warm = None
+
+    async def warm_parent(self) -> WarmRecord | None:
+        """What the warm parent says of itself, with the preloads that failed; None while it starts."""
+        return await asyncio.to_thread(self._warm.record) if self._warm else None
+
+    def _check(self, run: JobRun) -> None:
+        if run.resources.nodes > 1:
+            raise ResourcesUnavailable(
+                "hardware.nodes", f"{run.resources.nodes} asked, the local backend has 1", "set it to 1"
+            )
+
+    async def _launch(self, _run: JobRun, /) -> None:
+        if self._warm is not None:
+            await asyncio.to_thread(self._warm.ensure)
+
+    async def _stop_own(self) -> None:
+        if self._warm is not None:
+            await asyncio.to_thread(self._warm.end)
+
+    async def _keep_awake(self, warm: WarmClient) -> None:
+        while True:
+            await asyncio.sleep(KEEP_AWAKE_S)
+            await asyncio.to_thread(warm.ensure)

@@ -1,0 +1,118 @@
+"""Runs jobs on a Ray cluster: Ray finds the place, a keeper there does the rest.
+Never keeps state in Ray: the runs' folders say everything, as for the local backend."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from assay_chassis.compute.base import JobRun
+from assay_chassis.compute.errors import BackendUnavailable, ResourcesUnavailable
+from assay_chassis.compute.folder import RunFolder
+from assay_chassis.compute.folders import FolderBackend
+from assay_chassis.compute.processes import GIB
+
+NAMESPACE = "assay"
+
+
+class RayBackend(FolderBackend):
+    """A ComputeBackend on the cluster at `address`, or on one started here when there is none.
+
+    The root must be a folder that every node sees. A run waits in Ray's queue as a detached actor,
+    so it outlives the service; on a cluster started here it does so only while this process lives."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        address: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        grace_s: float = 10.0,
+    ) -> None:
+        super().__init__(root, grace_s)
+        self._address = address
+        self._environment = dict(environment or {})
+        self._connected = False
+
+    async def start(self) -> None:
+        if not self._connected:
+            self.root.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(self._connect)
+            self._connected = True
+            for status in await self.list():
+                if not status.state.ended:
+                    await self._launch(status.run)
+
+    async def close(self) -> None:
+        if self._connected:
+            import ray
+
+            await asyncio.to_thread(ray.shutdown)
+            self._connected = False
+
+    def _connect(self) -> None:
+        import ray
+
+        try:
+            ray.init(
+                address=self._address,
+                namespace=NAMESPACE,
+                include_dashboard=None if self._address else False,
+                log_to_driver=False,
+                logging_level="warning",
+                ignore_reinit_error=True,
+            )
+        except (ConnectionError, RuntimeError) as error:
+            mend = "start the cluster or correct ASSAY_RAY_ADDRESS"
+            raise BackendUnavailable("ray", f"cannot reach {self._address}: {error}", mend) from error
+
+    def _check(self, run: JobRun) -> None:
+        if run.resources.nodes > 1:
+            raise ResourcesUnavailable(
+                "hardware.nodes", f"{run.resources.nodes} asked, a run has one node in this version", "set it to 1"
+            )
+
+    async def _launch(self, run: JobRun) -> None:
+        folder = RunFolder(self.root / run.name)
+        if not folder.has("keeper.json"):
+            await asyncio.to_thread(self._create_actor, run, folder)
+
+    def _create_actor(self, run: JobRun, folder: RunFolder) -> None:
+        """The actor's name makes it one, however often it is asked for."""
+        import ray
+
+        resources = run.resources
+        ray.remote(Place).options(
+            name=run.name,
+            namespace=NAMESPACE,
+            lifetime="detached",
+            get_if_exists=True,
+            max_restarts=0,
+            num_cpus=resources.cpus,
+            num_gpus=resources.gpus,
+            memory=int((resources.memory_gib or 0) * GIB) or None,
+        ).remote(str(folder.path), self.grace_s, self._environment)
+
+    async def _stop_own(self) -> None:
+        """A cluster started here ends with the connection; another one is not ours to stop."""
+
+
+class Place:
+    """A place on the cluster, held while a run's keeper works there. Runs as a Ray actor."""
+
+    def __init__(self, folder: str, grace_s: float, environment: Mapping[str, str]) -> None:
+        command = [sys.executable, "-m", "assay_chassis.compute.keeper", folder, str(grace_s)]
+        keeper = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True)
+        threading.Thread(target=_leave_after, args=(keeper,), daemon=True).start()
+
+
+def _leave_after(keeper: subprocess.Popen[Any]) -> None:
+    """Give the place back when the run has ended."""
+    keeper.wait()
+    os._exit(0)

@@ -1,0 +1,113 @@
+"""The service's side of the warm parent: starts one where none lives, and keeps it awake.
+Never waits for it to load."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import site
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from assay_chassis.compute.warm_folder import LEAVE, WarmFolder, WarmRecord
+from assay_chassis.compute.warm_parent import Options, command
+
+CONFIGURATION_PREFIX = "ASSAY_"
+MAX_DEATHS_LOADING = 2
+END_S = 10.0
+
+
+class WarmClient:
+    """Sees to it that one warm parent, with the right preloads and environment, serves a root."""
+
+    def __init__(
+        self, root: Path, preload: Sequence[str], environment: Mapping[str, str], grace_s: float, idle_s: float
+    ) -> None:
+        self._environment = {**os.environ, **environment}
+        self._folder = WarmFolder(root)
+        fingerprint = fingerprint_of(preload, self._environment)
+        self._options = Options(root, tuple(preload), fingerprint, grace_s, idle_s)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._deaths_loading = 0
+
+    def record(self) -> WarmRecord | None:
+        """What the living warm parent says of itself."""
+        return self._folder.read() if self._folder.alive() else None
+
+    def ensure(self) -> None:
+        """Start a warm parent if none lives or is on its way, and nudge it."""
+        if self._process is not None and self._process.poll() is not None:
+            self._note_death()
+        if not (self._folder.alive() or self._process is not None):
+            self._start()
+        self._folder.nudge()
+
+    def renew(self) -> None:
+        """Like `ensure`, and replace a warm parent of other preloads, settings or code. Its runs go on."""
+        record = self.record()
+        if record is not None and record.fingerprint != self._options.fingerprint:
+            self._folder.nudge(LEAVE)
+            self._start()
+        self.ensure()
+
+    def end(self) -> None:
+        """End the warm parent, also one that still loads. Runs go on."""
+        self._folder.nudge(LEAVE)
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(END_S)
+            self._process = None
+
+    def _note_death(self) -> None:
+        record = self._folder.read()
+        died_loading = record is not None and record.pid == self._process_id() and record.state == "loading"
+        self._deaths_loading = self._deaths_loading + 1 if died_loading else 0
+        self._process = None
+
+    def _process_id(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def _start(self) -> None:
+        """A preload that kills its process is given up on; the jobs then import for themselves."""
+        options = self._options
+        if self._deaths_loading >= MAX_DEATHS_LOADING:
+            options = Options(options.root, (), options.fingerprint, options.grace_s, options.idle_s)
+        with self._folder.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command(options),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+
+def fingerprint_of(preload: Sequence[str], environment: Mapping[str, str]) -> str:
+    """A digest of all that a warm parent has taken in: preloads, settings, paths and editable code."""
+    settings = sorted(
+        f"{name}={value}"
+        for name, value in environment.items()
+        if name.startswith(CONFIGURATION_PREFIX) or name in ("PYTHONPATH", "CUDA_VISIBLE_DEVICES")
+    )
+    packages = sorted({name.partition(".")[0] for name in (*preload, __name__)})
+    ages = [f"{package}@{_newest_source(package)}" for package in packages]
+    parts = [sys.executable, *preload, *settings, *ages]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _newest_source(package: str) -> int:
+    """The time of a package's newest source file; 0 for packages installed for good."""
+    found = importlib.util.find_spec(package)
+    installed = [Path(folder) for folder in site.getsitepackages()]
+    folders = [Path(place) for place in (found.submodule_search_locations or ())] if found else []
+    times = [
+        path.stat().st_mtime_ns
+        for folder in folders
+        if not any(folder.is_relative_to(place) for place in installed)
+        for path in folder.rglob("*.py")
+    ]
+    return max(times, default=0)

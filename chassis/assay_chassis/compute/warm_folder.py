@@ -1,0 +1,77 @@
+"""Where a warm parent and the services that use it meet: its lock, its record and its nudges.
+Never starts or stops a process."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from assay_chassis.compute.folder import is_locked, write_whole
+
+NUDGE = b"n"
+LEAVE = b"x"
+
+
+class WarmRecord(BaseModel):
+    """What a warm parent says of itself. `errors` are the preloads that failed, by module."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    fingerprint: str
+    state: Literal["loading", "ready"]
+    errors: dict[str, str] = Field(default_factory=dict)
+    loaded_in_s: float | None = None
+    threads: int | None = None
+
+
+class WarmFolder:
+    """The folder `<root>/.warm/`. Nudges go through a named pipe, whose path may be of any length."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / ".warm"
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.lock = self.path / "lock"
+        self.log = self.path / "log"
+        self._record = self.path / "warm.json"
+        self._pipe = self.path / "nudges"
+        with suppress(FileExistsError):
+            os.mkfifo(self._pipe, 0o600)
+
+    def alive(self) -> bool:
+        """Whether a warm parent holds the lock."""
+        return is_locked(self.lock)
+
+    def write(self, record: WarmRecord) -> None:
+        write_whole(self._record, record.model_dump_json(), durable=False)
+
+    def read(self) -> WarmRecord | None:
+        """The record of the living warm parent, or of the last one."""
+        with suppress(FileNotFoundError, ValidationError):
+            return WarmRecord.model_validate_json(self._record.read_bytes())
+        return None
+
+    def open_nudges(self) -> int:
+        """The pipe's reading end; open for writing too, so that it never reads as ended."""
+        return os.open(self._pipe, os.O_RDWR | os.O_NONBLOCK)
+
+    def nudge(self, word: bytes = NUDGE) -> bool:
+        """Wake the warm parent; False when none listens."""
+        try:
+            pipe = os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno in (errno.ENXIO, errno.ENOENT):
+                return False
+            raise
+        try:
+            os.write(pipe, word)
+        except BlockingIOError:
+            return True  # full of nudges: it will wake
+        finally:
+            os.close(pipe)
+        return True

@@ -1,0 +1,147 @@
+"""A process that has imported what jobs import, and forks a keeper for every queued run.
+Never runs a tensor operation or a job itself, and knows nothing that is not in the runs' folders."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from assay_chassis.compute.folder import RunFolder, hold_lock
+from assay_chassis.compute.keeper import keep
+from assay_chassis.compute.warm_folder import LEAVE, WarmFolder, WarmRecord
+
+LOCK_PATIENCE_S = 30.0
+NAP_S = 5.0
+LOGGER = logging.getLogger("assay.warm_parent")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a warm parent was started."""
+
+    root: Path
+    preload: tuple[str, ...]
+    fingerprint: str
+    grace_s: float
+    idle_s: float
+
+
+class WarmParent:
+    """One for each compute root, which the lock sees to; the newest takes over."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._folder = WarmFolder(options.root)
+        self._leaving = False
+
+    def serve(self) -> None:
+        """Until asked to leave, or until no service has been heard of for `idle_s`."""
+        with self._folder.lock.open("wb") as lock:
+            if not hold_lock(lock, LOCK_PATIENCE_S):
+                LOGGER.error("another warm parent serves %s and does not leave", self._options.root)
+                return
+            nudges = self._folder.open_nudges()
+            self._lock, self._nudges = lock.fileno(), nudges
+            self._preload()
+            self._fork_when_nudged()
+
+    def _preload(self) -> None:
+        self._record(state="loading")
+        started, errors = time.monotonic(), {}
+        for module in self._options.preload:
+            try:
+                importlib.import_module(module)
+            except Exception as error:
+                LOGGER.exception("preload of %s failed; jobs that need it import it themselves", module)
+                errors[module] = f"{type(error).__name__}: {error}"[:500]
+        gc.collect()
+        gc.freeze()
+        seconds, threads = time.monotonic() - started, threading.active_count()
+        self._record(state="ready", errors=errors, loaded_in_s=round(seconds, 3), threads=threads)
+        LOGGER.info("ready after %.1f s, %d modules preloaded", seconds, len(self._options.preload))
+
+    def _record(self, state: str, **more: object) -> None:
+        fixed = {"pid": os.getpid(), "fingerprint": self._options.fingerprint}
+        self._folder.write(WarmRecord.model_validate({**fixed, "state": state, **more}))
+
+    def _fork_when_nudged(self) -> None:
+        silent_since = time.monotonic()
+        while not self._leaving and time.monotonic() - silent_since < self._options.idle_s:
+            if not self._options.root.exists():
+                return
+            for folder in RunFolder.all_in(self._options.root):
+                if not folder.has("keeper.json") and not folder.has("cancel"):
+                    self._fork_keeper(folder)
+            if self._wait_for_nudge():
+                silent_since = time.monotonic()
+            _reap()
+
+    def _wait_for_nudge(self) -> bool:
+        if not select.select([self._nudges], [], [], NAP_S)[0]:
+            return False
+        self._leaving = LEAVE in os.read(self._nudges, 65536)
+        return True
+
+    def _fork_keeper(self, folder: RunFolder) -> None:
+        if os.fork() == 0:
+            self._be_keeper(folder)
+        # The keeper's record is what stops the next look from forking another; wait for it.
+        give_up = time.monotonic() + 5.0
+        while not folder.has("keeper.json") and folder.path.exists() and time.monotonic() < give_up:
+            time.sleep(0.002)
+
+    def _be_keeper(self, folder: RunFolder) -> NoReturn:
+        try:
+            os.close(self._nudges)
+            keep(folder, self._options.grace_s)
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+        os._exit(0)
+
+
+def _reap() -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """The command line, as `command` writes it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--preload", action="append", default=[])
+    parser.add_argument("--fingerprint", required=True)
+    parser.add_argument("--grace-s", type=float, required=True)
+    parser.add_argument("--idle-s", type=float, required=True)
+    read = parser.parse_args(arguments)
+    return Options(read.root, tuple(read.preload), read.fingerprint, read.grace_s, read.idle_s)
+
+
+def command(options: Options) -> list[str]:
+    """How to start a warm parent with these options."""
+    arguments = {key: value for key, value in asdict(options).items() if key != "preload"}
+    line = [sys.executable, "-m", "assay_chassis.compute.warm_parent"]
+    line += [f"--{key.replace('_', '-')}={value}" for key, value in arguments.items()]
+    return line + [f"--preload={module}" for module in options.preload]
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    WarmParent(parse()).serve()

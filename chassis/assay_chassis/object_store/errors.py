@@ -1,0 +1,68 @@
+"""What can go wrong between a service and an object store.
+Every message names the object and the mend."""
+
+from __future__ import annotations
+
+
+class ObjectStoreError(Exception):
+    """An object store could not do what was asked."""
+
+
+class KeyRefused(ObjectStoreError):
+    """The key is malformed or leads out of the store's root."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"key {key!r}: {problem}; use a relative key such as datasets/<sha256>/rows.jsonl")
+
+
+class UriRefused(ObjectStoreError):
+    """The URI names no store that Assay can open."""
+
+    def __init__(self, uri: str, problem: str) -> None:
+        super().__init__(f"uri {uri!r}: {problem}; use file:///folder or s3://bucket/prefix")
+
+
+class ObjectNotFound(ObjectStoreError):
+    """There is no such object."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"{uri}: no such object; check the URI, and that what writes it has finished")
+        self.uri = uri
+
+
+class ObjectTooLarge(ObjectStoreError):
+    """The object is larger than the caller is ready to hold in memory."""
+
+    def __init__(self, uri: str, size: int, max_bytes: int) -> None:
+        super().__init__(f"{uri}: {size} bytes, more than the {max_bytes} allowed here; read it as a file")
+        self.uri = uri
+
+
+class ObjectDamaged(ObjectStoreError):
+    """Size or sha256 are not what they must be, also after reading again."""
+
+    def __init__(self, uri: str, expected: str, found: str) -> None:
+        super().__init__(f"{uri}: expected {expected}, found {found}; the object was changed: publish it again")
+        self.uri = uri
+
+
+class AccessDenied(ObjectStoreError):
+    """The store knows us, or does not, and in any case refuses."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"{uri}: access denied; check the store's credentials and its permissions")
+
+
+class StoreUnavailable(ObjectStoreError):
+    """The store cannot be reached, or answered with an error, also after trying again."""
+
+    def __init__(self, uri: str, problem: str) -> None:
+        super().__init__(f"{uri}: {problem}; check ASSAY_OBJECT_STORE and ASSAY_S3_ENDPOINT_URL")
+
+
+class TransientFailure(ObjectStoreError):
+    """One try failed in a way that another try may mend; callers outside this package never see it."""
+
+    def __init__(self, final: ObjectStoreError) -> None:
+        super().__init__(str(final))
+        self.final = final

@@ -1,0 +1,52 @@
+"""Makes the suite's own modules importable, and gives each test a bench for its backend."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from contract_bench import Bench  # noqa: E402
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("local", marks=pytest.mark.real),
+        pytest.param("ray", marks=[pytest.mark.real, pytest.mark.slow]),
+    ]
+)
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    options = {"address": request.getfixturevalue("ray_cluster")} if request.param == "ray" else {}
+    bench = Bench(tmp_path / "runs", request.param, options)
+    yield bench
+    await bench.close()
+
+
+@pytest.fixture
+async def local(tmp_path: Path) -> AsyncIterator[Bench]:
+    bench = Bench(tmp_path / "runs", "local")
+    yield bench
+    await bench.close()
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A one-node Ray cluster with a CPU count that does not depend on the machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=4"]
+    command += [f"--port={port}", "--include-dashboard=false", "--node-ip-address=127.0.0.1"]
+    command += ["--disable-usage-stats", "--object-store-memory=100000000"]
+    with (tmp_path_factory.mktemp("ray") / "log").open("wb") as log:
+        cluster = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": str(HERE)})
+    yield f"127.0.0.1:{port}"
+    cluster.terminate()
+    cluster.wait(30)

@@ -1,0 +1,113 @@
+"""The jobs that the contract suite runs. The backends' processes import this module by name."""
+
+import logging
+import os
+import signal
+import sys
+import time
+
+from assay_chassis.compute import JobContext
+
+
+def succeed(context: JobContext) -> None:
+    context.finish({"echo": context.payload, "attempt": context.attempt})
+
+
+def count_calls(context: JobContext) -> None:
+    with open(context.payload["counter"], "a") as counter:
+        counter.write("called\n")
+    context.finish({})
+
+
+def raise_error(context: JobContext) -> None:
+    raise ValueError("the learning rate is not a number")
+
+
+class Unavailable(Exception):
+    retryable = True
+
+
+def raise_retryable(context: JobContext) -> None:
+    raise Unavailable("try again")
+
+
+def exit_with_three(context: JobContext) -> None:
+    print("about to leave", flush=True)
+    os._exit(3)
+
+
+def return_without_outcome(context: JobContext) -> None:
+    pass
+
+
+def talk(context: JobContext) -> None:
+    print("a line on standard output")
+    print("a line on standard error", file=sys.stderr)
+    logging.getLogger("job").info("a line logged")
+    context.finish({})
+
+
+def report(context: JobContext) -> None:
+    for step in range(1, context.payload["steps"] + 1):
+        context.report_progress({"step": step})
+    context.finish({})
+
+
+def report_then_wait(context: JobContext) -> None:
+    for step in range(1, 6):
+        context.report_progress({"step": step})
+    wait_until_asked(context)
+
+
+def wait_until_asked(context: JobContext) -> None:
+    give_up = time.monotonic() + 60
+    while not context.should_stop() and time.monotonic() < give_up:
+        context.wait(1.0)
+
+
+def wait_until_file(context: JobContext) -> None:
+    give_up = time.monotonic() + 60
+    while not os.path.exists(context.payload["file"]) and time.monotonic() < give_up:
+        time.sleep(0.02)
+    context.finish({"waited": True})
+
+
+def ignore_requests(context: JobContext) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(60)
+
+
+def finish_then_hang(context: JobContext) -> None:
+    context.finish({"done": True})
+    time.sleep(60)
+
+
+def take_memory(context: JobContext) -> None:
+    taken = []
+    for _ in range(200):
+        taken.append(os.urandom(8 * 2**20))
+        time.sleep(0.01)
+    context.finish({"bytes": sum(map(len, taken))})
+
+
+def start_child_and_leave(context: JobContext) -> None:
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        time.sleep(60)
+        os._exit(0)
+    context.finish({"child": child})
+
+
+def describe_process(context: JobContext) -> None:
+    context.finish(
+        {
+            "threads": os.environ["OMP_NUM_THREADS"],
+            "group_leader": os.getpgid(0) == os.getpid(),
+            "interrupt_is_default": signal.getsignal(signal.SIGINT) is signal.SIG_DFL,
+            "descriptors": sorted(int(name) for name in os.listdir("/proc/self/fd")),
+            "folder": os.getcwd() == str(context.workdir),
+            "preloaded": "wave" in sys.modules,
+            "token": os.environ.get("CONTRACT_TOKEN"),
+        }
+    )
