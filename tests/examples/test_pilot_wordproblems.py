@@ -24,10 +24,7 @@ ANSWER = re.compile(r"#### (-?[0-9]+)")
 
 def correct_steps(solution: str) -> list[bool]:
     apply = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
-    return [
-        apply[sign](int(left), int(right)) == int(result)
-        for left, sign, right, result in STEP.findall(solution)
-    ]
+    return [apply[sign](int(left), int(right)) == int(result) for left, sign, right, result in STEP.findall(solution)]
 
 
 def test_the_same_seed_gives_the_same_problems_and_another_seed_gives_others() -> None:

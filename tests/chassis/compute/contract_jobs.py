@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from assay_chassis.compute import JobContext
 
@@ -14,7 +15,7 @@ def succeed(context: JobContext) -> None:
 
 
 def count_calls(context: JobContext) -> None:
-    with open(context.payload["counter"], "a") as counter:
+    with Path(context.payload["counter"]).open("a") as counter:
         counter.write("called\n")
     context.finish({})
 
@@ -67,7 +68,7 @@ def wait_until_asked(context: JobContext) -> None:
 
 def wait_until_file(context: JobContext) -> None:
     give_up = time.monotonic() + 60
-    while not os.path.exists(context.payload["file"]) and time.monotonic() < give_up:
+    while not Path(context.payload["file"]).exists() and time.monotonic() < give_up:
         time.sleep(0.02)
     context.finish({"waited": True})
 
@@ -105,8 +106,8 @@ def describe_process(context: JobContext) -> None:
             "threads": os.environ["OMP_NUM_THREADS"],
             "group_leader": os.getpgid(0) == os.getpid(),
             "interrupt_is_default": signal.getsignal(signal.SIGINT) is signal.SIG_DFL,
-            "descriptors": sorted(int(name) for name in os.listdir("/proc/self/fd")),
-            "folder": os.getcwd() == str(context.workdir),
+            "descriptors": sorted(int(entry.name) for entry in Path("/proc/self/fd").iterdir()),
+            "folder": Path.cwd() == context.workdir,
             "preloaded": "wave" in sys.modules,
             "token": os.environ.get("CONTRACT_TOKEN"),
         }

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from assay_chassis.compute import (
@@ -22,7 +23,9 @@ async def test_a_job_gets_its_payload_and_its_outcome_comes_back(bench: Bench) -
     assert status.state is RunState.SUCCEEDED
     assert status.outcome == {"echo": {"seed": 3}, "attempt": 1}
     assert status.run == run
-    assert status.started_at and status.ended_at and status.started_at <= status.ended_at
+    assert status.started_at is not None
+    assert status.ended_at is not None
+    assert status.started_at <= status.ended_at
 
 
 async def test_submitting_twice_is_submitting_once_also_after_the_end(bench: Bench, tmp_path) -> None:
@@ -241,7 +244,9 @@ async def test_the_heartbeat_grows_while_a_job_is_silent(bench: Bench) -> None:
     await backend.submit(run)
     first = (await wait_for(backend, run, lambda status: status.heartbeat_at is not None)).heartbeat_at
     later = await wait_for(backend, run, lambda status: status.heartbeat_at != first)
-    assert first and later.heartbeat_at and later.heartbeat_at > first
+    assert first is not None
+    assert later.heartbeat_at is not None
+    assert later.heartbeat_at > first
 
 
 async def test_nothing_a_job_started_outlives_it(bench: Bench) -> None:
@@ -270,7 +275,7 @@ def needs_processes(bench: Bench) -> None:
 
 def is_running(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
+        stat = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
