@@ -113,9 +113,9 @@ class ServiceApp:
         """The object store of the settings."""
         if self._given_store is not None:
             return self._given_store
-        from assay_chassis.object_store import open_store
+        from assay_chassis.object_store import StoreSettings, open_store
 
-        return open_store(self.settings)
+        return open_store(StoreSettings(**self.settings.model_dump(include=set(StoreSettings.model_fields))))
 
     def transaction(self) -> contextlib.AbstractAsyncContextManager[Transaction]:
         """A transaction with an outbox, for work no event started."""

@@ -1,0 +1,38 @@
+"""One kind of job as data: its models, and the function that does it.
+Never names a topic of its own: those come from the schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from assay_schemas.events import COMPLETION_TOPIC, REQUEST_TOPIC, JobCompleted
+from assay_schemas.ids import JobKind
+from assay_schemas.jobs import JobRequest
+from assay_schemas.results import Manifest
+
+Inline = Callable[[JobRequest], Awaitable[Manifest]]
+
+
+@dataclass(frozen=True)
+class JobType:
+    """A kind of job: exactly one of `entrypoint` and `inline` says how it is done.
+
+    `entrypoint` ("package.module:function") runs on the compute backend and writes its manifest last.
+    `inline` returns the manifest itself; it is for work of milliseconds and raises JobFailed.
+    """
+
+    kind: JobKind
+    request: type[JobRequest]
+    manifest: type[Manifest]
+    completed: type[JobCompleted]
+    entrypoint: str = ""
+    inline: Inline | None = None
+
+    @property
+    def request_topic(self) -> str:
+        return REQUEST_TOPIC[self.kind]
+
+    @property
+    def completion_topic(self) -> str:
+        return COMPLETION_TOPIC[self.kind]

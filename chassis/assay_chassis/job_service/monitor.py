@@ -1,0 +1,134 @@
+"""Watches the runs of a job service: says how far each is and, once, how it ended.
+Never starts or stops a run. A run is forgotten only when its end is stored and published."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+import structlog
+from assay_schemas.envelope import Event
+from assay_schemas.ids import JobKind, event_id
+
+from assay_chassis.clock import Clock
+from assay_chassis.compute.base import ComputeBackend, JobRun, RunStatus
+from assay_chassis.job_service.completions import completion_event, ended, succeeded
+from assay_chassis.job_service.job_type import JobType
+from assay_chassis.job_service.progress import ProgressPolicy, progressed
+from assay_chassis.job_service.records import JobRecords
+from assay_chassis.publishing import Publisher, make_event
+
+PROGRESS_TOPIC = "job.progressed"
+LIVE_POLL_S = 0.2
+IDLE_POLL_S = 30.0
+RETRY_S = 2.0
+LOG_LINES = 20_000
+CORRELATION = "correlation"
+log = structlog.get_logger(__name__)
+
+
+def correlation_of(run: JobRun) -> str:
+    """What the event that asked for the run belongs to: an experiment, mostly."""
+    return run.labels.get(CORRELATION, "")
+
+
+class Monitor:
+    """One loop over every run the backend knows, also of an earlier life of the service."""
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        types: Mapping[JobKind, JobType],
+        backend: ComputeBackend,
+        records: JobRecords,
+        publisher: Publisher,
+        clock: Clock,
+        lock: asyncio.Lock,
+    ) -> None:
+        self._source = source
+        self._types = types
+        self._backend = backend
+        self._records = records
+        self._publisher = publisher
+        self._clock = clock
+        self._lock = lock
+        self._policy = ProgressPolicy()
+        self._not_before: dict[str, float] = {}
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look now: a run was submitted or cancelled."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Look for ever: often while runs are live, else every 30 s for what another replica left."""
+        while True:
+            self._woken.clear()
+            live = await self.sweep()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LIVE_POLL_S if live else IDLE_POLL_S)
+            if live:
+                await asyncio.sleep(LIVE_POLL_S / 4)
+
+    async def sweep(self) -> int:
+        """Look at every run once; how many are still to be watched."""
+        live = 0
+        due: list[Event] = []
+        for status in await self._backend.list():
+            job_type = next((known for kind, known in self._types.items() if kind == status.run.kind), None)
+            if job_type is None:
+                continue
+            if status.state.ended:
+                live += not await self._end_safely(job_type, status)
+            else:
+                live += 1
+                due += self._progress(job_type, status)
+        if due:
+            await self._publisher.publish(*due)
+        return live
+
+    def _progress(self, job_type: JobType, status: RunStatus) -> list[Event]:
+        now = self._clock.monotonic()
+        if not self._policy.due(status, now):
+            return []
+        self._policy.said(status, now)
+        payload = progressed(job_type.kind, status, self._clock.now())
+        identity = event_id(PROGRESS_TOPIC, payload.job_key, payload.attempt, payload.sequence)
+        said = make_event(
+            PROGRESS_TOPIC,
+            payload,
+            key=payload.job_key,
+            source=self._source,
+            id=identity,
+            correlation=correlation_of(status.run),
+        )
+        return [said]
+
+    async def _end_safely(self, job_type: JobType, status: RunStatus) -> bool:
+        """Whether the run's end is now known to everyone. A failure is logged and tried again soon."""
+        if self._clock.monotonic() < self._not_before.get(status.name, 0.0):
+            return False
+        try:
+            async with self._lock:
+                await self._end(job_type, status)
+        except Exception:
+            log.exception("the end of a run could not be published yet", run=status.name)
+            self._not_before[status.name] = self._clock.monotonic() + RETRY_S
+            return False
+        self._policy.forget(status.name)
+        self._not_before.pop(status.name, None)
+        return True
+
+    async def _end(self, job_type: JobType, status: RunStatus) -> None:
+        run = status.run
+        await self._records.write_log(run.job_key, run.attempt, await self._backend.logs(status.name, tail=LOG_LINES))
+        found = await self._records.manifest(job_type, run.job_key, run.attempt)
+        if found is not None:
+            completion = succeeded(job_type, run.attempt, *found)
+        else:
+            completion = ended(job_type, status, self._clock.now())
+        await self._records.write_completion(completion)
+        await self._publisher.publish(completion_event(job_type, completion, self._source, correlation_of(run)))
+        await self._backend.forget(status.name)

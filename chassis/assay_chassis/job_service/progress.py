@@ -1,0 +1,81 @@
+"""When progress of a run is worth an event, and what that event says.
+Pure: is told the time, and publishes nothing itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from assay_schemas.events import JobProgressed, Phase
+from assay_schemas.ids import JobKind
+
+from assay_chassis.compute.base import RunState, RunStatus
+
+SMALLEST_GAP_S = 0.5
+HEARTBEAT_S = 5.0
+PHASES: dict[RunState, Phase] = {RunState.QUEUED: "queued", RunState.STARTING: "starting"}
+
+
+@dataclass
+class Said:
+    """What was last said of a run, and when (seconds of a monotonic clock)."""
+
+    at: float
+    state: RunState
+    progress_sequence: int
+
+
+class ProgressPolicy:
+    """At most two events a second of a run, and at least one every five seconds while it lives."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, Said] = {}
+
+    def due(self, status: RunStatus, now: float) -> bool:
+        said = self._said.get(status.name)
+        if said is None:
+            return True
+        changed = (status.state, status.progress_sequence) != (said.state, said.progress_sequence)
+        return now - said.at >= (SMALLEST_GAP_S if changed else HEARTBEAT_S)
+
+    def said(self, status: RunStatus, now: float) -> None:
+        self._said[status.name] = Said(now, status.state, status.progress_sequence)
+
+    def forget(self, name: str) -> None:
+        self._said.pop(name, None)
+
+
+def progressed(kind: JobKind, status: RunStatus, at: datetime) -> JobProgressed:
+    """The event of a run's progress. Its sequence is the time in milliseconds: it grows over restarts too."""
+    record = status.progress or {}
+    return JobProgressed(
+        job_key=status.run.job_key,
+        kind=kind,
+        attempt=status.run.attempt,
+        sequence=int(at.timestamp() * 1000),
+        phase=PHASES.get(status.state) or _phase(record),
+        at=at,
+        step=int(_number(record.get("step")) or 0),
+        total=int(_number(record.get("total")) or 0),
+        message=str(record.get("message") or "")[:500],
+        eta_s=_number(record.get("eta_s")),
+        metrics=_numbers(record.get("metrics")),
+    )
+
+
+def _phase(record: dict[str, Any]) -> Phase:
+    return "finishing" if record.get("phase") == "finishing" else "running"
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None
+
+
+def _numbers(values: Any) -> dict[str, float]:
+    if not isinstance(values, dict):
+        return {}
+    read = {str(name): _number(value) for name, value in values.items()}
+    return {name: value for name, value in read.items() if value is not None}

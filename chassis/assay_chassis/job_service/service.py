@@ -1,0 +1,200 @@
+"""The handlers of a job service: takes requests and cancels, and hands work to the backend at once.
+Never waits for a job: the monitor beside it sees how each one ends."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from assay_schemas.envelope import Event
+from assay_schemas.events import JobCancelRequested, JobCompleted
+from assay_schemas.jobs import JobError, JobRequest, job_key
+from pydantic import ValidationError
+
+from assay_chassis.clock import Clock
+from assay_chassis.compute.base import ComputeBackend, JobRun, Resources, run_name
+from assay_chassis.compute.errors import ResourcesUnavailable
+from assay_chassis.errors import Refused
+from assay_chassis.job_service.completions import cancelled, completion_event, failed, succeeded
+from assay_chassis.job_service.failures import JobFailed
+from assay_chassis.job_service.job_type import JobType
+from assay_chassis.job_service.monitor import CORRELATION, Monitor
+from assay_chassis.job_service.records import JobRecords, KnownEnds, write_manifest
+from assay_chassis.object_store.base import ObjectStore
+from assay_chassis.publishing import Publisher
+
+if TYPE_CHECKING:
+    from assay_chassis.app import ServiceApp
+
+CANCEL_TOPIC = "job.cancel.requested"
+
+
+class JobService:
+    """Runs jobs of the given types. The backend holds the runs whose end is not yet known to be published."""
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        types: Iterable[JobType],
+        backend: ComputeBackend,
+        store: ObjectStore,
+        publisher: Publisher,
+        clock: Clock,
+    ) -> None:
+        self._source = source
+        self._types = {job_type.kind: job_type for job_type in types}
+        self._backend = backend
+        self._store = store
+        self._records = JobRecords(store)
+        self._publisher = publisher
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self.monitor = Monitor(
+            source=source,
+            types=self._types,
+            backend=backend,
+            records=self._records,
+            publisher=publisher,
+            clock=clock,
+            lock=self._lock,
+        )
+
+    @classmethod
+    def of(cls, app: ServiceApp, backend: ComputeBackend, types: Iterable[JobType]) -> JobService:
+        """The service of an app: its handlers and its monitor are registered with the app."""
+        service = cls(
+            source=app.name,
+            types=types,
+            backend=backend,
+            store=app.store,
+            publisher=app.publisher,
+            clock=app.clock,
+        )
+        for job_type in service._types.values():
+            app.on(job_type.request_topic, service.requested)
+        app.on(CANCEL_TOPIC, service.cancel_requested)
+        app.background("monitor", service.monitor.run)
+        return service
+
+    async def requested(self, event: Event) -> None:
+        """An attempt is asked for. Raises Refused for a request that cannot be read or contradicts itself."""
+        job_type = next((found for found in self._types.values() if found.request_topic == event.type), None)
+        if job_type is None:
+            raise Refused(f"type: {event.type!r} asks for a job that this service does not do")
+        request = _read(job_type, event)
+        async with self._lock:
+            await self._take(job_type, request, event)
+
+    async def _take(self, job_type: JobType, request: JobRequest, event: Event) -> None:
+        key, attempt = request.job_key, request.attempt
+        ends = await self._records.ends(key)
+        known = [status for status in await self._backend.list() if _is(status.run, job_type, key)]
+        if max([ends.newest, *(status.run.attempt for status in known)]) > attempt and not ends.succeeded:
+            return
+        await self._backend.stop_older(job_type.kind, key, attempt)
+        if ends.succeeded:
+            await self._complete_with(job_type, request, ends.succeeded[-1])
+        elif attempt in ends.completed:
+            await self._publish(job_type, await self._records.completion(job_type, key, attempt))
+        elif job_type.inline is not None:
+            await self._do_inline(job_type, request)
+        else:
+            await self._submit(job_type, request, event)
+
+    async def _submit(self, job_type: JobType, request: JobRequest, event: Event) -> None:
+        hardware = request.hardware
+        run = JobRun(
+            kind=job_type.kind,
+            job_key=request.job_key,
+            attempt=request.attempt,
+            entrypoint=job_type.entrypoint,
+            payload=event.data,
+            resources=Resources(
+                cpus=max(1, math.ceil(hardware.cpus)),
+                memory_gib=hardware.memory_gib,
+                gpus=hardware.gpus,
+                nodes=hardware.nodes,
+            ),
+            deadline_s=request.deadline_s,
+            labels={CORRELATION: event.correlationid, "priority": request.priority},
+        )
+        try:
+            await self._backend.submit(run)
+        except ResourcesUnavailable as error:
+            await self._fail(job_type, request, JobError.of("bad_input", str(error), retryable=False))
+        else:
+            self.monitor.wake()
+
+    async def _do_inline(self, job_type: JobType, request: JobRequest) -> None:
+        assert job_type.inline is not None
+        try:
+            manifest = await job_type.inline(request)
+        except JobFailed as error:
+            await self._fail(job_type, request, error.as_error())
+        else:
+            reference = await write_manifest(self._store, manifest)
+            await self._publish(job_type, succeeded(job_type, request.attempt, reference, manifest))
+
+    async def _complete_with(self, job_type: JobType, request: JobRequest, attempt: int) -> None:
+        found = await self._records.manifest(job_type, request.job_key, attempt)
+        assert found is not None
+        await self._publish(job_type, succeeded(job_type, request.attempt, *found))
+
+    async def _fail(self, job_type: JobType, request: JobRequest, error: JobError) -> None:
+        await self._conclude(job_type, failed(job_type, request.job_key, request.attempt, error, self._clock.now()))
+
+    async def _conclude(self, job_type: JobType, completion: JobCompleted) -> None:
+        await self._records.write_completion(completion)
+        await self._publish(job_type, completion)
+
+    async def _publish(self, job_type: JobType, completion: JobCompleted) -> None:
+        await self._publisher.publish(completion_event(job_type, completion, self._source))
+
+    async def cancel_requested(self, event: Event) -> None:
+        """Stop a job's attempts. A cancel that comes before its request is remembered in the object store."""
+        try:
+            cancel = JobCancelRequested.model_validate(event.data)
+        except ValidationError as error:
+            raise Refused(f"data: not a cancel request: {error}") from error
+        job_type = self._types.get(cancel.kind)
+        if job_type is None:
+            return
+        async with self._lock:
+            await self._cancel(job_type, cancel)
+
+    async def _cancel(self, job_type: JobType, cancel: JobCancelRequested) -> None:
+        names = [
+            status.name
+            for status in await self._backend.list()
+            if _is(status.run, job_type, cancel.job_key) and (cancel.attempt or math.inf) >= status.run.attempt
+        ]
+        for name in names:
+            await self._backend.cancel(name)
+        self.monitor.wake()
+        if cancel.attempt is None or run_name(cancel.kind, cancel.job_key, cancel.attempt) in names:
+            return
+        ends = await self._records.ends(cancel.job_key)
+        if not _has_ended(ends, cancel.attempt):
+            await self._conclude(job_type, cancelled(job_type, cancel.job_key, cancel.attempt, self._clock.now()))
+
+
+def _read(job_type: JobType, event: Event) -> JobRequest:
+    try:
+        request = job_type.request.model_validate(event.data)
+    except ValidationError as error:
+        raise Refused(f"data: not a request for a {job_type.kind} job: {error}") from error
+    inputs = getattr(request, "inputs")  # noqa: B009  every request has them, each kind its own
+    if job_key(inputs) != request.job_key:
+        raise Refused("data.job_key: is not the digest of data.inputs; compute it with assay_schemas.jobs.job_key")
+    return request
+
+
+def _is(run: JobRun, job_type: JobType, key: str) -> bool:
+    return run.kind == job_type.kind and run.job_key == key
+
+
+def _has_ended(ends: KnownEnds, attempt: int) -> bool:
+    return bool(ends.succeeded) or ends.newest >= attempt
