@@ -5,35 +5,54 @@ Never gives up on a record without a dead letter, and never lets one stop its pa
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import structlog
 from assay_schemas.envelope import Event, Record, Unreadable, decode
 from pydantic import ValidationError
 
 from assay_chassis import telemetry
 from assay_chassis.clock import Clock
 from assay_chassis.dead_letter import dead_letter, truncated
-from assay_chassis.errors import EventTooLarge, Permanent
+from assay_chassis.errors import AssayError, EventTooLarge, Permanent
 from assay_chassis.retry import Backoff, is_transient
 
 Handle = Callable[[Event], Awaitable[None]]
 PERMANENT = (Permanent, Unreadable, ValidationError)
 UNEXPECTED_TRIES = 5
+HANDLER_TIMEOUT_S = 300.0
+AT_ONCE = 6
 
 
 class Sender(Protocol):
     async def send(self, record: Record) -> None: ...
 
 
+class HandlerTimedOut(AssayError):
+    """A handler took too long; handlers never wait for a job."""
+
+
 class Delivery:
     """Hands records to the handler of their topic; `deliver` returns when a record is settled, and never raises."""
 
-    def __init__(self, service: str, sender: Sender, clock: Clock, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        service: str,
+        sender: Sender,
+        clock: Clock,
+        *,
+        backoff: Backoff | None = None,
+        at_once: int = AT_ONCE,
+        handler_timeout_s: float = HANDLER_TIMEOUT_S,
+    ) -> None:
         self._service = service
         self._sender = sender
         self._clock = clock
         self._backoff = backoff or Backoff()
+        self._slots = asyncio.Semaphore(at_once)
+        self._handler_timeout_s = handler_timeout_s
         self._handlers: dict[str, Handle] = {}
         self._log = telemetry.logger(service)
         self.waiting: dict[str, str] = {}
@@ -55,6 +74,7 @@ class Delivery:
         finally:
             self.waiting.pop(_place(record), None)
         outcome = "dead" if error is not None else "handled"
+        self._log.debug("record settled", place=_place(record), outcome=outcome)
         telemetry.count("events_consumed", topic=record.topic, outcome=outcome)
         telemetry.observe("event_seconds", self._clock.monotonic() - started, topic=record.topic)
 
@@ -68,7 +88,7 @@ class Delivery:
         delays, unexpected = self._backoff.delays(), 0
         while True:
             try:
-                await handle(event)
+                await self._call(handle, event)
             except PERMANENT as error:
                 return error
             except Exception as error:
@@ -80,6 +100,24 @@ class Delivery:
                 await self._wait(record, error, next(delays))
             else:
                 return None
+
+    async def _call(self, handle: Handle, event: Event) -> None:
+        """Run a handler, not too many at once; one that hangs has failed, and is tried again a few times."""
+        known = structlog.contextvars.bound_contextvars(
+            event_type=event.type, event_id=event.id, key=event.key, correlation=event.correlationid
+        )
+        async with self._slots:
+            try:
+                with known:
+                    async with asyncio.timeout(self._handler_timeout_s) as limit:
+                        await handle(event)
+            except TimeoutError as error:
+                if not limit.expired():
+                    raise
+                raise HandlerTimedOut(
+                    f"the handler of {event.type} ran for more than {self._handler_timeout_s:.0f} s; "
+                    "hand long work to a background task"
+                ) from error
 
     async def _bury(self, record: Record, error: BaseException) -> None:
         letter = dead_letter(record, error, self._service)

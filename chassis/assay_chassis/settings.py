@@ -12,12 +12,14 @@ from typing import Literal
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from assay_chassis.object_store.settings import StoreSettings
+
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
-class ServiceSettings(BaseSettings):
-    """What every service needs to know about the system it runs in."""
+class ServiceSettings(StoreSettings):
+    """What every service needs to know about the system it runs in; the object store's settings are part of it."""
 
     model_config = SettingsConfigDict(env_prefix="ASSAY_", extra="ignore", validate_default=True)
 
@@ -41,11 +43,6 @@ class ServiceSettings(BaseSettings):
         description="PostgreSQL URL; only the scheduler and the reporter use it",
     )
     database_connections: int = Field(default=8, ge=2, description="Most connections of one process to PostgreSQL")
-    object_store: str = Field(default=".assay/store", description="Root URI: file:///folder or s3://bucket/prefix")
-    s3_endpoint_url: str | None = Field(default=None, description="S3 server other than AWS")
-    s3_region: str = Field(default="us-east-1", description="Region of the bucket")
-    s3_access_key_id: SecretStr | None = Field(default=None, description="Access key of the S3 account")
-    s3_secret_access_key: SecretStr | None = Field(default=None, description="Secret of that access key")
     backend: Literal["local", "ray", "kubernetes"] = Field(default="local", description="Where jobs run")
     state_dir: Path = Field(default=Path(".assay/state"), description="Folder for what a service keeps on this machine")
     http_host: str = Field(default="127.0.0.1", description="Address to listen on for HTTP")
