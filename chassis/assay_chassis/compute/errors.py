@@ -3,8 +3,10 @@ Never about the job itself: a job's failure is a `RunStatus`."""
 
 from __future__ import annotations
 
+from assay_chassis.errors import AssayError, Transient
 
-class ComputeError(Exception):
+
+class ComputeError(AssayError):
     """A compute backend could not do what was asked."""
 
 
@@ -41,7 +43,7 @@ class EntrypointInvalid(ComputeError):
         )
 
 
-class BackendUnavailable(ComputeError):
+class BackendUnavailable(ComputeError, Transient):
     """The backend does not exist in this version, or cannot be reached."""
 
     def __init__(self, backend: str, problem: str, mend: str) -> None:

@@ -3,8 +3,10 @@ Every message names the object and the mend."""
 
 from __future__ import annotations
 
+from assay_chassis.errors import AssayError, Transient
 
-class ObjectStoreError(Exception):
+
+class ObjectStoreError(AssayError):
     """An object store could not do what was asked."""
 
 
@@ -53,7 +55,7 @@ class AccessDenied(ObjectStoreError):
         super().__init__(f"{uri}: access denied; check the store's credentials and its permissions")
 
 
-class StoreUnavailable(ObjectStoreError):
+class StoreUnavailable(ObjectStoreError, Transient):
     """The store cannot be reached, or answered with an error, also after trying again."""
 
     def __init__(self, uri: str, problem: str) -> None:
