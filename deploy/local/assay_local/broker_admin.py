@@ -41,15 +41,18 @@ def topic_names(bootstrap_servers: str) -> set[str]:
     return set(_admin(bootstrap_servers).list_topics(timeout=_TIMEOUT_S).topics)
 
 
-def create_topics(bootstrap_servers: str, topics: Iterable[TopicSettings]) -> None:
+def create_topics(
+    bootstrap_servers: str, topics: Iterable[TopicSettings], options: Mapping[str, str] | None = None
+) -> None:
     """Make the topics that are not there yet and wait until each has a leader.
 
-    Raises LocalError when the broker refuses one.
+    `options` are librdkafka's, for a broker that wants a login. Raises LocalError when the broker refuses a topic
+    or does not answer.
     """
-    new = [NewTopic(topic.name, topic.partitions, 1, config=dict(topic.config)) for topic in topics]
+    new = [NewTopic(topic.name, topic.partitions, config=dict(topic.config)) for topic in topics]
     if not new:
         return
-    admin = _admin(bootstrap_servers)  # kept: its requests end with it
+    admin = _admin(bootstrap_servers, options)  # kept: its requests end with it
     results = admin.create_topics(new, operation_timeout=_TIMEOUT_S)
     _settle(results, "create", KafkaError.TOPIC_ALREADY_EXISTS)
     wanted = {topic.topic for topic in new}
@@ -90,5 +93,5 @@ def _settle(results: dict[str, Future[Any]], what: str, harmless: int) -> None:
                 raise LocalError(f"the broker did not {what} topic {name}: {error.str()}") from refusal
 
 
-def _admin(bootstrap_servers: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+def _admin(bootstrap_servers: str, options: Mapping[str, str] | None = None) -> AdminClient:
+    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0, **(options or {})})

@@ -18,6 +18,7 @@ from assay_local.errors import NotStarted
 
 _POLL_S = 0.05
 _LOG_TAIL_BYTES = 3_000
+_LOG_KEPT_BYTES = 20 * 2**20
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Component(Protocol):
 def spawn(command: Command) -> subprocess.Popen[bytes]:
     """Start the process in a session of its own, with its output appended to its log."""
     command.log.parent.mkdir(parents=True, exist_ok=True)
+    if command.log.exists() and command.log.stat().st_size > _LOG_KEPT_BYTES:
+        command.log.replace(command.log.with_suffix(".old.log"))
     with command.log.open("ab") as log:
         return subprocess.Popen(
             list(command.arguments),

@@ -4,6 +4,7 @@ Never holds behaviour: only the tree of classes.
 LocalError
 ├── StateFolderError
 ├── AlreadyRunning
+├── JavaUnavailable
 ├── JarsUnavailable
 └── NotStarted
 """
@@ -21,8 +22,12 @@ class AlreadyRunning(LocalError):
     """A system with this state folder is running; stop it with `assay down` first."""
 
 
+class JavaUnavailable(LocalError):
+    """Kafka needs a Java that is not there, or is too old."""
+
+
 class JarsUnavailable(LocalError):
-    """Kafka's jars could not be fetched; Java, Maven or the way to a Maven repository is missing."""
+    """Kafka's jars could not be fetched; Maven or the way to a Maven repository is missing."""
 
 
 class NotStarted(LocalError):

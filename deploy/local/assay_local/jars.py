@@ -1,4 +1,4 @@
-"""Apache Kafka's jars: fetched once with the user's own Maven into a cache folder, and the Java that runs them.
+"""Apache Kafka's jars: fetched once with the user's own Maven into a cache folder.
 Never names a repository: Maven's settings decide where jars come from.
 """
 
@@ -6,18 +6,19 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from assay_local.errors import JarsUnavailable
+from assay_local.java import find_java, why_unusable
 
 KAFKA_VERSION = "4.1.1"
 _SCALA_VERSION = "2.13"
 _SLF4J_VERSION = "1.7.36"
-_JAVA_NEEDED = 17
 _FETCH_TIMEOUT_S = 600
 
 _POM = f"""\
@@ -49,30 +50,12 @@ def cache_folder() -> Path:
     return Path(root) / f"kafka-{KAFKA_VERSION}"
 
 
-def java() -> str | None:
-    """The `java` command if it is there and new enough."""
-    home = os.environ.get("JAVA_HOME")
-    command = shutil.which("java", path=f"{home}/bin") if home else None
-    command = command or shutil.which("java")
-    return command if command and java_version(command) >= _JAVA_NEEDED else None
-
-
-def java_version(command: str) -> int:
-    """The major version of a `java` command; 0 when it does not run."""
-    try:
-        answer = subprocess.run([command, "-version"], capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return 0
-    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
-    return int(found.group(1)) if found else 0
-
-
 def why_unavailable() -> str | None:
     """The reason why real Kafka cannot run on this machine, or None when it can."""
-    if java() is None:
-        return f"no Java {_JAVA_NEEDED} or newer was found"
-    if not _complete(cache_folder() / "jars") and shutil.which("mvn") is None:
-        return "Maven (mvn) was not found"
+    if reason := why_unusable(find_java()):
+        return reason
+    if not complete() and shutil.which("mvn") is None:
+        return "Maven (mvn) was not found, which fetches Kafka's jars"
     return None
 
 
@@ -83,18 +66,27 @@ def ensure_jars() -> Path:
     """
     folder = cache_folder()
     jars = folder / "jars"
-    if _complete(jars):
+    if complete():
         return jars
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _complete(jars):
+    with cache_lock():
+        if not complete():
             _fetch(folder, jars)
     return jars
 
 
-def _complete(jars: Path) -> bool:
-    return (jars / f"kafka_{_SCALA_VERSION}-{KAFKA_VERSION}.jar").exists()
+@contextmanager
+def cache_lock() -> Iterator[None]:
+    """Only one process at a time changes the cache folder, which is made when it is missing."""
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def complete() -> bool:
+    """Whether the jars are in the cache."""
+    return (cache_folder() / "jars" / f"kafka_{_SCALA_VERSION}-{KAFKA_VERSION}.jar").exists()
 
 
 def _fetch(folder: Path, jars: Path) -> None:

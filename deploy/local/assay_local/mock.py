@@ -23,8 +23,9 @@ class MockKafka:
 
     name = "kafka"
 
-    def __init__(self, folder: Path, topics: Iterable[TopicSettings]) -> None:
+    def __init__(self, folder: Path, topics: Iterable[TopicSettings], log: Path | None = None) -> None:
         self.folder = folder
+        self.log = log or folder / "kafka.log"
         self._topics = {topic.name: topic.partitions for topic in topics}
 
     @property
@@ -47,7 +48,7 @@ class MockKafka:
                 str(self._topics_file),
                 str(self._address),
             ],
-            log=self.folder / "kafka.log",
+            log=self.log,
         )
 
     def ready(self) -> bool:

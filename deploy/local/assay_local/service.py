@@ -1,0 +1,62 @@
+"""One of Assay's services as a part of the embedded system.
+Never imports a service: it runs `python -m <module>` and asks its HTTP port.
+"""
+
+from __future__ import annotations
+
+import http.client
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from assay_local.component import Command
+from assay_local.ports import HOST
+
+SERVICES = {
+    "scheduler": "assay_scheduler",
+    "trainer": "assay_trainer",
+    "evaluator": "assay_evaluator",
+    "reporter": "assay_reporter",
+}
+_STOP_TIMEOUT_S = 20.0
+_READY_TIMEOUT_S = 3.0
+
+
+class Service:
+    """A service process; `environment` is asked before each start, because addresses may have changed."""
+
+    def __init__(
+        self, name: str, module: str, port: int, log: Path, environment: Callable[[], Mapping[str, str]]
+    ) -> None:
+        self.name = name
+        self.port = port
+        self._module = module
+        self._log = log
+        self._environment = environment
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def prepare(self) -> None:
+        """Nothing: a service migrates its own database schema when it starts."""
+
+    def command(self) -> Command:
+        own = {"ASSAY_HTTP_HOST": HOST, "ASSAY_HTTP_PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        return Command(
+            arguments=[sys.executable, "-m", self._module],
+            log=self._log,
+            environment={**self._environment(), **own},
+            stop_timeout_s=_STOP_TIMEOUT_S,
+        )
+
+    def ready(self) -> bool:
+        """Whether `GET /readyz` answers 200."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=_READY_TIMEOUT_S)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
