@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -40,7 +40,7 @@ def down(state: State = None, as_json: JsonFlag = False) -> None:
     _embedded(["down"], state, as_json)
 
 
-def _embedded(arguments: list[str], state: Path | None, as_json: bool) -> None:
+def _embedded(arguments: list[str], state: Path | None, as_json: bool) -> NoReturn:
     """Hands over to the package of the embedded system, which the client does not import."""
     from importlib.util import find_spec
 
@@ -50,11 +50,8 @@ def _embedded(arguments: list[str], state: Path | None, as_json: bool) -> None:
     command = [sys.executable, "-m", "assay_local", *arguments]
     command += ["--state", str(state)] if state else []
     command += ["--json"] if as_json else []
-    try:
-        code = subprocess.run(command, check=False).returncode
-    except KeyboardInterrupt:
-        code = 130
-    raise typer.Exit(code)
+    # In this process's place: Ctrl-C and SIGTERM then reach the supervisor, which stops what it started.
+    os.execv(command[0], command)
 
 
 def doctor(as_json: JsonFlag = False) -> None:
