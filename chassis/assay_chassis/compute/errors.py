@@ -3,14 +3,14 @@ Never about the job itself: a job's failure is a `RunStatus`."""
 
 from __future__ import annotations
 
-from assay_chassis.errors import AssayError, Transient
+from assay_chassis.errors import AssayError, Misconfigured, Permanent, Transient
 
 
 class ComputeError(AssayError):
     """A compute backend could not do what was asked."""
 
 
-class RunUnknown(ComputeError):
+class RunUnknown(ComputeError, Permanent):
     """No run of that name was submitted, or it was forgotten."""
 
     def __init__(self, name: str) -> None:
@@ -18,7 +18,7 @@ class RunUnknown(ComputeError):
         self.name = name
 
 
-class RunStillActive(ComputeError):
+class RunStillActive(ComputeError, Permanent):
     """A run that has not ended cannot be forgotten."""
 
     def __init__(self, name: str) -> None:
@@ -26,7 +26,7 @@ class RunStillActive(ComputeError):
         self.name = name
 
 
-class ResourcesUnavailable(ComputeError):
+class ResourcesUnavailable(ComputeError, Permanent):
     """The run asks for more than the backend can ever give."""
 
     def __init__(self, field: str, problem: str, mend: str) -> None:
@@ -34,7 +34,7 @@ class ResourcesUnavailable(ComputeError):
         self.field = field
 
 
-class EntrypointInvalid(ComputeError):
+class EntrypointInvalid(ComputeError, Permanent):
     """The entrypoint names no function."""
 
     def __init__(self, entrypoint: str) -> None:
@@ -43,9 +43,15 @@ class EntrypointInvalid(ComputeError):
         )
 
 
+class BackendMissing(ComputeError, Misconfigured):
+    """This version does not have the backend."""
+
+    def __init__(self, backend: str, available: str) -> None:
+        super().__init__(f"backend {backend}: not available yet in this version; set ASSAY_BACKEND to {available}")
+
+
 class BackendUnavailable(ComputeError, Transient):
-    """The backend does not exist in this version, or cannot be reached."""
+    """The backend cannot be reached now."""
 
     def __init__(self, backend: str, problem: str, mend: str) -> None:
         super().__init__(f"backend {backend}: {problem}; {mend}")
-        self.backend = backend

@@ -17,7 +17,9 @@ from typing import IO, Any
 
 from assay_chassis.compute.base import JobRun
 
-TAIL_BLOCK = 64 * 2**10
+STATUS_LINES = 40
+STATUS_BYTES = 16 * 2**10
+LOG_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class RunFolder:
             failure=self.read("failure"),
             cancel_asked=self.has("cancel"),
             heartbeat=self._heartbeat(),
-            log_tail=self.log_tail(20) if keeper is not None and not alive else "",
+            log_tail=self.log_tail(STATUS_LINES, STATUS_BYTES) if keeper is not None and not alive else "",
         )
 
     def _heartbeat(self) -> float | None:
@@ -141,11 +143,11 @@ class RunFolder:
         with (self.path / "lock").open("wb") as file:
             yield hold_lock(file, patience_s=1.0)
 
-    def log_tail(self, lines: int) -> str:
-        """The log's last lines, of its last 64 KiB at most."""
+    def log_tail(self, lines: int, max_bytes: int = LOG_BYTES) -> str:
+        """The log's last lines, of its last `max_bytes` at most."""
         with suppress(FileNotFoundError), self.log.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
-            log.seek(max(0, size - TAIL_BLOCK))
+            log.seek(max(0, size - max_bytes))
             text = log.read().decode(errors="replace")
             return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
         return ""

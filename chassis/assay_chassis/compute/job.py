@@ -56,13 +56,13 @@ def call_entrypoint(run: JobRun, folder: RunFolder, stop: threading.Event) -> in
 def describe(error: Exception) -> dict[str, object]:
     """The record of an exception: its class, its words, and whether it says that a retry can help.
 
-    An exception with an `error_class` (as JobFailed) names its class itself."""
-    kind = type(error)
+    An exception with an `error_class` (as JobFailed) names its class itself; its words stand alone."""
+    kind, words = type(error), str(error)[:2000]
     named = getattr(error, "error_class", None)
     retryable = getattr(error, "retryable", None)
     return {
         "class": named if isinstance(named, str) else f"{kind.__module__}.{kind.__qualname__}",
-        "message": str(error)[:2000],
+        "message": words if isinstance(named, str) else f"{kind.__name__}: {words}",
         "retryable": retryable if isinstance(retryable, bool) else None,
         "out_of_memory": kind.__name__ in OUT_OF_MEMORY_CLASSES,
     }

@@ -56,7 +56,7 @@ def _verdict(records: Records) -> tuple[RunState, Cause | None, str | None]:
 def _reason(end: dict[str, Any], failure: dict[str, Any] | None) -> str:
     """The exception's own words where the job raised, the keeper's otherwise."""
     if failure is not None and end["cause"] in (Cause.ERROR, Cause.OUT_OF_MEMORY):
-        return f"{failure['class'].rpartition('.')[2]}: {failure['message']}"
+        return str(failure["message"])
     return str(end["reason"])
 
 

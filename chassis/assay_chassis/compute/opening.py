@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from assay_chassis.compute.base import ComputeBackend
-from assay_chassis.compute.errors import BackendUnavailable
+from assay_chassis.compute.errors import BackendMissing
 from assay_chassis.compute.local import LocalBackend
 from assay_chassis.compute.memory import MemoryBackend
 from assay_chassis.compute.settings import ComputeSettings
@@ -21,7 +21,7 @@ def open_backend(
 ) -> ComputeBackend:
     """The backend of one service, with its runs under `<compute_root>/<service>`; call `start` next.
 
-    Raises BackendUnavailable for one that this version does not have."""
+    Raises BackendMissing for one that this version does not have."""
     root, grace_s = settings.compute_root / service, settings.stop_grace_s
     if settings.backend == "local":
         return LocalBackend(root, preload=preload, environment=environment, grace_s=grace_s)
@@ -31,4 +31,4 @@ def open_backend(
         return RayBackend(root, address=settings.ray_address, environment=environment, grace_s=grace_s)
     if settings.backend == "memory":
         return MemoryBackend(root, grace_s=grace_s)
-    raise BackendUnavailable(settings.backend, "not available yet in this version", "set ASSAY_BACKEND to local or ray")
+    raise BackendMissing(settings.backend, "local or ray")

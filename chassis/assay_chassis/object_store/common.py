@@ -13,7 +13,7 @@ from assay_schemas.artifacts import ArtifactRef
 
 from assay_chassis.object_store.base import MAX_BYTES_IN_MEMORY, ObjectStat, Tree
 from assay_chassis.object_store.digests import sha256_of_bytes
-from assay_chassis.object_store.errors import ObjectDamaged, ObjectNotFound, TransientFailure
+from assay_chassis.object_store.errors import ObjectDamaged, ObjectNotFound, TryAgain
 from assay_chassis.object_store.keys import check_key
 from assay_chassis.object_store.retry import RetryPolicy, with_retries
 from assay_chassis.object_store.trees import get_tree, put_tree
@@ -24,7 +24,7 @@ DEFAULT_MEDIA_TYPE = "application/octet-stream"
 class CommonStore(ABC):
     """An ObjectStore in terms of six primitive operations, each one try on a checked key.
 
-    Primitives raise a final ObjectStoreError, or TransientFailure to be tried again."""
+    Primitives raise a final ObjectStoreError, or TryAgain to be tried again."""
 
     def __init__(self, root: str, retries: RetryPolicy | None = None) -> None:
         self.root = root.rstrip("/")
@@ -154,4 +154,4 @@ def _check(source: str | ArtifactRef, size: int, sha256: str) -> None:
     if isinstance(source, str) or (source.size, source.sha256) == (size, sha256):
         return
     expected = f"{source.size} bytes with sha256 {source.sha256}"
-    raise TransientFailure(ObjectDamaged(source.uri, expected, f"{size} bytes with sha256 {sha256}"))
+    raise TryAgain(ObjectDamaged(source.uri, expected, f"{size} bytes with sha256 {sha256}"))

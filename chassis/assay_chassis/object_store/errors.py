@@ -3,28 +3,28 @@ Every message names the object and the mend."""
 
 from __future__ import annotations
 
-from assay_chassis.errors import AssayError, Transient
+from assay_chassis.errors import AssayError, Permanent, Transient
 
 
 class ObjectStoreError(AssayError):
     """An object store could not do what was asked."""
 
 
-class KeyRefused(ObjectStoreError):
+class KeyRefused(ObjectStoreError, Permanent):
     """The key is malformed or leads out of the store's root."""
 
     def __init__(self, key: str, problem: str) -> None:
         super().__init__(f"key {key!r}: {problem}; use a relative key such as datasets/<sha256>/rows.jsonl")
 
 
-class UriRefused(ObjectStoreError):
+class UriRefused(ObjectStoreError, Permanent):
     """The URI names no store that Assay can open."""
 
     def __init__(self, uri: str, problem: str) -> None:
         super().__init__(f"uri {uri!r}: {problem}; use file:///folder or s3://bucket/prefix")
 
 
-class ObjectNotFound(ObjectStoreError):
+class ObjectNotFound(ObjectStoreError, Permanent):
     """There is no such object."""
 
     def __init__(self, uri: str) -> None:
@@ -32,7 +32,7 @@ class ObjectNotFound(ObjectStoreError):
         self.uri = uri
 
 
-class ObjectTooLarge(ObjectStoreError):
+class ObjectTooLarge(ObjectStoreError, Permanent):
     """The object is larger than the caller is ready to hold in memory."""
 
     def __init__(self, uri: str, size: int, max_bytes: int) -> None:
@@ -40,7 +40,7 @@ class ObjectTooLarge(ObjectStoreError):
         self.uri = uri
 
 
-class ObjectDamaged(ObjectStoreError):
+class ObjectDamaged(ObjectStoreError, Permanent):
     """Size or sha256 are not what they must be, also after reading again."""
 
     def __init__(self, uri: str, expected: str, found: str) -> None:
@@ -48,8 +48,8 @@ class ObjectDamaged(ObjectStoreError):
         self.uri = uri
 
 
-class AccessDenied(ObjectStoreError):
-    """The store knows us, or does not, and in any case refuses."""
+class AccessDenied(ObjectStoreError, Transient):
+    """The store refuses. Transient, because a person mends it and the events wait for that."""
 
     def __init__(self, uri: str) -> None:
         super().__init__(f"{uri}: access denied; check the store's credentials and its permissions")
@@ -62,8 +62,8 @@ class StoreUnavailable(ObjectStoreError, Transient):
         super().__init__(f"{uri}: {problem}; check ASSAY_OBJECT_STORE and ASSAY_S3_ENDPOINT_URL")
 
 
-class TransientFailure(ObjectStoreError):
-    """One try failed in a way that another try may mend; callers outside this package never see it."""
+class TryAgain(ObjectStoreError):
+    """One try failed in a way that the next may mend; callers outside this package never see it."""
 
     def __init__(self, final: ObjectStoreError) -> None:
         super().__init__(str(final))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from assay_chassis.object_store.errors import TransientFailure
+from assay_chassis.object_store.errors import TryAgain
 
 Result = TypeVar("Result")
 
@@ -28,13 +28,13 @@ class RetryPolicy:
 
 
 async def with_retries(policy: RetryPolicy, operation: Callable[[], Awaitable[Result]]) -> Result:
-    """The operation's result. Raises what the last TransientFailure stood for."""
+    """The operation's result. Raises what the last TryAgain stood for."""
     for attempt in range(1, policy.attempts):
         try:
             return await operation()
-        except TransientFailure:
+        except TryAgain:
             await asyncio.sleep(policy.wait_s(attempt))
     try:
         return await operation()
-    except TransientFailure as failure:
+    except TryAgain as failure:
         raise failure.final from failure

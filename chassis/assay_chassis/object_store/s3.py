@@ -12,7 +12,7 @@ from typing import Any
 from assay_chassis.object_store.base import ObjectStat
 from assay_chassis.object_store.common import CommonStore
 from assay_chassis.object_store.digests import BLOCK, sha256_of_bytes, sha256_of_file
-from assay_chassis.object_store.errors import ObjectTooLarge, StoreUnavailable, TransientFailure
+from assay_chassis.object_store.errors import ObjectTooLarge, StoreUnavailable, TryAgain
 from assay_chassis.object_store.retry import RetryPolicy
 from assay_chassis.object_store.s3_errors import translated
 from assay_chassis.object_store.settings import StoreSettings
@@ -66,19 +66,19 @@ class S3Store(CommonStore):
     async def _read(self, key: str, max_bytes: int) -> bytes:
         async with self._call(key) as (client, where):
             answer = await client.get_object(**where)
-            async with answer["Body"] as body:
+            async with answer["Body"]:
                 if answer["ContentLength"] > max_bytes:
                     raise ObjectTooLarge(self._uri(key), answer["ContentLength"], max_bytes)
-                data: bytes = await body.read()
+                data: bytes = await answer["Body"].read()
         self._check_answer(key, answer, len(data), sha256_of_bytes(data))
         return data
 
     async def _download(self, key: str, path: Path) -> tuple[str, int]:
         async with self._call(key) as (client, where):
             answer = await client.get_object(**where)
-            async with answer["Body"] as body:
+            async with answer["Body"]:
                 with path.open("wb") as target:
-                    while block := await body.read(BLOCK):
+                    async for block in answer["Body"].iter_chunks(BLOCK):
                         await asyncio.to_thread(target.write, block)
         sha256, size = await asyncio.to_thread(sha256_of_file, path)
         self._check_answer(key, answer, size, sha256)
@@ -87,7 +87,7 @@ class S3Store(CommonStore):
     def _check_answer(self, key: str, answer: dict[str, Any], size: int, sha256: str) -> None:
         if size != answer["ContentLength"] or answer["Metadata"].get("sha256", sha256) != sha256:
             problem = f"{size} bytes came of {answer['ContentLength']}, or their sha256 is wrong"
-            raise TransientFailure(StoreUnavailable(self._uri(key), problem))
+            raise TryAgain(StoreUnavailable(self._uri(key), problem))
 
     async def _stat(self, key: str) -> ObjectStat:
         async with self._call(key) as (client, where):
@@ -113,7 +113,7 @@ class S3Store(CommonStore):
                 answer = await client.delete_objects(Bucket=where["Bucket"], Delete={"Objects": objects, "Quiet": True})
                 if answer.get("Errors"):
                     problem = f"{len(answer['Errors'])} objects were not deleted"
-                    raise TransientFailure(StoreUnavailable(self.root, problem))
+                    raise TryAgain(StoreUnavailable(self.root, problem))
 
 
 def _extra(sha256: str, media_type: str) -> dict[str, Any]:

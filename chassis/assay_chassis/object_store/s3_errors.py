@@ -11,7 +11,7 @@ from assay_chassis.object_store.errors import (
     ObjectNotFound,
     ObjectStoreError,
     StoreUnavailable,
-    TransientFailure,
+    TryAgain,
 )
 
 NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -23,7 +23,14 @@ PASSING = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnav
 def translated(uri: str) -> Iterator[None]:
     """Raises an ObjectStoreError in place of what botocore and its transport raise."""
     import aiohttp
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        FlexibleChecksumError,
+        HTTPClientError,
+        IncompleteReadError,
+        NoCredentialsError,
+    )
 
     try:
         yield
@@ -34,7 +41,10 @@ def translated(uri: str) -> Iterator[None]:
         raise AccessDenied(uri) from error
     except (HTTPClientError, aiohttp.ClientError, ConnectionError, TimeoutError) as error:
         problem = f"the connection failed ({type(error).__name__})"
-        raise TransientFailure(StoreUnavailable(uri, problem)) from error
+        raise TryAgain(StoreUnavailable(uri, problem)) from error
+    except (FlexibleChecksumError, IncompleteReadError) as error:
+        problem = f"the answer was damaged on its way ({type(error).__name__})"
+        raise TryAgain(StoreUnavailable(uri, problem)) from error
     except BotoCoreError as error:
         raise StoreUnavailable(uri, f"the request could not be made ({type(error).__name__})") from error
 
@@ -46,4 +56,4 @@ def judged(uri: str, code: str, status: int) -> ObjectStoreError:
     if code in DENIED or status in (401, 403):
         return AccessDenied(uri)
     problem = StoreUnavailable(uri, f"the store answered {code or status}")
-    return TransientFailure(problem) if code in PASSING or status == 429 or status >= 500 else problem
+    return TryAgain(problem) if code in PASSING or status == 429 or status >= 500 else problem

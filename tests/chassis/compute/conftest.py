@@ -14,17 +14,27 @@ sys.path.insert(0, str(HERE))
 
 from contract_bench import Bench  # noqa: E402
 
+LOCAL = pytest.param("local", marks=pytest.mark.real)
+RAY = pytest.param("ray", marks=[pytest.mark.real, pytest.mark.slow])
 
-@pytest.fixture(
-    params=[
-        "memory",
-        pytest.param("local", marks=pytest.mark.real),
-        pytest.param("ray", marks=[pytest.mark.real, pytest.mark.slow]),
-    ]
-)
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+
+def new_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     options = {"address": request.getfixturevalue("ray_cluster")} if request.param == "ray" else {}
-    bench = Bench(tmp_path / "runs", request.param, options)
+    return Bench(tmp_path / "runs", request.param, options)
+
+
+@pytest.fixture(params=["memory", LOCAL, RAY])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    """Every backend in turn."""
+    bench = new_bench(request, tmp_path)
+    yield bench
+    await bench.close()
+
+
+@pytest.fixture(params=[LOCAL, RAY])
+async def process_bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    """Every backend whose jobs are processes in turn."""
+    bench = new_bench(request, tmp_path)
     yield bench
     await bench.close()
 

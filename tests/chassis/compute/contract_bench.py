@@ -28,10 +28,6 @@ class Bench:
     options: dict[str, Any] = field(default_factory=dict)
     opened: list[ComputeBackend] = field(default_factory=list)
 
-    @property
-    def has_processes(self) -> bool:
-        return self.kind != "memory"
-
     async def open(self, **options: Any) -> Any:
         backend = self._build({**self.options, **options})
         self.opened.append(backend)

@@ -32,6 +32,14 @@ def raise_retryable(context: JobContext) -> None:
     raise Unavailable("try again")
 
 
+class Diverged(Exception):
+    error_class = "diverged"
+
+
+def diverge(context: JobContext) -> None:
+    raise Diverged("the loss is not a number")
+
+
 def exit_with_three(context: JobContext) -> None:
     print("about to leave", flush=True)
     os._exit(3)

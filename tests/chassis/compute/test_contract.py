@@ -47,6 +47,11 @@ async def test_an_exception_is_a_failure_with_its_class_and_words(bench: Bench) 
     assert status.retryable is None
 
 
+async def test_an_exception_may_name_its_class_itself(bench: Bench) -> None:
+    status = await submit_and_wait(await bench.open(), make_run("diverge"))
+    assert (status.error_class, status.reason) == ("diverged", "the loss is not a number")
+
+
 async def test_an_exception_may_say_that_a_retry_can_help(bench: Bench) -> None:
     status = await submit_and_wait(await bench.open(), make_run("raise_retryable"))
     assert status.retryable is True
@@ -182,17 +187,15 @@ async def test_shutdown_ends_every_run(bench: Bench) -> None:
     assert (await (await bench.open()).status(run.name)).state is RunState.CANCELLED
 
 
-async def test_an_exit_code_is_kept_with_the_end_of_the_log(bench: Bench) -> None:
-    needs_processes(bench)
-    status = await submit_and_wait(await bench.open(), make_run("exit_with_three"))
+async def test_an_exit_code_is_kept_with_the_end_of_the_log(process_bench: Bench) -> None:
+    status = await submit_and_wait(await process_bench.open(), make_run("exit_with_three"))
     assert (status.state, status.exit_code) == (RunState.FAILED, 3)
     assert "about to leave" in status.log_tail
     assert status.reason == "exited with code 3 and left no outcome"
 
 
-async def test_output_errors_and_logging_are_in_the_log(bench: Bench) -> None:
-    needs_processes(bench)
-    backend, run = await bench.open(), make_run("talk")
+async def test_output_errors_and_logging_are_in_the_log(process_bench: Bench) -> None:
+    backend, run = await process_bench.open(), make_run("talk")
     await submit_and_wait(backend, run)
     log = await backend.logs(run.name)
     assert "a line on standard output" in log
@@ -201,15 +204,13 @@ async def test_output_errors_and_logging_are_in_the_log(bench: Bench) -> None:
     assert len((await backend.logs(run.name, tail=1)).splitlines()) == 1
 
 
-async def test_a_traceback_is_in_the_log_of_a_failure(bench: Bench) -> None:
-    needs_processes(bench)
-    status = await submit_and_wait(await bench.open(), make_run("raise_error"))
+async def test_a_traceback_is_in_the_log_of_a_failure(process_bench: Bench) -> None:
+    status = await submit_and_wait(await process_bench.open(), make_run("raise_error"))
     assert "Traceback" in status.log_tail
 
 
-async def test_a_killed_job_says_which_signal_killed_it(bench: Bench) -> None:
-    needs_processes(bench)
-    backend, run = await bench.open(), make_run("wait_until_asked")
+async def test_a_killed_job_says_which_signal_killed_it(process_bench: Bench) -> None:
+    backend, run = await process_bench.open(), make_run("wait_until_asked")
     await backend.submit(run)
     status = await wait_until_running(backend, run)
     assert status.pid is not None
@@ -219,9 +220,8 @@ async def test_a_killed_job_says_which_signal_killed_it(bench: Bench) -> None:
     assert status.reason == "killed by signal 9 (SIGKILL)"
 
 
-async def test_a_job_that_ignores_the_request_is_killed_after_the_grace_period(bench: Bench) -> None:
-    needs_processes(bench)
-    backend, run = await bench.open(), make_run("ignore_requests")
+async def test_a_job_that_ignores_the_request_is_killed_after_the_grace_period(process_bench: Bench) -> None:
+    backend, run = await process_bench.open(), make_run("ignore_requests")
     await backend.submit(run)
     await wait_until_running(backend, run)
     await backend.cancel(run.name)
@@ -229,18 +229,16 @@ async def test_a_job_that_ignores_the_request_is_killed_after_the_grace_period(b
     assert (status.state, status.exit_code) == (RunState.CANCELLED, -9)
 
 
-async def test_a_job_that_takes_too_much_memory_is_killed(bench: Bench) -> None:
-    needs_processes(bench)
+async def test_a_job_that_takes_too_much_memory_is_killed(process_bench: Bench) -> None:
     run = make_run("take_memory", resources=Resources(memory_gib=0.25))
-    status = await submit_and_wait(await bench.open(), run)
+    status = await submit_and_wait(await process_bench.open(), run)
     assert (status.state, status.cause) == (RunState.FAILED, Cause.OUT_OF_MEMORY)
     assert status.reason is not None
     assert "of 0.25 GiB allowed" in status.reason
 
 
-async def test_the_heartbeat_grows_while_a_job_is_silent(bench: Bench) -> None:
-    needs_processes(bench)
-    backend, run = await bench.open(), make_run("ignore_requests")
+async def test_the_heartbeat_grows_while_a_job_is_silent(process_bench: Bench) -> None:
+    backend, run = await process_bench.open(), make_run("ignore_requests")
     await backend.submit(run)
     first = (await wait_for(backend, run, lambda status: status.heartbeat_at is not None)).heartbeat_at
     later = await wait_for(backend, run, lambda status: status.heartbeat_at != first)
@@ -249,9 +247,8 @@ async def test_the_heartbeat_grows_while_a_job_is_silent(bench: Bench) -> None:
     assert later.heartbeat_at > first
 
 
-async def test_nothing_a_job_started_outlives_it(bench: Bench) -> None:
-    needs_processes(bench)
-    status = await submit_and_wait(await bench.open(), make_run("start_child_and_leave"))
+async def test_nothing_a_job_started_outlives_it(process_bench: Bench) -> None:
+    status = await submit_and_wait(await process_bench.open(), make_run("start_child_and_leave"))
     assert status.outcome is not None
     for _ in range(50):
         if not is_running(status.outcome["child"]):
@@ -260,17 +257,11 @@ async def test_nothing_a_job_started_outlives_it(bench: Bench) -> None:
     assert not is_running(status.outcome["child"])
 
 
-async def test_more_than_one_node_is_refused(bench: Bench) -> None:
-    needs_processes(bench)
-    backend = await bench.open()
+async def test_more_than_one_node_is_refused(process_bench: Bench) -> None:
+    backend = await process_bench.open()
     with pytest.raises(ResourcesUnavailable, match=r"hardware\.nodes: 2 asked.*set it to 1"):
         await backend.submit(make_run(resources=Resources(nodes=2)))
     assert await backend.list() == []
-
-
-def needs_processes(bench: Bench) -> None:
-    if not bench.has_processes:
-        pytest.skip("the memory backend has threads, not processes")
 
 
 def is_running(pid: int) -> bool:
