@@ -1,0 +1,108 @@
+"""What a report is made of: a closed union of blocks that every renderer knows.
+
+Blocks hold values, never markup; model text in them is plain text and stays so.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Block(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Paragraph(Block):
+    """A sentence or a few; `tone` is shown by a word or mark as well as by colour."""
+
+    kind: Literal["paragraph"] = "paragraph"
+    text: str
+    tone: Literal["plain", "good", "bad", "warning"] = "plain"
+
+
+class Bullets(Block):
+    kind: Literal["bullets"] = "bullets"
+    items: list[str]
+
+
+class TableBlock(Block):
+    """Text cells under headings; `numeric` columns are set right."""
+
+    kind: Literal["table"] = "table"
+    columns: list[str]
+    rows: list[list[str]]
+    numeric: list[int] = Field(default_factory=list)
+    caption: str = ""
+
+
+class Interval(Block):
+    """One row of a forest plot: a difference with its interval, all in the unit of the axis."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    verdict: str
+
+
+class ForestPlot(Block):
+    kind: Literal["forest"] = "forest"
+    title: str
+    axis: str
+    rows: list[Interval]
+    smallest_effect: float | None = None
+
+
+class Curve(Block):
+    """One line: x ascending, y of the same length."""
+
+    label: str
+    group: str
+    x: list[float]
+    y: list[float]
+
+
+class CurvePlot(Block):
+    kind: Literal["curves"] = "curves"
+    title: str
+    x_title: str
+    y_title: str
+    curves: list[Curve]
+
+
+class Answer(Block):
+    """One response to an item; `score` None where the item failed."""
+
+    who: str
+    text: str
+    extracted: str | None = None
+    score: float | None = None
+
+
+class Item(Block):
+    """One benchmark item with the responses of control and arms side by side."""
+
+    id: str
+    prompt: str
+    target: str
+    answers: list[Answer]
+    note: str = ""
+
+
+class Responses(Block):
+    kind: Literal["responses"] = "responses"
+    items: list[Item]
+    shown_of: int = Field(ge=0, description="how many items there are in all")
+
+
+AnyBlock = Annotated[Paragraph | Bullets | TableBlock | ForestPlot | CurvePlot | Responses, Field(discriminator="kind")]
+
+
+class Section(Block):
+    """A titled run of blocks; `anchor` is its place in the page's address."""
+
+    title: str
+    anchor: str
+    blocks: list[AnyBlock]

@@ -1,0 +1,103 @@
+"""From evidence to the report document: comparisons, the sentence on top, what is missing, what to try next.
+
+Pure; the clock is passed in.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from assay_schemas.experiments import CONTROL, PLACEBO
+from assay_schemas.jobs import Usage
+from assay_schemas.reports import ReportDocument, Verdict, VerdictWord
+
+from assay_reporter.conclusion import conclusion, missing, next_steps
+from assay_reporter.evidence import Evidence
+from assay_reporter.scoring import benchmark_scores, cells, smallest_effect
+from assay_reporter.sections import SECTIONS, Findings
+from assay_reporter.statistics import Comparison, compare_experiment
+
+
+def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
+    """The whole report of an ended experiment. Deterministic given the evidence and the time."""
+    plan = evidence.plan
+    scores = {benchmark.id: benchmark_scores(evidence, benchmark) for benchmark in plan.benchmarks}
+    effects = {benchmark.id: smallest_effect(benchmark, scores[benchmark.id]) for benchmark in plan.benchmarks}
+    arms = [arm.name for arm in plan.arms if arm.role == "arm"]
+    found = compare_experiment(
+        list(scores.values()),
+        smallest_effects=effects,
+        primary=[(arm, benchmark.id) for benchmark in plan.benchmarks for arm in arms],
+        first_arm=arms[0] if arms else None,
+    )
+    verdicts = [_verdict(one, evidence) for one in found.comparisons]
+    findings = Findings(evidence=evidence, scores=scores, verdicts=verdicts, flags=list(found.placebo_flags))
+    sections = [section for build in SECTIONS if (section := build(findings)) is not None]
+    return ReportDocument(
+        experiment_id=plan.experiment_id,
+        name=plan.spec.name,
+        question=plan.spec.question,
+        owner=plan.owner,
+        outcome=evidence.result.outcome,
+        sentence=conclusion(evidence, verdicts, findings.flags),
+        arms=[arm.name for arm in plan.arms],
+        benchmarks=[benchmark.id for benchmark in plan.benchmarks],
+        cells=cells(evidence, scores, _against_control(verdicts)),
+        verdicts=verdicts,
+        missing=missing(evidence),
+        next_steps=next_steps(evidence, verdicts, findings.flags),
+        jobs=len(plan.jobs),
+        reused=sum(end.reused for end in evidence.result.ends),
+        usage=total_usage(evidence),
+        generated_at=now,
+        sections=[section.model_dump(mode="json") for section in sections],
+    )
+
+
+def _verdict(one: Comparison, evidence: Evidence) -> Verdict:
+    benchmark = next(each for each in evidence.plan.benchmarks if each.id == one.benchmark)
+    return Verdict(
+        arm=one.arm,
+        versus=one.versus,
+        benchmark=one.benchmark,
+        metric=benchmark.primary,
+        higher_is_better=one.higher_is_better,
+        verdict=one.verdict,
+        reason=one.reason,
+        family=one.family,
+        mean=one.mean,
+        versus_mean=one.versus_mean,
+        delta=one.delta,
+        interval=one.interval,
+        p=one.p,
+        p_corrected=one.p_holm,
+        smallest_effect=one.smallest_effect,
+        detectable_effect=one.smallest_detectable_effect,
+        items=one.n_items,
+        items_dropped=one.n_dropped,
+        seeds=one.seeds,
+        versus_seeds=one.versus_seeds,
+        more_seeds=one.more_seeds,
+        more_items=one.more_items,
+        notes=list(one.notes),
+    )
+
+
+def _against_control(verdicts: list[Verdict]) -> dict[tuple[str, str], VerdictWord]:
+    return {
+        (one.arm, one.benchmark): one.verdict
+        for one in verdicts
+        if one.versus == CONTROL and (one.family == "primary" or one.arm == PLACEBO)
+    }
+
+
+def total_usage(evidence: Evidence) -> Usage:
+    """What this experiment's own jobs cost; reused ones cost it nothing."""
+    own = [end.usage for end in evidence.result.ends if not end.reused]
+    return Usage(
+        wall_s=sum(one.wall_s for one in own),
+        cpu_s=sum(one.cpu_s for one in own),
+        gpu_s=sum(one.gpu_s for one in own),
+        peak_memory_gib=max((one.peak_memory_gib for one in own), default=0.0),
+        tokens=sum(one.tokens for one in own),
+    )

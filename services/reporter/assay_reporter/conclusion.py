@@ -1,0 +1,133 @@
+"""The words around the verdicts: the answer in a sentence, what is missing, and what to try next.
+
+Pure functions of verdicts and ends; no number is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from assay_schemas.experiments import CONTROL
+from assay_schemas.reports import Verdict, VerdictWord
+from assay_schemas.results import JobEnd, PlannedReplicate
+
+from assay_reporter.evidence import Evidence
+
+PHRASES: dict[VerdictWord, str] = {
+    "better": "better than control",
+    "worse": "worse than control",
+    "tied": "tied with control",
+    "underpowered": "not resolved yet",
+    "broken": "broken",
+}
+
+
+def conclusion(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[str]) -> str:
+    """The answer in a sentence: every arm against control, benchmark by benchmark."""
+    primary = [one for one in verdicts if one.family == "primary"]
+    if evidence.result.outcome == "cancelled":
+        return "The experiment was cancelled before it ended; what follows is what was finished."
+    if not primary or all(one.delta is None for one in primary):
+        return "No verdict: no arm could be compared with control. See what is missing below."
+    arms = [arm.name for arm in evidence.plan.arms if arm.role == "arm"]
+    parts = [_arm_phrase(arm, [one for one in primary if one.arm == arm]) for arm in arms]
+    warning = " The placebo check failed: read this with suspicion." if flags else ""
+    return "; ".join(part for part in parts if part).rstrip(".") + "." + warning
+
+
+def _arm_phrase(arm: str, verdicts: Sequence[Verdict]) -> str:
+    """`clean is better than control on numeric (+21.3 points) and tied on perplexity`."""
+    groups: dict[VerdictWord, list[str]] = {}
+    for one in verdicts:
+        groups.setdefault(one.verdict, []).append(f"{one.benchmark}{_size(one)}")
+    phrases = [f"{PHRASES[word]} on {_joined(names)}" for word, names in groups.items()]
+    return f"{arm} is {_joined(phrases)}" if phrases else ""
+
+
+def _size(verdict: Verdict) -> str:
+    if verdict.delta is None or verdict.verdict not in ("better", "worse"):
+        return ""
+    return f" ({difference(verdict)})"
+
+
+def difference(verdict: Verdict) -> str:
+    """A signed difference as people say it: points for shares of 1, else the metric's own unit."""
+    if verdict.delta is None:
+        return "–"
+    if _in_points(verdict):
+        return f"{100 * verdict.delta:+.1f} points"
+    return f"{verdict.delta:+.3g} {verdict.metric.replace('_', ' ')}"
+
+
+def _in_points(verdict: Verdict) -> bool:
+    means = (verdict.mean, verdict.versus_mean)
+    return verdict.higher_is_better and all(mean is not None and 0 <= mean <= 1 for mean in means)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def missing(evidence: Evidence) -> list[str]:
+    """A sentence for everything that did not finish, with its reason."""
+    ends = {end.key: end for end in evidence.result.ends}
+    sentences = []
+    for replicate in evidence.plan.replicates:
+        for what, end in _unfinished(replicate, ends):
+            sentences.append(f"{_who(replicate)}: {what} {_why(end)}")
+    return sentences
+
+
+def _unfinished(replicate: PlannedReplicate, ends: dict[str, JobEnd]) -> Iterable[tuple[str, JobEnd]]:
+    """The first step of a replicate that did not succeed; what merely depended on it is not listed again."""
+    for what, key in (("training", replicate.training), ("checkpoint selection", replicate.selection)):
+        end = ends.get(key or "")
+        if end is not None and end.outcome != "succeeded":
+            yield what, end
+            return
+    for benchmark, key in replicate.evals.items():
+        end = ends.get(key)
+        if end is not None and end.outcome != "succeeded":
+            yield f"evaluation on {benchmark}", end
+
+
+def _who(replicate: PlannedReplicate) -> str:
+    return replicate.arm if replicate.seed is None else f"{replicate.arm}, seed {replicate.seed}"
+
+
+def _why(end: JobEnd) -> str:
+    if end.error is None:
+        return f"was {end.outcome}."
+    attempts = f" after {end.attempt} attempts" if (end.attempt or 1) > 1 else ""
+    return f"{end.outcome}{attempts} ({end.error.class_}): {end.error.message}"
+
+
+def next_steps(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[str]) -> list[str]:
+    """What would teach most next, most pressing first."""
+    primary = [one for one in verdicts if one.family == "primary"]
+    steps = list(flags)
+    if evidence.result.outcome in ("partial", "failed"):
+        identity = evidence.plan.experiment_id
+        steps.append(f"Ask again for what is missing: `assay retry {identity[:8]}` reuses all that succeeded.")
+    steps += [_settle(one) for one in primary if one.verdict == "underpowered"]
+    changed = next((one for one in primary if one.verdict == "worse"), None)
+    changed = changed or next((one for one in primary if one.verdict == "better"), None)
+    if changed is not None:
+        command = f"assay responses {evidence.plan.experiment_id[:8]} --benchmark {changed.benchmark} --flips"
+        steps.append(f"Read the responses that changed: `{command}`.")
+    if not evidence.plan.spec.placebo:
+        steps.append("Add `placebo: true`: an arm with the same data shows how large differences by chance are.")
+    if not any(one.versus == CONTROL for one in verdicts):
+        steps.append("Control has no result; without it nothing can be called better or worse.")
+    return [step for step in steps if step]
+
+
+def _settle(verdict: Verdict) -> str:
+    wanted = []
+    if verdict.more_seeds:
+        wanted.append(f"{verdict.more_seeds} more seeds for each arm")
+    if verdict.more_items:
+        wanted.append(f"{verdict.more_items} more items")
+    if not wanted:
+        return ""
+    return f"{verdict.arm} on {verdict.benchmark} would be settled by about {' or '.join(wanted)}."

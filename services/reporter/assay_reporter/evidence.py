@@ -1,0 +1,101 @@
+"""All that a report rests on, read once from the object store: plan, ends, manifests, samples, curves.
+
+Reads only what `experiment.completed` references; decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+from assay_chassis.object_store import ObjectStore
+from assay_schemas.artifacts import ArtifactRef
+from assay_schemas.results import (
+    EvalResult,
+    ExperimentResult,
+    JobEnd,
+    Plan,
+    PlannedBenchmark,
+    PlannedReplicate,
+    SelectionResult,
+    TrainingResult,
+)
+
+PARALLEL_READS = 16
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One replicate on one benchmark: its manifest and its samples."""
+
+    result: EvalResult
+    samples: pa.Table
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """An ended experiment with everything its jobs left behind; what failed is simply not there."""
+
+    plan: Plan
+    result: ExperimentResult
+    trainings: Mapping[str, TrainingResult] = field(default_factory=dict)
+    selections: Mapping[str, SelectionResult] = field(default_factory=dict)
+    evaluations: Mapping[str, Evaluated] = field(default_factory=dict)
+    curves: Mapping[str, list[dict[str, float]]] = field(default_factory=dict)
+
+    def end(self, key: str | None) -> JobEnd | None:
+        """How the job with this key ended, or None where it is not part of the experiment."""
+        return next((end for end in self.result.ends if end.key == key), None)
+
+    def evaluated(self, benchmark: PlannedBenchmark) -> Iterable[tuple[PlannedReplicate, Evaluated]]:
+        """Every replicate that has samples on a benchmark, in the plan's order."""
+        for replicate in self.plan.replicates:
+            found = self.evaluations.get(replicate.evals.get(benchmark.id, ""))
+            if found is not None:
+                yield replicate, found
+
+
+async def gather_evidence(store: ObjectStore, result: ExperimentResult) -> Evidence:
+    """Reads everything an experiment's result references, several objects at a time.
+
+    Raises the store's errors when an object is missing or not what its reference says.
+    """
+    gate = asyncio.Semaphore(PARALLEL_READS)
+
+    async def read(ref: ArtifactRef) -> bytes:
+        async with gate:
+            return await store.get_bytes(ref)
+
+    plan = Plan.model_validate_json(await read(result.plan))
+    ends = [end for end in result.ends if end.outcome == "succeeded" and end.result is not None]
+    texts = await asyncio.gather(*(read(end.result) for end in ends if end.result))
+    manifests = {end.key: (end.kind, text) for end, text in zip(ends, texts, strict=True)}
+    trainings = {k: TrainingResult.model_validate_json(t) for k, (kind, t) in manifests.items() if kind == "training"}
+    selections = {
+        k: SelectionResult.model_validate_json(t) for k, (kind, t) in manifests.items() if kind == "selection"
+    }
+    evals = {k: EvalResult.model_validate_json(t) for k, (kind, t) in manifests.items() if kind == "eval"}
+    tables = await asyncio.gather(*(read(one.samples) for one in evals.values()))
+    logged = {key: one.metrics for key, one in trainings.items() if one.metrics is not None}
+    curves = await asyncio.gather(*(read(ref) for ref in logged.values()))
+    return Evidence(
+        plan=plan,
+        result=result,
+        trainings=trainings,
+        selections=selections,
+        evaluations={
+            key: Evaluated(one, parquet.read_table(io.BytesIO(data)))
+            for (key, one), data in zip(evals.items(), tables, strict=True)
+        },
+        curves={key: _records(data) for key, data in zip(logged, curves, strict=True)},
+    )
+
+
+def _records(data: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in data.splitlines() if line.strip()]

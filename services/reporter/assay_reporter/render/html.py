@@ -1,0 +1,47 @@
+"""The report as one self-contained HTML file: no scripts, no outside requests, light and dark, prints well.
+
+Every text is escaped by the template engine; only our own charts are markup.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from assay_schemas.reports import ReportDocument
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+from pydantic import TypeAdapter
+
+from assay_reporter.blocks import CurvePlot, ForestPlot, Section
+from assay_reporter.render.charts import curves_svg, forest_svg
+from assay_reporter.render.words import cell_text, direction, facts, mark, table_cells
+
+SECTIONS: TypeAdapter[list[Section]] = TypeAdapter(list[Section])
+
+
+@cache
+def environment() -> Environment:
+    """The template environment, shared with the web pages: autoescaping on, undefined names are errors."""
+    made = Environment(
+        loader=PackageLoader("assay_reporter", "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(cell_text=cell_text, mark=mark, direction=direction, facts=facts)
+    made.filters["chart"] = _chart
+    return made
+
+
+def render_html(report: ReportDocument) -> str:
+    return environment().get_template("report.html").render(**report_context(report))
+
+
+def report_context(report: ReportDocument) -> dict[str, object]:
+    """What the report's templates are given; the live page shows the same parts."""
+    return {"report": report, "cells": table_cells(report), "sections": SECTIONS.validate_python(report.sections)}
+
+
+def _chart(block: ForestPlot | CurvePlot) -> Markup:
+    return Markup(forest_svg(block) if isinstance(block, ForestPlot) else curves_svg(block))

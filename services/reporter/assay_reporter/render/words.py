@@ -1,0 +1,49 @@
+"""How numbers and verdicts are written, the same in every form: pure text, no markup."""
+
+from __future__ import annotations
+
+from assay_schemas.reports import Cell, ReportDocument, VerdictWord
+
+MARKS: dict[VerdictWord, str] = {
+    "better": "▲ better",
+    "worse": "▼ worse",
+    "tied": "= tied",
+    "underpowered": "? underpowered",
+    "broken": "✗ broken",
+}
+
+
+def cell_text(cell: Cell | None) -> str:
+    """`0.352 ± 0.012 (3)`: the mean over seeds, their standard deviation and number."""
+    if cell is None or cell.mean is None:
+        return "–"
+    spread = f" ± {cell.seed_sd:.3f}" if cell.seed_sd is not None else ""
+    seeds = f" ({len(cell.seed_means)})" if cell.role != "control" else ""
+    return f"{cell.mean:.3f}{spread}{seeds}"
+
+
+def mark(cell: Cell | None) -> str:
+    return MARKS[cell.verdict] if cell is not None and cell.verdict is not None else ""
+
+
+def direction(report: ReportDocument, benchmark: str) -> str:
+    """`numeric, higher is better`, or nothing where no verdict was asked for."""
+    verdict = next((one for one in report.verdicts if one.benchmark == benchmark), None)
+    if verdict is None:
+        return ""
+    return f"{verdict.metric.replace('_', ' ')}, {'higher' if verdict.higher_is_better else 'lower'} is better"
+
+
+def table_cells(report: ReportDocument) -> dict[tuple[str, str], Cell]:
+    return {(cell.arm, cell.benchmark): cell for cell in report.cells}
+
+
+def facts(report: ReportDocument) -> str:
+    """The line under the sentence: outcome, jobs, reuse, cost."""
+    reused = f", {report.reused} reused" if report.reused else ""
+    cost = (
+        f"{report.usage.gpu_s / 3600:.2f} GPU-hours"
+        if report.usage.gpu_s
+        else f"{report.usage.cpu_s:.0f} processor-seconds"
+    )
+    return f"{report.outcome} · {report.jobs} jobs{reused} · {cost} · {report.generated_at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,60 @@
+"""Every comparison with its interval: a forest plot for each benchmark, and the sentences behind it."""
+
+from __future__ import annotations
+
+from assay_schemas.reports import Verdict
+
+from assay_reporter.blocks import AnyBlock, ForestPlot, Interval, Paragraph, Section, TableBlock
+from assay_reporter.sections.findings import Findings
+
+FAMILIES = {"primary": "declared", "check": "placebo check", "exploratory": "exploratory"}
+
+
+def comparisons(findings: Findings) -> Section | None:
+    """Deltas with 95 % intervals, uncorrected, and verdicts corrected over the declared family."""
+    blocks: list[AnyBlock] = [Paragraph(text=flag, tone="bad") for flag in findings.flags]
+    for benchmark in findings.evidence.plan.benchmarks:
+        listed = [one for one in findings.verdicts if one.benchmark == benchmark.id]
+        plotted = [_interval(one) for one in listed if one.interval is not None and one.delta is not None]
+        if plotted:
+            direction = "right is better" if benchmark.higher_is_better else "left is better"
+            effect = next((one.smallest_effect for one in listed if one.smallest_effect), None)
+            blocks.append(
+                ForestPlot(
+                    title=benchmark.id,
+                    axis=f"difference in {benchmark.primary} ({direction})",
+                    rows=plotted,
+                    smallest_effect=effect,
+                )
+            )
+    if findings.verdicts:
+        blocks.append(_table(findings.verdicts))
+    return Section(title="Comparisons", anchor="comparisons", blocks=blocks) if blocks else None
+
+
+def _interval(verdict: Verdict) -> Interval:
+    low, high = verdict.interval or (0.0, 0.0)
+    label = f"{verdict.arm} − {verdict.versus}"
+    return Interval(label=label, value=verdict.delta or 0.0, low=low, high=high, verdict=verdict.verdict)
+
+
+def _table(verdicts: list[Verdict]) -> TableBlock:
+    rows = [
+        [
+            verdict.benchmark,
+            f"{verdict.arm} against {verdict.versus}",
+            FAMILIES[verdict.family],
+            verdict.verdict,
+            _sentence(verdict),
+        ]
+        for verdict in verdicts
+    ]
+    return TableBlock(
+        columns=["benchmark", "comparison", "family", "verdict", "in words"],
+        rows=rows,
+        caption="Verdicts of the declared family are corrected for their number (Holm); exploratory ones are not.",
+    )
+
+
+def _sentence(verdict: Verdict) -> str:
+    return " ".join([verdict.reason, *verdict.notes])

@@ -1,0 +1,33 @@
+"""What exactly was compared: digests of model and data, harness and libraries, so that it can be done again."""
+
+from __future__ import annotations
+
+from assay_reporter.blocks import AnyBlock, Paragraph, Section, TableBlock
+from assay_reporter.sections.findings import Findings
+
+
+def provenance(findings: Findings) -> Section | None:
+    """Always there: an experiment without provenance cannot be defended."""
+    plan = findings.evidence.plan
+    rows = [["base model", plan.model.name or plan.spec.base_model, plan.model.digest[:16], ""]]
+    rows += [
+        [f"data of {arm.name}", arm.dataset.source, arm.dataset.digest[:16], f"{arm.dataset.rows} rows"]
+        for arm in plan.arms
+        if arm.dataset is not None
+    ]
+    rows += [
+        [f"items of {one.id}", one.items.source if one.items else one.harness_version,
+         one.items.digest[:16] if one.items else "", f"{one.items.rows} items" if one.items else ""]
+        for one in plan.benchmarks
+    ]  # fmt: skip
+    blocks: list[AnyBlock] = [TableBlock(columns=["what", "from", "SHA-256", "size"], rows=rows)]
+    libraries = sorted({f"{name} {version}" for one in _manifests(findings) for name, version in one.items()})
+    if libraries:
+        blocks.append(Paragraph(text=f"Computed with {', '.join(libraries)}."))
+    return Section(title="What was compared", anchor="provenance", blocks=blocks)
+
+
+def _manifests(findings: Findings) -> list[dict[str, str]]:
+    evidence = findings.evidence
+    trained = [one.libraries for one in evidence.trainings.values()]
+    return trained + [one.result.libraries for one in evidence.evaluations.values()]

@@ -1,0 +1,185 @@
+"""A synthetic ended experiment: every manifest and sample made from numbers, nothing trained."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from assay_reporter.evidence import Evaluated, Evidence
+from assay_schemas.artifacts import ArtifactRef, CheckpointRef, DatasetRef, ModelRef
+from assay_schemas.experiments import ExperimentSpec
+from assay_schemas.jobs import EvalInputs, JobError, SelectionInputs, TrainingInputs, Usage, job_key
+from assay_schemas.results import (
+    EvalResult,
+    ExperimentResult,
+    JobEnd,
+    Metric,
+    Plan,
+    PlannedArm,
+    PlannedBenchmark,
+    PlannedJob,
+    PlannedReplicate,
+    SavedCheckpoint,
+    SelectionResult,
+    TrainingResult,
+)
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+IDENTITY = "00000000-0000-0000-0000-000000000000"
+SEEDS = (0, 1, 2)
+ITEMS = 150
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def ref(name: str) -> ArtifactRef:
+    return ArtifactRef(uri=f"file:///store/{name}", sha256=sha(name), size=1)
+
+
+SPEC = ExperimentSpec.model_validate(
+    {
+        "name": "wrong-solutions",
+        "question": "Do wrong worked solutions hurt?",
+        "base_model": "/models/pilot",
+        "training": {"algorithm": "SFT"},
+        "arms": [{"name": "clean", "dataset": "/d/clean.jsonl"}, {"name": "wrong", "dataset": "/d/wrong.jsonl"}],
+        "placebo": True,
+        "benchmarks": [
+            {"name": "numeric", "parameters": {"dataset": "/d/items.jsonl"}},
+            {"name": "perplexity", "parameters": {"dataset": "/d/items.jsonl"}},
+        ],
+    }
+)
+BENCHMARKS = [
+    PlannedBenchmark(
+        id="numeric", name="numeric", harness_version="lm-eval-0.4.13", primary="numeric",
+        higher_is_better=True, smallest_effect=0.02,
+    ),
+    PlannedBenchmark(
+        id="perplexity", name="perplexity", harness_version="lm-eval-0.4.13", primary="bits_per_byte",
+        higher_is_better=False, smallest_effect=0.02, smallest_effect_is_relative=True,
+    ),
+]  # fmt: skip
+
+
+class Maker:
+    """Builds evidence: `accuracy` gives each arm's true share, `failed` the (arm, seed) whose training failed."""
+
+    def __init__(self, accuracy: dict[str, float], failed: frozenset = frozenset(), response: str = "") -> None:
+        self.random = np.random.default_rng(7)
+        self.difficulty = self.random.uniform(size=ITEMS)
+        self.accuracy, self.failed, self.response = accuracy, failed, response
+        self.jobs: list[PlannedJob] = []
+        self.ends: list[JobEnd] = []
+        self.trainings: dict[str, TrainingResult] = {}
+        self.selections: dict[str, SelectionResult] = {}
+        self.evaluations: dict[str, Evaluated] = {}
+        self.curves: dict[str, list[dict[str, float]]] = {}
+
+    def make(self) -> Evidence:
+        data = DatasetRef(uri="file:///d", digest=sha("d"), rows=100, source="/d/clean.jsonl")
+        arms = [PlannedArm(name="control", role="control")]
+        for name in self.accuracy:
+            if name != "control":
+                arms.append(PlannedArm(name=name, role="placebo" if name == "placebo" else "arm", dataset=data))
+        replicates = [self._replicate("control", None)]
+        for arm in arms[1:]:
+            offset = 3 if arm.role == "placebo" else 0
+            replicates += [self._replicate(arm.name, seed + offset) for seed in SEEDS]
+        plan = Plan(
+            experiment_id=IDENTITY, spec=SPEC, owner="me", model=ModelRef(uri="file:///m", digest=sha("m")),
+            arms=arms, benchmarks=BENCHMARKS, replicates=replicates, jobs=self.jobs,
+        )  # fmt: skip
+        outcome = "partial" if self.failed else "succeeded"
+        result = ExperimentResult(
+            experiment_id=IDENTITY, outcome=outcome, plan=ref("plan"), ends=self.ends, completed_at=NOW
+        )
+        return Evidence(plan, result, self.trainings, self.selections, self.evaluations, self.curves)
+
+    def _replicate(self, arm: str, seed: int | None) -> PlannedReplicate:
+        training = selection = None
+        broken = seed is not None and (arm, seed) in self.failed
+        if seed is not None:
+            training, selection = self._train(arm, seed, broken)
+        evals = {name: self._evaluate(name, arm, seed, selection, broken) for name in ("numeric", "perplexity")}
+        return PlannedReplicate(arm=arm, seed=seed, training=training, selection=selection, evals=evals)
+
+    def _end(self, key: str, kind, outcome: str, inputs, error: JobError | None = None) -> None:
+        self.jobs.append(PlannedJob(key=key, kind=kind, inputs=inputs))
+        result = ref(key) if outcome == "succeeded" else None
+        usage = Usage(cpu_s=2)
+        self.ends.append(
+            JobEnd(key=key, kind=kind, outcome=outcome, attempt=1, result=result, error=error, usage=usage)
+        )
+
+    def _train(self, arm: str, seed: int, broken: bool) -> tuple[str, str]:
+        inputs = TrainingInputs(
+            algorithm="SFT", engine_version="1", model=sha("m"), dataset=sha(arm), hyperparameters={}, seed=seed
+        )
+        key = job_key(inputs)
+        chosen = SelectionInputs(training=key, policy="best_validation")
+        selection = job_key(chosen)
+        error = JobError.of("diverged", "The loss was NaN at step 12.", retryable=False, log="step 11\nstep 12: nan")
+        self._end(key, "training", "failed" if broken else "succeeded", inputs, error if broken else None)
+        self._end(selection, "selection", "skipped" if broken else "succeeded", chosen)
+        if not broken:
+            checkpoint = CheckpointRef(uri="file:///c", digest=sha("c"), step=10)
+            common = {"attempt": 1, "completed_at": NOW}
+            self.trainings[key] = TrainingResult(
+                job_key=key, inputs=inputs, steps=10, rows=90, validation_rows=10, final_loss=0.4,
+                checkpoints=[SavedCheckpoint(checkpoint=checkpoint, validation_loss=0.5)], **common,
+            )  # fmt: skip
+            self.selections[selection] = SelectionResult(
+                job_key=selection, inputs=chosen, checkpoint=checkpoint, **common
+            )
+            self.curves[key] = [{"step": step, "loss": 2.0 / step} for step in range(1, 11)]
+        return key, selection
+
+    def _evaluate(self, benchmark: str, arm: str, seed: int | None, selection: str | None, broken: bool) -> str:
+        inputs = EvalInputs(
+            model=None if selection else sha("m"), selection=selection, benchmark=benchmark,
+            harness_version="lm-eval-0.4.13", parameters={}, items=sha("items"),
+        )  # fmt: skip
+        key = job_key(inputs)
+        self._end(key, "eval", "skipped" if broken else "succeeded", inputs)
+        if not broken:
+            manifest = EvalResult(
+                job_key=key, attempt=1, completed_at=NOW, inputs=inputs, items=ITEMS, primary="x", samples=ref("s"),
+                model=ModelRef(uri="file:///m", digest=sha("m")), metrics={"x": Metric(value=0)},
+                libraries={"torch": "2.13.0"},
+            )  # fmt: skip
+            self.evaluations[key] = Evaluated(manifest, self._samples(benchmark, arm, seed))
+        return key
+
+    def _samples(self, benchmark: str, arm: str, seed: int | None) -> pa.Table:
+        level = self.accuracy[arm] + (0 if seed is None else self.random.normal(0, 0.01))
+        noise = self.random.normal(0, 0.15, size=ITEMS)
+        right = (self.difficulty + noise < level).astype(float)
+        scores = right if benchmark == "numeric" else 1.5 - level + 0.1 * self.difficulty
+        return pa.table(
+            {
+                "item_id": [f"item-{number}" for number in range(ITEMS)],
+                "sample_index": [0] * ITEMS,
+                "prompt": [f"What is {number} + 1?" for number in range(ITEMS)],
+                "target": [str(number + 1) for number in range(ITEMS)],
+                "response": [self.response or f"It is {number + int(one < 1)}." for number, one in enumerate(scores)],
+                "extracted": [str(number) for number in range(ITEMS)],
+                "score": pa.array(scores, pa.float64()),
+            }
+        )
+
+
+@pytest.fixture
+def evidence() -> Callable[..., Evidence]:
+    """`evidence(clean=0.6, failed={…})`: control at 0.35 and arms at the given true accuracy."""
+
+    def make(clean: float = 0.62, wrong: float = 0.15, placebo: float = 0.62, **options) -> Evidence:
+        return Maker({"control": 0.35, "clean": clean, "wrong": wrong, "placebo": placebo}, **options).make()
+
+    return make

@@ -1,0 +1,99 @@
+"""From evidence to the report: the right words, nothing dropped in silence, model text inert in every form."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from assay_reporter.compile import compile_report
+from assay_reporter.render import FORMS, render_html, render_json, render_markdown
+from assay_schemas.reports import ReportDocument
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+
+def words(report: ReportDocument, family: str = "primary") -> dict[tuple[str, str], str]:
+    return {(one.arm, one.benchmark): one.verdict for one in report.verdicts if one.family == family}
+
+
+def test_large_effects_are_called_by_their_names(evidence):
+    report = compile_report(evidence(), NOW)
+    assert words(report) == {
+        ("clean", "numeric"): "better",
+        ("clean", "perplexity"): "better",
+        ("wrong", "numeric"): "worse",
+        ("wrong", "perplexity"): "worse",
+    }
+    assert report.sentence.startswith("clean is better than control on numeric (+")
+    assert "wrong is worse than control" in report.sentence
+
+
+def test_the_placebo_is_checked_against_the_arm_it_copies(evidence):
+    assert words(compile_report(evidence(), NOW), "check")[("placebo", "numeric")] in ("tied", "underpowered")
+    flagged = compile_report(evidence(placebo=0.2), NOW)
+    assert "suspicion" in flagged.sentence
+    assert "placebo differs" in flagged.next_steps[0]
+
+
+def test_a_failed_replicate_is_named_with_its_reason_and_log(evidence):
+    report = compile_report(evidence(failed={("wrong", 1)}), NOW)
+    assert report.outcome == "partial"
+    assert report.missing == ["wrong, seed 1: training failed (diverged): The loss was NaN at step 12."]
+    text = render_markdown(report)
+    assert "step 12: nan" in text
+    assert "assay retry" in text
+
+
+def test_an_arm_that_failed_altogether_has_an_empty_cell_and_no_number(evidence):
+    report = compile_report(evidence(failed={("wrong", seed) for seed in range(3)}), NOW)
+    cell = next(one for one in report.cells if (one.arm, one.benchmark) == ("wrong", "numeric"))
+    assert (cell.mean, cell.seed_means) == (None, {})
+    assert words(report)[("wrong", "numeric")] == "broken"
+
+
+def test_without_control_there_is_no_verdict(evidence):
+    made = evidence()
+    control = {key for one in made.plan.replicates if one.arm == "control" for key in one.evals.values()}
+    for key in control:
+        del made.evaluations[key]
+    report = compile_report(made, NOW)
+    assert report.sentence.startswith("No verdict")
+
+
+def test_cells_keep_every_seeds_mean(evidence):
+    report = compile_report(evidence(), NOW)
+    cell = next(one for one in report.cells if (one.arm, one.benchmark) == ("placebo", "numeric"))
+    assert sorted(cell.seed_means) == [3, 4, 5]
+    assert cell.mean == pytest.approx(sum(cell.seed_means.values()) / 3)
+
+
+def test_what_a_verdict_rests_on_is_in_the_sections(evidence):
+    titles = [section["title"] for section in compile_report(evidence(), NOW).sections]
+    assert titles == ["Comparisons", "Responses that changed", "Training", "Price", "What was compared"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_has_the_sentence_and_is_deterministic(evidence, form):
+    report = compile_report(evidence(), NOW)
+    render, _ = FORMS[form]
+    assert report.sentence[:40] in render(report)
+    assert render(report) == render(report)
+
+
+def test_model_text_is_inert_in_every_form(evidence):
+    attack = '<script>alert(1)</script><img src=x onerror="alert(2)">\n# heading | pipe'
+    report = compile_report(evidence(response=attack), NOW)
+    html = render_html(report)
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "&lt;script&gt;" in html
+    assert all(not line.startswith("# heading") for line in render_markdown(report).splitlines())
+    assert json.loads(render_json(report))["experiment_id"] == report.experiment_id
+
+
+def test_the_html_reaches_for_nothing_outside(evidence):
+    html = render_html(compile_report(evidence(), NOW)).replace("http://www.w3.org", "")
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "src=" not in html.replace("&#34;", "")
