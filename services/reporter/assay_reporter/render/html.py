@@ -6,6 +6,7 @@ Every text is escaped by the template engine; only our own charts are markup.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from assay_schemas.reports import ReportDocument
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -38,7 +39,7 @@ def render_html(report: ReportDocument) -> str:
     return environment().get_template("report.html").render(**report_context(report))
 
 
-def report_context(report: ReportDocument) -> dict[str, object]:
+def report_context(report: ReportDocument) -> dict[str, Any]:
     """What the report's templates are given; the live page shows the same parts."""
     return {"report": report, "cells": table_cells(report), "sections": SECTIONS.validate_python(report.sections)}
 

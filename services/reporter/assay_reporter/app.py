@@ -1,0 +1,24 @@
+"""Wires the reporter: handlers, the making of reports, and its pages."""
+
+from __future__ import annotations
+
+from assay_chassis.app import ServiceApp
+
+from assay_reporter.handlers import Handlers
+from assay_reporter.publication import Publication
+from assay_reporter.settings import ReporterSettings
+from assay_reporter.web import make_web
+
+
+def make_app(settings: ReporterSettings) -> ServiceApp:
+    """The reporter, ready to `run`."""
+    app = ServiceApp("reporter", settings, migrations="assay_reporter")
+
+    def web_url() -> str:
+        return settings.web_url or f"http://{settings.http_host}:{app.http_port}"
+
+    publication = Publication(app, web_url)
+    Handlers(app, publication).register()
+    app.background("publication", publication.run)
+    app.mount(make_web(app))
+    return app

@@ -1,0 +1,65 @@
+"""What the reporter does with each event: it updates the read model, and notes the reports that are due.
+
+Never makes a report here: that takes seconds, and a handler takes milliseconds.
+"""
+
+from __future__ import annotations
+
+from assay_chassis.app import ServiceApp
+from assay_chassis.outbox import Transaction
+from assay_schemas.envelope import Event
+from assay_schemas.events import (
+    COMPLETION_TOPIC,
+    PAYLOADS,
+    ExperimentAccepted,
+    ExperimentCompleted,
+    ExperimentRejected,
+    JobCompleted,
+    JobProgressed,
+)
+from assay_schemas.results import Plan
+
+from assay_reporter.projection import job_rows, news_of_completion, news_of_progress
+from assay_reporter.publication import Publication
+from assay_reporter.store import ReadModel
+
+
+class Handlers:
+    """The reporter's handlers, on one service."""
+
+    def __init__(self, app: ServiceApp, publication: Publication) -> None:
+        self._app = app
+        self._publication = publication
+
+    def register(self) -> None:
+        self._app.on("experiment.accepted", self.accepted)
+        self._app.on("experiment.rejected", self.rejected)
+        self._app.on("experiment.completed", self.completed)
+        self._app.on_progress("job.progressed", self.progressed)
+        for topic in COMPLETION_TOPIC.values():
+            self._app.on_progress(topic, self.job_completed)
+
+    async def accepted(self, event: Event, tx: Transaction) -> None:
+        body = ExperimentAccepted.model_validate(event.data)
+        plan = Plan.model_validate_json(await self._app.store.get_bytes(body.plan))
+        await ReadModel(tx.connection).accepted(body, event.time, job_rows(plan))
+
+    async def rejected(self, event: Event, tx: Transaction) -> None:
+        await ReadModel(tx.connection).rejected(ExperimentRejected.model_validate(event.data), event.time)
+
+    async def completed(self, event: Event, tx: Transaction) -> None:
+        body = ExperimentCompleted.model_validate(event.data)
+        await ReadModel(tx.connection).completed(body, event.time, event.id)
+        self._publication.hint()
+
+    async def progressed(self, event: Event) -> None:
+        news = news_of_progress(JobProgressed.model_validate(event.data))
+        async with self._app.database.connection() as connection:
+            await ReadModel(connection).heard(news)
+
+    async def job_completed(self, event: Event) -> None:
+        """Past the inbox: the greatest attempt and sequence hold, so repeats change nothing."""
+        body = PAYLOADS[event.type].model_validate(event.data)
+        if isinstance(body, JobCompleted):
+            async with self._app.database.connection() as connection:
+                await ReadModel(connection).heard(news_of_completion(body))

@@ -1,0 +1,51 @@
+"""From events to news of jobs and experiments: pure, so that a rebuild from the log gives the same read model."""
+
+from __future__ import annotations
+
+from assay_schemas.events import JobCompleted, JobProgressed
+from assay_schemas.results import Plan
+
+from assay_reporter.store import COMPLETED_SEQUENCE, JobNews, JobRow
+
+
+def news_of_progress(event: JobProgressed) -> JobNews:
+    return JobNews(
+        key=event.job_key,
+        attempt=event.attempt,
+        sequence=event.sequence,
+        state="waiting" if event.phase == "queued" else "running",
+        step=event.step,
+        total=event.total,
+        message=event.message,
+        eta_s=event.eta_s,
+        at=event.at,
+    )
+
+
+def news_of_completion(event: JobCompleted) -> JobNews:
+    """A failure that will be tried again is still news: the next attempt outranks it."""
+    return JobNews(
+        key=event.job_key,
+        attempt=event.attempt,
+        sequence=COMPLETED_SEQUENCE,
+        state=event.outcome,
+        step=0,
+        total=0,
+        message=event.error.message if event.error else "",
+        eta_s=None,
+        at=event.completed_at,
+    )
+
+
+def job_rows(plan: Plan) -> list[JobRow]:
+    """The plan's jobs in order, each with what it does in words: `train clean, seed 0`."""
+    titles: dict[str, str] = {}
+    for replicate in plan.replicates:
+        who = replicate.arm if replicate.seed is None else f"{replicate.arm}, seed {replicate.seed}"
+        if replicate.training:
+            titles.setdefault(replicate.training, f"train {who}")
+        if replicate.selection:
+            titles.setdefault(replicate.selection, f"select the checkpoint of {who}")
+        for benchmark, key in replicate.evals.items():
+            titles.setdefault(key, f"{benchmark} of {who}")
+    return [JobRow(job.key, job.kind, titles.get(job.key, job.kind), job.reused) for job in plan.jobs]

@@ -1,0 +1,142 @@
+"""Makes the reports that are due: evidence, document, files in the object store, then `report.published`.
+
+The row is locked while a report is made, so replicas never make the same one at once; the event's id is
+the experiment's, so making it again publishes the same event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from assay_chassis.app import ServiceApp
+from assay_chassis.errors import AssayError, Transient
+from assay_chassis.object_store import ObjectStore
+from assay_chassis.outbox import Transaction
+from assay_chassis.publishing import make_event
+from assay_schemas.artifacts import ArtifactRef, report_prefix
+from assay_schemas.events import ReportPublished
+from assay_schemas.ids import event_id
+from assay_schemas.reports import ReportDocument, Verdict
+from assay_schemas.results import ExperimentResult
+
+from assay_reporter.compile import compile_report
+from assay_reporter.evidence import Evidence, gather_evidence
+from assay_reporter.render import FORMS
+from assay_reporter.store import DueReport, ReadModel
+
+POLL_S = 1.0
+MOST_TRIES = 8
+LONGEST_EVENT_VERDICTS = 100
+
+
+class Publication:
+    """The background work that turns due reports into published ones."""
+
+    def __init__(self, app: ServiceApp, web_url: Callable[[], str]) -> None:
+        self._app = app
+        self._web_url = web_url
+        self._news = asyncio.Event()
+
+    def hint(self) -> None:
+        """Something may be due soon; without a hint the next poll finds it."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Makes reports one after another, for ever."""
+        await asyncio.to_thread(warm_up)
+        while True:
+            if not await self.make_one():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), POLL_S)
+                self._news.clear()
+
+    async def make_one(self) -> bool:
+        """Makes the report that is longest due; False where none is."""
+        async with self._app.transaction() as tx:
+            model = ReadModel(tx.connection)
+            due = await model.take_due_report()
+            if due is None:
+                return False
+            try:
+                await self._publish(due, tx, model)
+            except Transient as error:
+                await model.report_delayed(due.experiment_id, str(error), min(2.0**due.tries, 60.0))
+            except (AssayError, ValueError, ArithmeticError, LookupError) as error:
+                await self._give_up(due, model, error)
+        return True
+
+    async def _give_up(self, due: DueReport, model: ReadModel, error: Exception) -> None:
+        """What does not mend itself is tried a few times and then shown on the page."""
+        self._app.log.error("the report could not be made", experiment_id=due.experiment_id, exc_info=error)
+        words = f"{type(error).__name__}: {error}"
+        if due.tries + 1 < MOST_TRIES:
+            await model.report_delayed(due.experiment_id, words, 2.0**due.tries)
+        else:
+            await model.report_failed(due.experiment_id, words)
+
+    async def _publish(self, due: DueReport, tx: Transaction, model: ReadModel) -> None:
+        result = ExperimentResult.model_validate_json(await self._app.store.get_bytes(due.result))
+        evidence = await gather_evidence(self._app.store, result)
+        report, texts = await asyncio.to_thread(_compiled, evidence)
+        refs = await write_report(self._app.store, report, texts)
+        await model.report_made(report.experiment_id, report.sentence)
+        await tx.publish(
+            make_event(
+                "report.published",
+                published(report, refs, self._web_url()),
+                key=report.experiment_id,
+                source=self._app.name,
+                id=event_id("report.published", report.experiment_id),
+                correlation=report.experiment_id,
+            )
+        )
+        self._app.log.info("report published", experiment_id=report.experiment_id, sentence=report.sentence)
+
+
+def _compiled(evidence: Evidence) -> tuple[ReportDocument, dict[str, str]]:
+    """Dated by the experiment's end, so that a rebuild gives the same bytes."""
+    report = compile_report(evidence, evidence.result.completed_at)
+    return report, {form: render(report) for form, (render, _) in FORMS.items()}
+
+
+async def write_report(store: ObjectStore, report: ReportDocument, texts: dict[str, str]) -> dict[str, ArtifactRef]:
+    """Writes every form of a report; its reference by form."""
+    prefix = report_prefix(report.experiment_id)
+    return {
+        form: await store.put_bytes(f"{prefix}/report.{form}", text.encode(), media_type=FORMS[form][1])
+        for form, text in texts.items()
+    }
+
+
+def published(report: ReportDocument, refs: dict[str, ArtifactRef], web_url: str) -> ReportPublished:
+    """The event's payload. Of very many verdicts the exploratory stay in the document."""
+    return ReportPublished.model_validate(
+        {
+            "experiment_id": report.experiment_id,
+            "name": report.name,
+            "outcome": report.outcome,
+            "sentence": report.sentence[:4000],
+            "verdicts": [one.model_dump() for one in _leading(report.verdicts)],
+            "html": refs["html"],
+            "markdown": refs["md"],
+            "document": refs["json"],
+            "url": f"{web_url.rstrip('/')}/experiments/{report.experiment_id}" if web_url else "",
+        }
+    )
+
+
+def _leading(verdicts: list[Verdict]) -> list[Verdict]:
+    order = {"primary": 0, "check": 1, "exploratory": 2}
+    return sorted(verdicts, key=lambda one: order[one.family])[:LONGEST_EVENT_VERDICTS]
+
+
+def warm_up() -> None:
+    """Imports what the first report needs, so that it does not wait for it."""
+    import altair
+    import statsmodels.stats.multitest
+    import vl_convert
+
+    vl_convert.vegalite_to_svg(altair.Chart(altair.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q").to_dict())
+    assert statsmodels.stats.multitest

@@ -1,0 +1,70 @@
+-- name: experiment_accepted
+INSERT INTO experiments (id, name, owner, question, status, jobs, reused, first_seen_at)
+VALUES ($1, $2, $3, $4, 'running', $5, $6, $7)
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name, owner = excluded.owner, question = excluded.question,
+    jobs = excluded.jobs, reused = excluded.reused,
+    first_seen_at = least(experiments.first_seen_at, excluded.first_seen_at);
+
+-- name: add_experiment_job
+INSERT INTO experiment_jobs (experiment_id, position, job_key, kind, title, reused)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (experiment_id, position) DO NOTHING;
+
+-- name: experiment_rejected
+INSERT INTO experiments (id, name, owner, status, problems, first_seen_at, ended_at)
+VALUES ($1, $2, $3, 'rejected', $4, $5, $5)
+ON CONFLICT (id) DO UPDATE SET status = 'rejected', problems = excluded.problems, ended_at = excluded.ended_at;
+
+-- name: experiment_completed
+INSERT INTO experiments (id, name, owner, status, jobs, reused, first_seen_at, ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+ON CONFLICT (id) DO UPDATE SET status = excluded.status, jobs = excluded.jobs, reused = excluded.reused,
+    ended_at = excluded.ended_at;
+
+-- name: job_heard
+INSERT INTO jobs (job_key, attempt, sequence, state, step, total, message, eta_s, heard_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (job_key) DO UPDATE SET
+    attempt = excluded.attempt, sequence = excluded.sequence, state = excluded.state, step = excluded.step,
+    total = excluded.total, message = excluded.message, eta_s = excluded.eta_s, heard_at = excluded.heard_at
+WHERE (jobs.attempt, jobs.sequence) < (excluded.attempt, excluded.sequence) AND jobs.state <> 'succeeded';
+
+-- name: add_report
+INSERT INTO reports (experiment_id, result, caused_by) VALUES ($1, $2, $3)
+ON CONFLICT (experiment_id) DO NOTHING;
+
+-- name: take_due_report
+SELECT experiment_id, result, caused_by, tries FROM reports
+WHERE state = 'due' AND due_at <= now()
+ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED;
+
+-- name: report_made
+UPDATE reports SET state = 'made', failure = '' WHERE experiment_id = $1;
+
+-- name: report_delayed
+UPDATE reports SET tries = tries + 1, failure = $2, due_at = now() + make_interval(secs => $3)
+WHERE experiment_id = $1;
+
+-- name: report_failed
+UPDATE reports SET state = 'failed', tries = tries + 1, failure = $2 WHERE experiment_id = $1;
+
+-- name: concluded
+UPDATE experiments SET sentence = $2 WHERE id = $1;
+
+-- name: list_experiments
+SELECT id, name, owner, status, jobs, reused, sentence, first_seen_at, ended_at FROM experiments
+WHERE ($1 = '' OR owner = $1) AND ($2 = '' OR status = $2)
+  AND ($3 = '' OR name ILIKE '%' || $3 || '%' OR question ILIKE '%' || $3 || '%' OR id LIKE $3 || '%')
+  AND ($4::timestamptz IS NULL OR first_seen_at < $4)
+ORDER BY first_seen_at DESC, id LIMIT $5;
+
+-- name: get_experiment
+SELECT e.*, r.state AS report_state, r.failure AS report_failure
+FROM experiments e LEFT JOIN reports r ON r.experiment_id = e.id WHERE e.id = $1;
+
+-- name: jobs_of_experiment
+SELECT p.job_key, p.kind, p.title, p.reused, j.attempt, coalesce(j.state, 'waiting') AS state,
+    coalesce(j.step, 0) AS step, coalesce(j.total, 0) AS total, coalesce(j.message, '') AS message, j.eta_s, j.heard_at
+FROM experiment_jobs p LEFT JOIN jobs j ON j.job_key = p.job_key
+WHERE p.experiment_id = $1 ORDER BY p.position;

@@ -1,0 +1,122 @@
+"""The read model in Postgres: what was heard of experiments and jobs, and which reports are due.
+
+Only statements of `queries.sql`; decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from assay_chassis.queries import Queries
+from assay_schemas.artifacts import ArtifactRef
+from assay_schemas.events import ExperimentAccepted, ExperimentCompleted, ExperimentRejected
+
+QUERIES = Queries.load("assay_reporter")
+COMPLETED_SEQUENCE = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One job of an experiment's plan, and what it does in words."""
+
+    key: str
+    kind: str
+    title: str
+    reused: bool
+
+
+@dataclass(frozen=True)
+class JobNews:
+    """What was last heard of a job; completions outrank every progress of their attempt."""
+
+    key: str
+    attempt: int
+    sequence: int
+    state: str
+    step: int
+    total: int
+    message: str
+    eta_s: float | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class DueReport:
+    experiment_id: str
+    result: ArtifactRef
+    caused_by: str
+    tries: int
+
+
+class ReadModel:
+    """The read model on one connection, which may be inside a transaction."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def accepted(self, event: ExperimentAccepted, at: datetime, jobs: Iterable[JobRow]) -> None:
+        await self._connection.execute(
+            QUERIES.experiment_accepted,
+            event.experiment_id, event.name, event.owner, event.question, event.jobs, event.reused, at,
+        )  # fmt: skip
+        rows = [
+            (event.experiment_id, place, job.key, job.kind, job.title, job.reused) for place, job in enumerate(jobs)
+        ]
+        await self._connection.executemany(QUERIES.add_experiment_job, rows)
+
+    async def rejected(self, event: ExperimentRejected, at: datetime) -> None:
+        problems = [problem.model_dump() for problem in event.problems]
+        await self._connection.execute(
+            QUERIES.experiment_rejected, event.experiment_id, event.name, event.owner, problems, at
+        )
+
+    async def completed(self, event: ExperimentCompleted, at: datetime, event_id: str) -> None:
+        """Notes the outcome, and that a report is due."""
+        await self._connection.execute(
+            QUERIES.experiment_completed,
+            event.experiment_id, event.name, event.owner, event.outcome, event.jobs, event.reused, at,
+        )  # fmt: skip
+        result = event.result.model_dump(mode="json")
+        await self._connection.execute(QUERIES.add_report, event.experiment_id, result, event_id)
+
+    async def heard(self, news: JobNews) -> None:
+        await self._connection.execute(
+            QUERIES.job_heard,
+            news.key, news.attempt, news.sequence, news.state, news.step, news.total, news.message, news.eta_s, news.at,
+        )  # fmt: skip
+
+    async def take_due_report(self) -> DueReport | None:
+        """A report to make, locked until the transaction ends."""
+        row = await self._connection.fetchrow(QUERIES.take_due_report)
+        if row is None:
+            return None
+        return DueReport(
+            row["experiment_id"], ArtifactRef.model_validate(row["result"]), row["caused_by"], row["tries"]
+        )
+
+    async def report_made(self, experiment_id: str, sentence: str) -> None:
+        await self._connection.execute(QUERIES.report_made, experiment_id)
+        await self._connection.execute(QUERIES.concluded, experiment_id, sentence)
+
+    async def report_delayed(self, experiment_id: str, failure: str, seconds: float) -> None:
+        await self._connection.execute(QUERIES.report_delayed, experiment_id, failure, seconds)
+
+    async def report_failed(self, experiment_id: str, failure: str) -> None:
+        await self._connection.execute(QUERIES.report_failed, experiment_id, failure)
+
+    async def experiments(
+        self, *, owner: str = "", status: str = "", search: str = "", before: datetime | None = None, limit: int = 50
+    ) -> list[dict[str, Any]]:
+        """Newest first; `before` is the cursor: the `first_seen_at` of the last row of the page before."""
+        rows = await self._connection.fetch(QUERIES.list_experiments, owner, status, search, before, limit)
+        return [dict(row) for row in rows]
+
+    async def experiment(self, experiment_id: str) -> dict[str, Any] | None:
+        row = await self._connection.fetchrow(QUERIES.get_experiment, experiment_id)
+        return None if row is None else dict(row)
+
+    async def jobs(self, experiment_id: str) -> list[dict[str, Any]]:
+        return [dict(row) for row in await self._connection.fetch(QUERIES.jobs_of_experiment, experiment_id)]

@@ -1,0 +1,38 @@
+"""The reporter's pages: all experiments, one experiment live, its responses, its report, two side by side.
+
+Read only; every page is complete without scripts, and a script refreshes what changes.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from assay_chassis.app import ServiceApp
+from fastapi import FastAPI, Request, Response
+from starlette.middleware.base import RequestResponseEndpoint
+from starlette.staticfiles import StaticFiles
+
+from assay_reporter.web import compare, experiments, responses, stream
+
+POLICY = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src 'self' data:"
+)
+
+
+def make_web(app: ServiceApp) -> FastAPI:
+    """The web application; the chassis adds health and metrics."""
+    web = FastAPI(title="Assay reporter", docs_url=None, redoc_url=None, openapi_url=None)
+    for pages in (experiments, stream, responses, compare):
+        web.include_router(pages.router(app))
+    web.mount("/static", StaticFiles(directory=str(resources.files("assay_reporter") / "static")), name="static")
+
+    @web.middleware("http")
+    async def protect(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        response = await call_next(request)
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Frame-Options"] = "DENY"
+        return response
+
+    return web

@@ -1,0 +1,84 @@
+"""All experiments, newest first; one experiment with its live state or its report; the report's files."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from assay_chassis.app import ServiceApp
+from assay_chassis.object_store import ObjectNotFound
+from assay_schemas.artifacts import report_prefix
+from assay_schemas.reports import ReportDocument
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import HTMLResponse
+
+from assay_reporter.render import FORMS
+from assay_reporter.render.html import report_context
+from assay_reporter.store import ReadModel
+from assay_reporter.web.live import running, stages
+from assay_reporter.web.pages import not_found, page
+
+PAGE_SIZE = 50
+
+
+async def load_report(app: ServiceApp, experiment_id: str) -> ReportDocument | None:
+    """The published report, or None while there is none."""
+    try:
+        data = await app.store.get_bytes(f"{report_prefix(experiment_id)}/report.json")
+    except ObjectNotFound:
+        return None
+    return ReportDocument.model_validate_json(data)
+
+
+async def live_context(app: ServiceApp, experiment_id: str) -> dict[str, Any] | None:
+    """What the live part of an experiment's page shows; None for an experiment that was never heard of."""
+    async with app.database.connection() as connection:
+        model = ReadModel(connection)
+        experiment = await model.experiment(experiment_id)
+        jobs = await model.jobs(experiment_id) if experiment else []
+    if experiment is None:
+        return None
+    return {"experiment": experiment, "stages": stages(jobs), "running": running(jobs), "now": app.clock.now()}
+
+
+def router(app: ServiceApp) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/", response_class=HTMLResponse)
+    async def index(
+        owner: str = "",
+        status: str = "",
+        q: Annotated[str, Query(max_length=200)] = "",
+        before: datetime | None = None,
+    ) -> HTMLResponse:
+        async with app.database.connection() as connection:
+            rows = await ReadModel(connection).experiments(
+                owner=owner, status=status, search=q, before=before, limit=PAGE_SIZE
+            )
+        older = rows[-1]["first_seen_at"] if len(rows) == PAGE_SIZE else None
+        filters = {"owner": owner, "status": status, "q": q}
+        return page("index.html", experiments=rows, filters=filters, older=older)
+
+    @routes.get("/experiments/{experiment_id}", response_class=HTMLResponse)
+    async def experiment_page(experiment_id: str) -> HTMLResponse:
+        live = await live_context(app, experiment_id)
+        if live is None:
+            return not_found(
+                f"No experiment {experiment_id} was heard of. It may still be on its way: reload in a moment."
+            )
+        report = await load_report(app, experiment_id) if live["experiment"]["report_state"] == "made" else None
+        if report is None:
+            return page("experiment.html", **live)
+        return page("finished.html", **live, **report_context(report))
+
+    @routes.get("/experiments/{experiment_id}/report.{form}")
+    async def report_file(experiment_id: str, form: str) -> Response:
+        if form not in FORMS:
+            return not_found(f"A report comes as {', '.join(FORMS)}.")
+        try:
+            data = await app.store.get_bytes(f"{report_prefix(experiment_id)}/report.{form}")
+        except ObjectNotFound:
+            return not_found(f"Experiment {experiment_id} has no report yet.")
+        return Response(data, media_type=FORMS[form][1])
+
+    return routes
