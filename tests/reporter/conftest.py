@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from assay_reporter.evidence import Evaluated, Evidence
 from assay_schemas.artifacts import ArtifactRef, CheckpointRef, DatasetRef, ModelRef
@@ -183,3 +186,36 @@ def evidence() -> Callable[..., Evidence]:
         return Maker({"control": 0.35, "clean": clean, "wrong": wrong, "placebo": placebo}, **options).make()
 
     return make
+
+
+async def stored(made: Evidence, store) -> ArtifactRef:
+    """Puts evidence into a store as the services would; the reference of its experiment result."""
+    ends = []
+    for end in made.result.ends:
+        manifest = made.trainings.get(end.key) or made.selections.get(end.key)
+        if end.key in made.evaluations:
+            manifest = await _stored_evaluation(made.evaluations[end.key], end.key, store)
+        if end.key in made.curves:
+            lines = "".join(f"{json.dumps(record)}\n" for record in made.curves[end.key])
+            curve = await store.put_bytes(f"results/{end.key}/1/metrics.jsonl", lines.encode())
+            manifest = manifest.model_copy(update={"metrics": curve})
+        if manifest is not None:
+            place = await store.put_bytes(f"results/{end.key}/1/manifest.json", manifest.model_dump_json().encode())
+            end = end.model_copy(update={"result": place})
+        ends.append(end)
+    prefix = f"experiments/{IDENTITY}"
+    plan = await store.put_bytes(f"{prefix}/plan.json", made.plan.model_dump_json().encode())
+    result = made.result.model_copy(update={"ends": ends, "plan": plan})
+    return await store.put_bytes(f"{prefix}/result.json", result.model_dump_json().encode())
+
+
+async def _stored_evaluation(evaluated: Evaluated, key: str, store) -> EvalResult:
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(evaluated.samples, buffer)
+    samples = await store.put_bytes(f"results/{key}/1/samples.parquet", buffer.getvalue())
+    return evaluated.result.model_copy(update={"samples": samples})
+
+
+@pytest.fixture
+def store_evidence():
+    return stored

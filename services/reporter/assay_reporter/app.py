@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assay_chassis.app import ServiceApp
+from assay_chassis.broker import Broker
 
 from assay_reporter.handlers import Handlers
 from assay_reporter.publication import Publication
@@ -10,9 +11,9 @@ from assay_reporter.settings import ReporterSettings
 from assay_reporter.web import make_web
 
 
-def make_app(settings: ReporterSettings) -> ServiceApp:
-    """The reporter, ready to `run`."""
-    app = ServiceApp("reporter", settings, migrations="assay_reporter")
+def make_app(settings: ReporterSettings, broker: Broker | None = None) -> ServiceApp:
+    """The reporter, ready to `run`; `broker` replaces Kafka in tests."""
+    app = ServiceApp("reporter", settings, migrations="assay_reporter", broker=broker)
 
     def web_url() -> str:
         return settings.web_url or f"http://{settings.http_host}:{app.http_port}"

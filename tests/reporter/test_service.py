@@ -1,0 +1,154 @@
+"""The reporter as a service on real PostgreSQL: events in, one report out, pages that show it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from assay_chassis.memory import InMemoryBroker, MemoryLog
+from assay_chassis.object_store import open_store
+from assay_chassis.publishing import make_event
+from assay_reporter.app import make_app
+from assay_reporter.settings import ReporterSettings
+from assay_schemas.artifacts import ArtifactRef
+from assay_schemas.envelope import decode
+from assay_schemas.events import ExperimentAccepted, ExperimentCompleted, ExperimentRejected, JobProgressed
+from assay_schemas.problems import Problem
+
+pytestmark = pytest.mark.real
+ID = "00000000-0000-0000-0000-000000000000"
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class Running:
+    """A running reporter, the log it reads, and a client for its pages."""
+
+    def __init__(self, app, log: MemoryLog, client: httpx.AsyncClient, broker: InMemoryBroker) -> None:
+        self.app, self.log, self.client, self.broker = app, log, client, broker
+
+    async def publish(self, topic: str, payload, key: str = ID, **options) -> None:
+        await self.broker.publish(make_event(topic, payload, key=key, source="test", **options))
+
+    async def published_reports(self) -> list[dict]:
+        return [decode(record).data for record in self.log.records("report.published")]
+
+    async def until(self, condition, seconds: float = 60.0):
+        async with asyncio.timeout(seconds):
+            while not (found := await condition()):
+                await asyncio.sleep(0.05)
+        return found
+
+
+@pytest.fixture
+def reporter(tmp_path, database_url):
+    @asynccontextmanager
+    async def run(log: MemoryLog | None = None):
+        log = log or MemoryLog()
+        settings = ReporterSettings(object_store=f"file://{tmp_path}/store", database_url=database_url)
+        app = make_app(settings, InMemoryBroker(log))
+        task = asyncio.create_task(app.run())
+        broker = InMemoryBroker(log)
+        await broker.start()
+        async with asyncio.timeout(30):
+            while await app.problems():
+                await asyncio.sleep(0.05)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}", timeout=30) as client:
+            yield Running(app, log, client, broker)
+        app.stop()
+        await asyncio.wait_for(task, 20)
+        await broker.stop()
+
+    return run
+
+
+async def completed(running: Running, made, store_evidence) -> ArtifactRef:
+    store = open_store(running.app.settings)
+    result = await store_evidence(made, store)
+    plan = await store.put_bytes(f"experiments/{ID}/plan.json", made.plan.model_dump_json().encode())
+    accepted = ExperimentAccepted(experiment_id=ID, name="wrong-solutions", owner="me", plan=plan, jobs=38, reused=0)
+    await running.publish("experiment.accepted", accepted, time=AT)
+    done = ExperimentCompleted(experiment_id=ID, name="wrong-solutions", owner="me", outcome="succeeded", result=result)
+    await running.publish("experiment.completed", done, time=AT)
+    return result
+
+
+async def test_a_completed_experiment_becomes_one_published_report(reporter, evidence, store_evidence):
+    async with reporter() as running:
+        await completed(running, evidence(), store_evidence)
+        reports = await running.until(running.published_reports)
+        await completed(running, evidence(), store_evidence)
+        await asyncio.sleep(1.5)
+        assert len(await running.published_reports()) == 1
+        assert reports[0]["sentence"].startswith("clean is better than control")
+        assert {one["verdict"] for one in reports[0]["verdicts"] if one["family"] == "primary"} == {"better", "worse"}
+        html = await running.client.get(f"/experiments/{ID}/report.html")
+        assert "clean is better than control" in html.text
+        document = await running.client.get(f"/experiments/{ID}/report.json")
+        assert json.loads(document.text)["experiment_id"] == ID
+
+
+async def test_pages_show_the_experiment_while_it_runs_and_after(reporter, evidence, store_evidence):
+    async with reporter() as running:
+        made = evidence()
+        store = open_store(running.app.settings)
+        plan = await store.put_bytes("plan.json", made.plan.model_dump_json().encode())
+        accepted = ExperimentAccepted(experiment_id=ID, name="live", owner="me", plan=plan, jobs=38, reused=0)
+        await running.publish("experiment.accepted", accepted)
+        key = made.plan.jobs[2].key
+        for sequence, step in ((1, 3), (3, 7), (2, 5)):
+            progress = JobProgressed(job_key=key, kind="training", attempt=1, sequence=sequence, phase="running", at=AT,
+                                     step=step, total=10, message=f"step {step} of 10")  # fmt: skip
+            await running.publish("job.progressed", progress, key=key)
+
+        async def seen() -> bool:
+            return "step 7 of 10" in (await running.client.get(f"/experiments/{ID}")).text
+
+        await running.until(seen, 10)
+        assert "live" in (await running.client.get("/?status=running")).text
+        assert "Nothing here" in (await running.client.get("/?status=failed")).text
+        await completed(running, made, store_evidence)
+        await running.until(running.published_reports)
+        assert "What was compared" in (await running.client.get(f"/experiments/{ID}")).text
+        flips = await running.client.get(f"/experiments/{ID}/responses?benchmark=numeric&only=losses")
+        assert "wrong lost" in flips.text
+        assert "wrong-solutions" in (await running.client.get(f"/compare?ids={ID},{ID}")).text
+
+
+async def test_a_rejected_experiment_shows_every_problem(reporter):
+    async with reporter() as running:
+        problems = [Problem(field="training.algorithm", message="'<b>SFTT</b>' is not known.", mend="Use SFT.")]
+        await running.publish(
+            "experiment.rejected", ExperimentRejected(experiment_id=ID, name="bad", problems=problems)
+        )
+
+        async def page() -> str:
+            answer = await running.client.get(f"/experiments/{ID}")
+            return answer.text if answer.status_code == 200 else ""
+
+        text = await running.until(page, 10)
+        assert "training.algorithm" in text
+        assert "&lt;b&gt;SFTT" in text
+
+
+async def test_a_report_whose_evidence_is_missing_is_tried_again_and_others_go_on(reporter, evidence, store_evidence):
+    async with reporter() as running:
+        lost = ArtifactRef(uri=f"{running.app.store.uri('gone.json')}", sha256="0" * 64, size=3)
+        other = "11111111-1111-1111-1111-111111111111"
+        done = ExperimentCompleted(experiment_id=other, name="lost", owner="me", outcome="succeeded", result=lost)
+        await running.publish("experiment.completed", done, key=other)
+        await completed(running, evidence(), store_evidence)
+        await running.until(running.published_reports)
+        page = await running.client.get(f"/experiments/{other}")
+        assert "report is being made" in page.text
+        assert "gone.json" in page.text
+
+
+async def test_an_unknown_experiment_is_said_to_be_unknown(reporter):
+    async with reporter() as running:
+        answer = await running.client.get(f"/experiments/{ID}")
+        assert answer.status_code == 404
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
