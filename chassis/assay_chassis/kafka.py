@@ -25,6 +25,7 @@ from assay_chassis.partitions import OnRecord
 from assay_chassis.settings import ServiceSettings
 
 METADATA_MAX_AGE_MS = 10_000
+RETRY_BACKOFF_MS = 200
 SESSION_TIMEOUT_MS, HEARTBEAT_MS = 10_000, 3_000
 WRITES_FAIL_FOR_S = 120.0
 
@@ -70,6 +71,7 @@ class KafkaBroker:
             enable_idempotence=True,
             max_request_size=MAX_REQUEST_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
+            retry_backoff_ms=RETRY_BACKOFF_MS,
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
             allow_auto_create_topics=False,
             graceful_timeout=self._settings.shutdown_timeout_s,

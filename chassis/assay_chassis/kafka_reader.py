@@ -23,6 +23,7 @@ from assay_chassis.partitions import OnRecord, PartitionQueue
 
 COMMIT_EVERY_S = 0.1
 LOOK_EVERY_S = 1.0
+ANSWERS_WITHIN_S = 5.0
 PAUSE_ABOVE, RESUME_BELOW = 200, 50
 STUCK_AFTER_S = 60.0
 JOIN_WITHIN_S = 180.0
@@ -43,6 +44,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._joined = False
         self._left_at = clock.monotonic()
         self._moved_at = clock.monotonic()
+        self._answered_at = clock.monotonic()
         self._positions: dict[TopicPartition, int] = {}
         self._failure: str | None = None
         self._log = telemetry.logger("kafka")
@@ -70,7 +72,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition in assigned:
             self._queues[partition] = PartitionQueue(self._on_record, partial(self._handled, partition))
         self._joined = True
-        self._moved_at = self._clock.monotonic()
+        self._moved_at = self._answered_at = self._clock.monotonic()
         self._log.info("partitions assigned", count=len(assigned))
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
@@ -135,7 +137,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         while True:
             await self._clock.sleep(LOOK_EVERY_S)
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(ANSWERS_WITHIN_S):
                     await self._look()
             except (KafkaError, TimeoutError, IllegalStateError) as error:
                 self._log.debug("lag unknown", error=f"{type(error).__name__}: {error}")
@@ -152,6 +154,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         ]
         ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions) if partitions else {}
         handled = {partition: await self._position(consumer, partition) for partition in partitions}
+        self._answered_at = self._clock.monotonic()
         for topic in {partition.topic for partition in partitions}:
             meter = self._meters[topic]
             meter.look(
@@ -186,6 +189,8 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
     def problems(self) -> list[str]:
         if not self._joined:
             return ["kafka: the consumer group has not assigned partitions yet"]
+        if self._clock.monotonic() - self._answered_at > ANSWERS_WITHIN_S:
+            return ["kafka: the broker does not answer"]
         unknown = [topic for topic in self.topics if not (self.consumer and self.consumer.partitions_for_topic(topic))]
         return [f"kafka: topic {topic} does not exist; create the topics first" for topic in unknown]
 

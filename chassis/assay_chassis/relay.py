@@ -60,7 +60,7 @@ class OutboxRelay:
                 published = BATCH
                 while published == BATCH:
                     published = await self._publish_batch(connection)
-                await self._prune()
+                await self._prune_sometimes()
                 await self._wait()
         finally:
             await connection.close(timeout=5)
@@ -81,11 +81,13 @@ class OutboxRelay:
                 await connection.execute(QUERIES.mark_published, [row["seq"] for row in rows])
         return len(rows)
 
-    async def _prune(self) -> None:
-        now = self._clock.monotonic()
-        if now - self._pruned_at < PRUNE_EVERY_S:
-            return
-        self._pruned_at = now
+    async def _prune_sometimes(self) -> None:
+        if self._clock.monotonic() - self._pruned_at >= PRUNE_EVERY_S:
+            self._pruned_at = self._clock.monotonic()
+            await self.prune()
+
+    async def prune(self) -> None:
+        """Delete rows published long ago, and inbox rows older than any record a topic keeps."""
         async with self._database.connection() as connection:
             await connection.execute(QUERIES.forget_published, KEEP_PUBLISHED)
             await connection.execute(QUERIES.forget_old_events, KEEP_INBOX)

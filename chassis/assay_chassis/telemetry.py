@@ -6,10 +6,11 @@ Never sends anything anywhere: lines go to standard error, metrics are read at /
 from __future__ import annotations
 
 import logging
+import math
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import structlog
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
@@ -71,6 +72,28 @@ def logger(name: str) -> Any:
     return structlog.get_logger(part=name)
 
 
+class OncePerWhile(logging.Filter):
+    """Lets each message of aiokafka through once in a while: it repeats them ten times a second during an outage."""
+
+    def __init__(self, seconds: float = 30.0) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._seen: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        place = (record.pathname, record.lineno)
+        due = record.created - self._seen.get(place, -math.inf) >= self._seconds
+        if due:
+            self._seen[place] = record.created
+        return due
+
+
+class _ServiceHandler(logging.StreamHandler[TextIO]):
+    """The one handler that a second `configure_logging` replaces."""
+
+
 def configure_logging(service: str, level: str, form: Literal["json", "console"]) -> None:
     """Set up structlog and the standard library's logging for a process; both hide secrets."""
     renderer: Any = (
@@ -89,10 +112,13 @@ def configure_logging(service: str, level: str, form: Literal["json", "console"]
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ServiceHandler(sys.stderr)
+    handler.addFilter(OncePerWhile())
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    for earlier in [found for found in root.handlers if isinstance(found, _ServiceHandler)]:
+        root.removeHandler(earlier)
+    root.addHandler(handler)
     root.setLevel(level.upper())
     for noisy in ("aiokafka", "asyncio", "uvicorn", "faststream", "httpx", "botocore"):
         logging.getLogger(noisy).setLevel("WARNING")
