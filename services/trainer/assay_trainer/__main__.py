@@ -1,0 +1,11 @@
+"""`python -m assay_trainer`: the trainer service, with its settings from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+
+from assay_trainer.app import serve
+from assay_trainer.settings import TrainerSettings
+
+if __name__ == "__main__":
+    asyncio.run(serve(TrainerSettings()))

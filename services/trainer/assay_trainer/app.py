@@ -1,0 +1,28 @@
+"""The trainer as a process: the job service on a compute backend, wired to the broker and the store.
+
+Decides nothing itself and keeps nothing: its view is what the backend and the object store hold.
+"""
+
+from __future__ import annotations
+
+from assay_chassis.app import ServiceApp
+from assay_chassis.compute import open_backend
+from assay_chassis.job_service import JobService
+
+from assay_trainer.handlers import PRELOAD, TRAINING
+from assay_trainer.settings import TrainerSettings, compute_settings
+
+NAME = "trainer"
+
+
+async def serve(settings: TrainerSettings) -> None:
+    """Run the trainer until it is told to stop. Jobs that run go on, and the next trainer adopts them."""
+    app = ServiceApp(NAME, settings)
+    environment = {"ASSAY_OBJECT_STORE": app.store.root}
+    backend = open_backend(compute_settings(settings), NAME, preload=PRELOAD, environment=environment)
+    JobService.of(app, backend, [TRAINING])
+    await backend.start()
+    try:
+        await app.run()
+    finally:
+        await backend.close()

@@ -1,0 +1,10 @@
+"""Imports the model code that transformers would otherwise import in every job, once in the warm parent.
+
+Runs no tensor operation; an architecture that is not listed is only slower to start.
+"""
+
+import transformers.models.auto.modeling_auto
+import transformers.models.auto.tokenization_auto
+import transformers.models.llama.modeling_llama
+import transformers.models.qwen2.modeling_qwen2
+import transformers.models.qwen3.modeling_qwen3  # noqa: F401

@@ -1,0 +1,90 @@
+"""Attention over packed documents: each attends within itself, without a mask and without padding.
+
+Registered with transformers under ATTENTION; models whose layers do not take it are trained padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+ATTENTION = "assay_packed"
+
+
+def packed_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    document_lengths: Sequence[int] | None = None,
+    sliding_window: int | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Causal attention of each document by itself, documents lying end to end in a batch of one.
+
+    Shapes: query (1, H, T, D); key and value (1, H or fewer, T, D); result (1, T, H, D). Without
+    `document_lengths` it is transformers' own attention.
+    """
+    if document_lengths is None:
+        attended: tuple[Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+        return attended
+    lengths = list(document_lengths)
+    queries, keys, values = (torch.split(tensor, lengths, 2) for tensor in (query, key, value))
+    masks = [_window(length, sliding_window, query.device) for length in lengths]
+    parts = [_causal(*document, dropout, scaling) for document in zip(queries, keys, values, masks, strict=True)]
+    return torch.cat(parts, 2).transpose(1, 2).contiguous(), None
+
+
+def _causal(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float, scaling: float | None
+) -> Tensor:
+    return F.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=mask,
+        is_causal=mask is None,
+        dropout_p=dropout,
+        scale=scaling,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+
+
+def _window(length: int, size: int | None, device: torch.device) -> Tensor | None:
+    """The mask of sliding-window attention, where the document is longer than the window."""
+    if size is None or length <= size:
+        return None
+    at = torch.arange(length, device=device)
+    distance = at[:, None] - at[None]
+    return (distance >= 0) & (distance < size)
+
+
+def _mask(*args: Any, attention_mask: Tensor | None = None, **kwargs: Any) -> Tensor | None:
+    """No mask where documents are packed; transformers' own where rows are padded."""
+    if attention_mask is None:
+        return None
+    mask: Tensor | None = sdpa_mask(*args, attention_mask=attention_mask, **kwargs)
+    return mask
+
+
+def takes_packed(model: Any) -> bool:
+    """Whether the model's layers use this attention."""
+    return bool(model.config._attn_implementation == ATTENTION)
+
+
+def register() -> None:
+    """Make ATTENTION known to transformers; safe to repeat."""
+    AttentionInterface.register(ATTENTION, packed_attention)
+    AttentionMaskInterface.register(ATTENTION, _mask)

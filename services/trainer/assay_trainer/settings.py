@@ -1,0 +1,21 @@
+"""The trainer's settings: what every service has, and where its jobs run.
+
+Never read inside a job; a job gets its object store through the environment.
+"""
+
+from __future__ import annotations
+
+from assay_chassis.compute import ComputeSettings
+from assay_chassis.settings import ServiceSettings
+
+
+class TrainerSettings(ServiceSettings):
+    """The trainer adds nothing of its own yet."""
+
+
+def compute_settings(settings: TrainerSettings) -> ComputeSettings:
+    """Where jobs run, from the same environment; without a folder of their own, under the service's state."""
+    compute = ComputeSettings()
+    if "compute_root" in compute.model_fields_set:
+        return compute
+    return compute.model_copy(update={"compute_root": settings.state_dir.absolute() / "compute"})

@@ -1,0 +1,183 @@
+"""The entrypoint of a training job: fetches its inputs, trains, and leaves the result manifest last.
+
+Runs in a process of its own; never touches the broker.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from assay_chassis.compute import JobContext
+from assay_chassis.job_service.records import manifest_bytes
+from assay_chassis.object_store import ObjectNotFound, StoreSettings, SyncObjectStore
+from assay_chassis.object_store.keys import path_of_file_uri
+from assay_schemas.algorithms import Hyperparameters
+from assay_schemas.artifacts import ModelRef, manifest_key, result_prefix
+from assay_schemas.jobs import TrainingRequest, Usage
+from assay_schemas.problems import problems_of
+from assay_schemas.results import TrainingResult
+from pydantic import ValidationError
+
+from assay_trainer.algorithms import algorithm_named
+from assay_trainer.algorithms.base import Algorithm
+from assay_trainer.checkpoints.resume import CheckpointReader, ResumePoint
+from assay_trainer.checkpoints.writer import CheckpointWriter
+from assay_trainer.data.prepare import Prepared, prepare
+from assay_trainer.data.rows import Row, read_rows
+from assay_trainer.errors import BadInput
+from assay_trainer.loop import Schedule, TrainingLoop, Watch
+from assay_trainer.lora import add_adapters, load_adapters
+from assay_trainer.metrics import MetricsLog, final_loss, peak_memory_gib
+from assay_trainer.model import choose_device, load_model, load_tokenizer
+from assay_trainer.optimizer import restore_optimizer
+from assay_trainer.stepper import Stepper
+
+log = logging.getLogger(__name__)
+LARGEST_DATASET = 64 * 2**30
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "assay-trainer")
+
+
+def run(context: JobContext) -> None:
+    """Do the job that the context's payload, a TrainingRequest, asks for."""
+    request = TrainingRequest.model_validate(context.payload)
+    with SyncObjectStore(StoreSettings()) as store:
+        result = TrainingJob(request, store, context.workdir, context).run()
+        manifest = manifest_key(result.job_key, result.attempt)
+        store.put_bytes(manifest, manifest_bytes(result), media_type="application/json")
+    context.finish({"cpu_s": result.usage.cpu_s})
+
+
+class TrainingJob:
+    """One attempt at a training job, from its request to its result."""
+
+    def __init__(self, request: TrainingRequest, store: SyncObjectStore, scratch: Path, watch: Watch) -> None:
+        self._began, self._cpu_began = time.monotonic(), time.process_time()
+        self._request = request
+        self._inputs = request.inputs
+        self._store = store
+        self._scratch = scratch
+        self._watch = watch
+        self._algorithm_class = algorithm_named(request.inputs.algorithm)
+        self._hyperparameters = _hyperparameters(request, self._algorithm_class)
+        self._reader = CheckpointReader(store, request.job_key, request.attempt)
+
+    def run(self) -> TrainingResult:
+        """Train to the end. Raises JobFailed for every end that is the job's own."""
+        if self._inputs.interventions:
+            raise BadInput("interventions: do not run in this engine version; give the changed rows as a dataset")
+        device = choose_device(self._request.hardware.gpus)
+        base = self._model_folder(self._request.model)
+        algorithm = self._algorithm_class(self._hyperparameters, load_tokenizer(base))
+        prepared = prepare(self._rows(), algorithm, self._hyperparameters, self._inputs.seed)
+        log.info("%d rows, %d steps, seed %d", prepared.training_rows, prepared.steps, self._inputs.seed)
+        resumed = self._reader.latest(self._scratch)
+        stepper = self._stepper(base, device, algorithm, resumed)
+        metrics = MetricsLog.read(resumed.metrics if resumed else b"")
+        schedule = Schedule.of(prepared.steps, self._hyperparameters)
+        self._train(stepper, schedule, prepared, metrics, base, resumed.step if resumed else 0)
+        return self._result(schedule, prepared, metrics, device, resumed.step if resumed else 0)
+
+    def _rows(self) -> list[Row]:
+        dataset = self._request.dataset
+        try:
+            data = self._store.get_bytes(f"{dataset.uri.rstrip('/')}/rows.jsonl", max_bytes=LARGEST_DATASET)
+        except ObjectNotFound as error:
+            raise BadInput(f"dataset: no snapshot at {dataset.uri}; publish the dataset again") from error
+        return read_rows(data, dataset.digest, self._algorithm_class.row_formats)
+
+    def _model_folder(self, model: ModelRef) -> Path:
+        """The model as a local folder: in place where the store is one, else a copy."""
+        if model.uri.startswith("file://"):
+            folder = path_of_file_uri(model.uri)
+            if not folder.is_dir():
+                raise BadInput(f"base_model: no folder at {model.uri}; give the model again")
+            return folder
+        try:
+            return self._store.get_tree(model.uri, self._scratch / "base")
+        except ObjectNotFound as error:
+            raise BadInput(f"base_model: nothing at {model.uri}; give the model again") from error
+
+    def _stepper(self, base: Path, device: torch.device, algorithm: Algorithm, resumed: ResumePoint | None) -> Stepper:
+        lora, seed = self._hyperparameters.lora, self._inputs.seed
+        torch.manual_seed(seed)
+        model = load_model(resumed.model if resumed and lora is None else base, device)
+        if lora is not None:
+            add_adapters(model, lora)
+        stepper = Stepper(model, algorithm, self._hyperparameters, seed)
+        if resumed is not None:
+            log.info("resuming after step %d", resumed.step)
+            if lora is not None:
+                load_adapters(model, resumed.adapters)
+            restore_optimizer(model, stepper.optimizer, resumed.optimizer)
+        return stepper
+
+    def _train(
+        self, stepper: Stepper, schedule: Schedule, prepared: Prepared, metrics: MetricsLog, base: Path, start: int
+    ) -> None:
+        key, attempt = self._request.job_key, self._request.attempt
+        writer = CheckpointWriter(
+            self._store, key, attempt, base, self._hyperparameters.lora, self._scratch / "checkpoints"
+        )
+        loop = TrainingLoop(
+            stepper,
+            schedule,
+            prepared.batches,
+            prepared.validation,
+            metrics=metrics,
+            checkpoints=writer,
+            watch=self._watch,
+        )
+        try:
+            loop.run(start)
+        finally:
+            writer.close()
+
+    def _result(
+        self, schedule: Schedule, prepared: Prepared, metrics: MetricsLog, device: torch.device, resumed_from: int
+    ) -> TrainingResult:
+        request = self._request
+        where = f"{result_prefix(request.job_key, request.attempt)}/metrics.jsonl"
+        reference = self._store.put_bytes(where, metrics.as_jsonl(), media_type="application/jsonl")
+        return TrainingResult(
+            job_key=request.job_key,
+            attempt=request.attempt,
+            completed_at=datetime.now(UTC),
+            usage=self._usage(metrics, device),
+            libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
+            inputs=self._inputs,
+            checkpoints=self._reader.saved(schedule.checkpoints()),
+            metrics=reference,
+            steps=schedule.steps,
+            rows=prepared.training_rows,
+            validation_rows=len(prepared.validation),
+            rows_truncated=prepared.truncated,
+            rows_dropped=prepared.dropped,
+            tokens=metrics.tokens,
+            final_loss=final_loss(metrics.records),
+            resumed_from_step=resumed_from,
+        )
+
+    def _usage(self, metrics: MetricsLog, device: torch.device) -> Usage:
+        wall_s = time.monotonic() - self._began
+        return Usage(
+            wall_s=wall_s,
+            cpu_s=time.process_time() - self._cpu_began,
+            gpu_s=wall_s * self._request.hardware.gpus,
+            peak_memory_gib=peak_memory_gib(device),
+            tokens=metrics.tokens,
+        )
+
+
+def _hyperparameters(request: TrainingRequest, algorithm: type[Algorithm]) -> Any:
+    """The request's hyperparameters, typed. Raises BadInput listing every problem."""
+    try:
+        return algorithm.hyperparameters_class.model_validate(request.inputs.hyperparameters)
+    except ValidationError as error:
+        problems = problems_of(error, Hyperparameters, "hyperparameters")
+        raise BadInput("; ".join(map(str, problems))) from error
