@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Creates the virtual environment VENV with every Assay package and the pinned versions of constraints.txt.
 # Usage: scripts/install.sh VENV [PACKAGE_FOLDER ...]   (all packages and the test tools when none is named)
+# EDITABLE=no copies the packages into the environment, as the images do, instead of pointing at this folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${1:?usage: scripts/install.sh VENV [PACKAGE_FOLDER ...]}
@@ -19,6 +20,8 @@ else
     packages=(schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local)
     extra=(--requirement requirements-dev.txt)
 fi
-editable=()
-for package in "${packages[@]}"; do editable+=(--editable "$package"); done
-"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --constraint constraints.txt "${extra[@]}" "${editable[@]}"
+sources=()
+for package in "${packages[@]}"; do
+    if [ "${EDITABLE:-yes}" = no ]; then sources+=("./$package"); else sources+=(--editable "$package"); fi
+done
+"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --constraint constraints.txt "${extra[@]}" "${sources[@]}"
