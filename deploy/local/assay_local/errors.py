@@ -1,7 +1,7 @@
 """Errors of the embedded system; each says what happened and how to mend it.
 Never holds behaviour: only the tree of classes.
 
-LocalError
+LocalError (an AssayError)
 ├── StateFolderError
 ├── AlreadyRunning
 ├── JavaUnavailable
@@ -9,8 +9,10 @@ LocalError
 └── NotStarted
 """
 
+from assay_chassis.errors import AssayError
 
-class LocalError(Exception):
+
+class LocalError(AssayError):
     """Something about the embedded system that the person at the keyboard can mend."""
 
 
