@@ -23,22 +23,27 @@ class BenchmarkParameters(Closed):
     """What every benchmark takes; `dataset` is a file or URI of items, where the benchmark has none of its own."""
 
     dataset: str | None = None
-    num_fewshot: int = Field(default=0, ge=0, le=64)
     batch_size: int = Field(default=64, ge=1, description="items in one forward pass")
 
 
-class GenerationParameters(BenchmarkParameters):
+class OwnParameters(BenchmarkParameters):
+    """What every own benchmark takes; examples are drawn from the other items of the same file."""
+
+    num_fewshot: int = Field(default=0, ge=0, le=64)
+
+
+class GenerationParameters(OwnParameters):
     """Scored on generated answers; lengths in tokens, `samples` responses for each item."""
 
     temperature: float = Field(default=0.0, ge=0.0)
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     max_tokens: int = Field(default=128, ge=1)
     samples: int = Field(default=1, ge=1, le=1024)
-    stop: list[str] = Field(default_factory=list)
+    stop: list[str] = Field(default_factory=list, description="default: none, and a blank line after examples")
 
 
 class ExactMatchParameters(GenerationParameters):
-    extract: str | None = Field(default=None, description="regex; its last group is the answer")
+    extract: str | None = Field(default=None, description="regex; the last group of its last match is the answer")
     ignore_case: bool = False
     ignore_punctuation: bool = False
 
@@ -48,14 +53,18 @@ class NumericParameters(GenerationParameters):
     tolerance: float = Field(default=0.0, ge=0.0)
 
 
-class LikelihoodParameters(BenchmarkParameters):
+class LikelihoodParameters(OwnParameters):
     """Scored on the likelihood of given text; nothing is generated."""
 
 
-class HarnessTaskParameters(GenerationParameters):
-    """Parameters of a task named in the harness; generation settings matter to generating tasks only."""
+class HarnessTaskParameters(BenchmarkParameters):
+    """Parameters of a task named in the harness; what is not given is as the task itself says."""
 
-    max_tokens: int = Field(default=256, ge=1)
+    num_fewshot: Annotated[int, Field(ge=0, le=64)] | None = None
+    temperature: Annotated[float, Field(ge=0.0)] | None = None
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    stop: list[str] | None = None
 
 
 class BenchmarkDefinition(BaseModel):
