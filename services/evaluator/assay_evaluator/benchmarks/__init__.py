@@ -1,0 +1,22 @@
+"""The own benchmarks, one file each, by name. To add one: its file and its line here.
+
+Never imports the harness; importing this package is quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from assay_evaluator.benchmarks.base import OwnBenchmark
+from assay_evaluator.benchmarks.exact_match import ExactMatch
+from assay_evaluator.benchmarks.multiple_choice import MultipleChoice
+from assay_evaluator.benchmarks.numeric import Numeric
+from assay_evaluator.benchmarks.perplexity import Perplexity
+
+BENCHMARKS: dict[str, Callable[[Any], OwnBenchmark]] = {
+    "exact_match": ExactMatch,
+    "numeric": Numeric,
+    "multiple_choice": MultipleChoice,
+    "perplexity": Perplexity,
+}

@@ -1,0 +1,48 @@
+"""Reading an answer out of a response: by a regular expression, or as the last number.
+
+Pure text functions; never raise for a response that has no answer.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+
+NUMBER = re.compile(
+    r"(?<![\w.)])[-+−]?(?:\$\s?)?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+    r"|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+    r"|(?<![\w.)])[-+−]?\.\d+"
+)
+
+
+def last_match(pattern: re.Pattern[str], text: str) -> str | None:
+    """The last match of the pattern: its last group that took part, or the whole of it where it has no groups.
+
+    The last, because a response that reasons first gives its answer at the end.
+    """
+    found = None
+    for match in pattern.finditer(text):
+        found = match
+    if found is None:
+        return None
+    groups = [group for group in found.groups() if group is not None]
+    return (groups[-1] if groups else found.group()).strip()
+
+
+def last_number(text: str) -> str | None:
+    """The last number written in the text, as written (sign, thousands separators and dollar sign included).
+
+    A minus sign counts only where it cannot be a subtraction or a hyphen: not after a digit, letter,
+    point or closing bracket.
+    """
+    return last_match(NUMBER, text)
+
+
+def number(text: str) -> Decimal | None:
+    """The value of a number as people write it: `$1,234.50`, `−3`, `1e3`; None where the text is none."""
+    plain = text.strip().replace(",", "").replace("$", "").replace(" ", "").replace("−", "-").rstrip(".%")
+    try:
+        value = Decimal(plain)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() else None

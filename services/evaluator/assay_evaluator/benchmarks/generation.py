@@ -1,0 +1,100 @@
+"""What benchmarks scored on generated answers share: one prompt, n responses, a score for each.
+
+Never says what is right: each benchmark brings its own extraction and comparison.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from assay_schemas.benchmarks import GenerationParameters
+from assay_schemas.results import Sample
+
+from assay_evaluator.benchmarks.base import Document, Logged, TaskConfig, stops, text_of
+from assay_evaluator.items import Item
+
+Parameters = TypeVar("Parameters", bound=GenerationParameters)
+
+
+class GenerationBenchmark(ABC, Generic[Parameters]):
+    """Prompt in, text out; temperature 0 decodes greedily, otherwise `samples` responses are drawn."""
+
+    primary: ClassVar[str]
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+
+    @abstractmethod
+    def extract(self, response: str) -> str | None:
+        """The answer in a response, or None where it has none."""
+
+    @abstractmethod
+    def target(self, answer: str) -> str:
+        """What a response's answer is compared with. Raises UnusableItem."""
+
+    @abstractmethod
+    def score(self, extracted: str | None, target: str) -> float:
+        """1 for a right answer, 0 for a wrong one or none."""
+
+    def document(self, item: Item) -> Document:
+        answer = text_of(item, "answer")
+        return {
+            "id": item.id,
+            "prompt": text_of(item, "prompt", "question"),
+            "answer": answer,
+            "target": self.target(answer),
+        }
+
+    def task(self, documents: Sequence[Document]) -> TaskConfig:
+        parameters = self.parameters
+        settings: dict[str, Any] = {
+            "until": stops(parameters.stop, parameters),
+            "max_gen_toks": parameters.max_tokens,
+            "do_sample": parameters.temperature > 0,
+            "temperature": parameters.temperature,
+        }
+        if parameters.temperature > 0:
+            settings |= {"top_p": parameters.top_p, "top_k": 0}
+        return {
+            "output_type": "generate_until",
+            "doc_to_text": lambda document: document["prompt"],
+            "doc_to_target": lambda document: document["answer"],
+            "generation_kwargs": settings,
+            "repeats": parameters.samples,
+            "filter_list": [
+                {"name": "none", "filter": [{"function": "take_first_k", "k": parameters.samples}]},
+            ],
+            "metric_list": [{"metric": self.primary, "aggregation": "mean", "higher_is_better": True}],
+            "process_results": self._process,
+        }
+
+    def _process(self, document: Document, results: Sequence[Sequence[str]]) -> dict[str, float]:
+        scores = [self.score(self.extract(response), document["target"]) for response in results[0]]
+        return {self.primary: sum(scores) / len(scores)}
+
+    def samples(self, item: Item, document: Document, logged: Logged) -> list[Sample]:
+        samples = []
+        for position, response in enumerate(logged.responses[0]):
+            extracted = self.extract(response)
+            generation = logged.generations[position] if position < len(logged.generations) else None
+            samples.append(
+                Sample(
+                    item_id=item.id,
+                    item_index=item.index,
+                    sample_index=position,
+                    prompt=logged.prompt,
+                    target=document["target"],
+                    response=response,
+                    extracted=extracted,
+                    score=self.score(extracted, document["target"]),
+                    tokens=generation.tokens if generation else 0,
+                    finish_reason=generation.finish_reason if generation else "",
+                    logprob=generation.logprob if generation else None,
+                    details=json.dumps({"answer": document["answer"]}, ensure_ascii=False),
+                )
+            )
+        return samples

@@ -1,0 +1,52 @@
+"""What an engine is to the evaluator: a language model of the harness that remembers how generations ended.
+
+Never loads a model itself; the engines beside it do.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Where the model lies and how it computes; `batch_size` is items in one forward pass."""
+
+    folder: Path
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    device: str = "cpu"
+    batch_size: int = 64
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How one generated response ended: tokens with the end token, and `stop` or `length`."""
+
+    tokens: int
+    finish_reason: str
+    logprob: float | None = None
+
+
+class GenerationLog:
+    """Remembers generations by request, in the order in which the harness asked for repeats of it."""
+
+    def __init__(self) -> None:
+        self._by_request: defaultdict[tuple[str, str], deque[Generation]] = defaultdict(deque)
+
+    def add(self, prompt: str, settings: Mapping[str, Any], generation: Generation) -> None:
+        self._by_request[_request(prompt, settings)].append(generation)
+
+    def take(self, prompt: str, settings: Mapping[str, Any], count: int) -> list[Generation]:
+        """The oldest `count` generations of this request that were not taken yet; fewer where unknown."""
+        waiting = self._by_request[_request(prompt, settings)]
+        return [waiting.popleft() for _ in range(min(count, len(waiting)))]
+
+
+def _request(prompt: str, settings: Mapping[str, Any]) -> tuple[str, str]:
+    return prompt, repr(sorted(settings.items()))

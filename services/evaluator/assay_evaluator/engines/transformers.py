@@ -1,0 +1,109 @@
+"""The transformers engine: lm-eval's own HFLM on a local folder, with cheaper generation and no silent crash.
+
+Gives the numbers HFLM gives, to the bit; never downloads, never runs a model's own code.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from lm_eval.models.huggingface import HFLM
+
+from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress
+from assay_evaluator.engines.cache import reserved_cache
+from assay_evaluator.engines.stopping import RowStops
+
+IMPOSSIBLE = (math.nan, False)
+
+
+def open_engine(settings: EngineSettings, progress: Progress) -> TransformersEngine:
+    return TransformersEngine(settings, progress)
+
+
+class TransformersEngine(HFLM):  # type: ignore[misc]
+    """HFLM whose rows stop on their own, and which remembers how each of them ended.
+
+    A likelihood that cannot be computed (a continuation without tokens, or longer than the model's
+    context) is NaN for its item, instead of an error for all of them.
+    """
+
+    def __init__(self, settings: EngineSettings, progress: Progress) -> None:
+        super().__init__(
+            pretrained=str(settings.folder),
+            device=settings.device,
+            dtype=settings.dtype,
+            batch_size=settings.batch_size,
+            trust_remote_code=False,
+            use_safetensors=True,
+        )
+        self._progress = progress
+        self._ended: deque[Generation] = deque()
+        self.generations = GenerationLog()
+        self.set_cache_hook(_GenerationHook(self))
+
+    def _model_call(self, inps: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        logits: torch.Tensor = super()._model_call(inps, *args, **kwargs)
+        self._progress(len(inps))
+        return logits
+
+    def _model_generate(
+        self, context: torch.Tensor, max_length: int, stop: list[str], **settings: Any
+    ) -> torch.Tensor:
+        """Token ids [rows, prompt + new]. The same tokens as HFLM's up to each row's first stop sequence."""
+        temperature = settings.pop("temperature", 0.0)
+        if temperature:
+            settings["temperature"] = temperature
+        settings["do_sample"] = bool(settings.get("do_sample", temperature > 0))
+        rows, prompt_length = context.shape
+        stops = RowStops(self.tokenizer, stop, prompt_length, rows)
+        output: torch.Tensor = self.model.generate(
+            input_ids=context,
+            max_length=max_length,
+            stopping_criteria=[stops],
+            pad_token_id=self.tokenizer.pad_token_id,
+            use_cache=True,
+            past_key_values=reserved_cache(self.model.config, max_length),
+            **settings,
+        )
+        self._remember(output[:, prompt_length:].tolist(), stops.lengths)
+        self._progress(rows)
+        return output
+
+    def _remember(self, generated: Sequence[list[int]], lengths: Sequence[int | None]) -> None:
+        for tokens, length in zip(generated, lengths, strict=True):
+            ends = [position for position, token in enumerate(tokens) if token in self._end_tokens()]
+            stopped = [value for value in (length, ends[0] + 1 if ends else None) if value is not None]
+            reason = "stop" if stopped else "length"
+            self._ended.append(Generation(min(stopped, default=len(tokens)), reason))
+
+    def _end_tokens(self) -> set[int]:
+        declared = self.model.generation_config.eos_token_id
+        return {self.eot_token_id} | set(declared if isinstance(declared, list) else [declared])
+
+    def _loglikelihood_tokens(self, requests: Sequence[Any], **kwargs: Any) -> list[tuple[float, bool]]:
+        possible = [request for request in requests if self._is_possible(request)]
+        computed = iter(super()._loglikelihood_tokens(possible, **kwargs) if possible else ())
+        return [next(computed) if self._is_possible(request) else IMPOSSIBLE for request in requests]
+
+    def _is_possible(self, request: tuple[Any, Sequence[int], Sequence[int]]) -> bool:
+        _, context, continuation = request
+        return bool(context) and 0 < len(continuation) <= self.max_length
+
+    def ended(self, prompt: str, settings: Mapping[str, Any]) -> None:
+        """The harness took the next row's text: that was the answer to this request."""
+        self.generations.add(prompt, settings, self._ended.popleft())
+
+
+class _GenerationHook:
+    """Stands where the harness keeps its response cache: it is told of every answer, in order."""
+
+    def __init__(self, engine: TransformersEngine) -> None:
+        self._engine = engine
+
+    def add_partial(self, kind: str, request: tuple[Any, ...], answer: Any) -> None:
+        if kind == "generate_until":
+            self._engine.ended(*request)

@@ -1,0 +1,137 @@
+"""Evaluates any task of the harness by its name: single tasks, groups and tags, as lm-eval defines them.
+
+Never changes a task but for the declared parameters; data comes from the hub, or from a snapshot.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import Dataset
+from lm_eval.api.task import Task
+from lm_eval.tasks import TaskManager
+from lm_eval.utils import handle_non_serializable
+
+from assay_chassis.job_service.failures import JobFailed
+from assay_schemas.benchmarks import HarnessTaskParameters
+from assay_schemas.datasets import row_ids
+
+from assay_evaluator.failures import bad_input
+from assay_evaluator.harness_results import result_of
+from assay_evaluator.items import order_key
+from assay_evaluator.running import run_tasks
+from assay_evaluator.scoring import Scored
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class LoadedTasks:
+    """Tasks by name, and the groups that lm-eval averages them into (none for a single task)."""
+
+    name: str
+    tasks: dict[str, Task]
+    groups: dict[str, Any]
+
+
+class EverySplit(dict[str, Any]):
+    """A data set whose every split is the same snapshot, whatever the task calls it."""
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__()
+        self._rows = Dataset.from_list([dict(row) for row in rows])
+
+    def __missing__(self, split: str) -> Any:
+        return self._rows
+
+
+def evaluate_harness(
+    lm: Any,
+    manager: TaskManager,
+    name: str,
+    parameters: HarnessTaskParameters,
+    rows: Rows | None,
+    *,
+    limit: int | None,
+    seed: int,
+) -> Scored:
+    """Samples and metrics of a task, group or tag; `limit` counts per task, as in lm-eval, in hash order."""
+    loaded = load_tasks(manager, name, rows)
+    ids: dict[str, list[str]] = {}
+    chosen: dict[str, list[int]] = {}
+    for task_name, task in loaded.tasks.items():
+        configure(task, parameters)
+        ids[task_name] = document_ids(task)
+        chosen[task_name] = first_by_order(ids[task_name], limit)
+    logged = run_tasks(lm, loaded.tasks, groups=loaded.groups, samples=chosen, seed=seed)
+    return result_of(lm, loaded.name, loaded.tasks, logged, ids)
+
+
+def load_tasks(manager: TaskManager, name: str, rows: Rows | None) -> LoadedTasks:
+    """The tasks a name stands for. Raises JobFailed when their data cannot be had, or they cannot be run here."""
+    spec: Any = name if rows is None else _with_rows(manager, name, rows)
+    try:
+        found = manager.load(spec)
+    except OSError as error:
+        message = f"benchmarks.{name}: its data cannot be loaded: {error}; give parameters.dataset, or a way to the hub"
+        raise JobFailed("data_unavailable", message, retryable=True) from error
+    tasks, groups = dict(found["tasks"]), dict(found.get("groups", {})) if rows is None else {}
+    for task in tasks.values():
+        _check_runnable(task)
+        if rows is not None:
+            task.fewshot_cfg.split = task.config.test_split
+    return LoadedTasks(name, tasks, groups)
+
+
+def _with_rows(manager: TaskManager, name: str, rows: Rows) -> dict[str, Any]:
+    """The task over these rows. lm-eval lays overrides over a task only as a member of a group."""
+    if name in manager.all_groups or name in manager.all_tags:
+        raise bad_input(f"parameters.dataset: {name} is a group of tasks; name one of them to give it a dataset")
+    overrides = {"custom_dataset": lambda **_: EverySplit(rows), "dataset_kwargs": None}
+    return {"group": f"{name} over a snapshot", "task": [{"task": name, **overrides}]}
+
+
+def _check_runnable(task: Task) -> None:
+    if getattr(task, "UNSAFE_CODE", False):
+        raise bad_input(f"benchmarks.{task.task_name}: runs code that a model wrote, which needs a sandbox; leave it out")
+    if getattr(task, "MULTIMODAL", False):
+        raise bad_input(f"benchmarks.{task.task_name}: shows images or sound, which no engine here takes; leave it out")
+
+
+def configure(task: Task, parameters: HarnessTaskParameters) -> None:
+    """Lay the parameters that were given over the task's own, as lm-eval's command line does.
+
+    A task that declares 0 examples keeps 0, as there.
+    """
+    if parameters.num_fewshot is not None and task.get_config("num_fewshot") != 0:
+        task.set_config(key="num_fewshot", value=parameters.num_fewshot)
+    elif task.get_config("num_fewshot") is None:
+        task.set_config(key="num_fewshot", value=0)
+    if task.OUTPUT_TYPE == "generate_until" and (settings := generation_settings(parameters)):
+        task.set_config(key="generation_kwargs", value=settings, update=True)
+
+
+def generation_settings(parameters: HarnessTaskParameters) -> dict[str, Any]:
+    """The given generation parameters in lm-eval's words."""
+    settings: dict[str, Any] = {"max_gen_toks": parameters.max_tokens, "until": parameters.stop}
+    settings["top_p"] = parameters.top_p
+    if parameters.temperature is not None:
+        settings |= {"temperature": parameters.temperature, "do_sample": parameters.temperature > 0}
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def document_ids(task: Task) -> list[str]:
+    """A stable id for each document of a task, from its content, in the task's order."""
+    plain = [json.loads(json.dumps(dict(document), default=handle_non_serializable)) for document in task.eval_docs]
+    return row_ids(plain)
+
+
+def first_by_order(ids: Sequence[str], limit: int | None) -> list[int]:
+    """Places of the first `limit` ids by hash, ascending."""
+    ranked = sorted(range(len(ids)), key=lambda place: order_key(ids[place]))
+    return sorted(ranked[:limit])
+
+

@@ -1,0 +1,113 @@
+"""From what lm-eval logged of its own tasks to samples and metrics, one leading.
+
+Pure over values of the harness; never runs anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lm_eval.api.task import Task
+from lm_eval.utils import handle_non_serializable
+
+from assay_schemas.results import Metric, Sample
+
+from assay_evaluator.running import IMPOSSIBLE, LogEntry, entry_failed, generations_of, prompt_of, task_metrics
+from assay_evaluator.scoring import Scored, failed_sample, item_value
+
+MetricKey = tuple[str, str]
+NO_FILTER = "none"
+
+
+def label(key: MetricKey) -> str:
+    """A metric's name in results: lm-eval's, with the filter where the task has named ones."""
+    name, filter_name = key
+    return name if filter_name == NO_FILTER else f"{name},{filter_name}"
+
+
+def result_of(
+    lm: Any, name: str, tasks: Mapping[str, Task], logged: Any, ids: Mapping[str, Sequence[str]]
+) -> Scored:
+    """Every document's sample and every metric. The first metric of the first task leads."""
+    several = len(tasks) > 1
+    samples: list[Sample] = []
+    metrics: dict[str, Metric] = {}
+    primary = ""
+    for task_name, task in tasks.items():
+        entries = logged["samples"][task_name]
+        key = _primary(entries)
+        primary = primary or label(key)
+        prefix = f"{task_name}/" if several else ""
+        samples += _samples(lm, entries, key, ids[task_name], prefix)
+        own = {label(found): metric for found, metric in task_metrics(task, entries).items()}
+        metrics |= {f"{task_name}.{found}" if several else found: metric for found, metric in own.items()}
+    if several:
+        metrics[primary] = _overall(logged["results"].get(name, {}), primary, samples, metrics)
+    return Scored(primary, metrics, samples)
+
+
+def _primary(entries: Sequence[LogEntry]) -> MetricKey:
+    """The first metric, of the first filter, that every item has a number for."""
+    first = [entry for entry in entries if entry["filter"] == entries[0]["filter"]]
+    for name in first[0]["metrics"]:
+        if all(item_value(entry[name]) is not None for entry in first):
+            return name, first[0]["filter"]
+    return first[0]["metrics"][0], first[0]["filter"]
+
+
+def _overall(
+    group: Mapping[str, Any], primary: str, samples: Sequence[Sample], metrics: Mapping[str, Metric]
+) -> Metric:
+    """A group's leading metric: lm-eval's own average where it has one and nothing failed, else the items' mean."""
+    higher = all(metric.higher_is_better for name, metric in metrics.items() if name.endswith(f".{primary}"))
+    scores = [sample.score for sample in samples if sample.score is not None]
+    averaged = group.get(primary if "," in primary else f"{primary},{NO_FILTER}")
+    if isinstance(averaged, int | float) and len(scores) == len(samples):
+        value = float(averaged)
+    else:
+        value = sum(scores) / max(1, len(scores))
+    return Metric(value=value, higher_is_better=higher, items=len(scores))
+
+
+def _samples(
+    lm: Any, entries: Sequence[LogEntry], key: MetricKey, ids: Sequence[str], prefix: str
+) -> list[Sample]:
+    leading = [entry for entry in entries if entry["filter"] == key[1]]
+    others: dict[int, dict[str, Any]] = {}
+    for entry in entries:
+        values = {label((name, entry["filter"])): entry[name] for name in entry["metrics"]}
+        others.setdefault(entry["doc_id"], {}).update(values)
+    return [
+        _sample(lm, entry, key[0], f"{prefix}{ids[entry['doc_id']]}", others[entry["doc_id"]]) for entry in leading
+    ]
+
+
+def _sample(lm: Any, entry: LogEntry, metric: str, item_id: str, values: Mapping[str, Any]) -> Sample:
+    prompt, target, place = prompt_of(entry), _text(entry["target"]), entry["doc_id"]
+    if entry_failed(entry):
+        return failed_sample(item_id, place, IMPOSSIBLE, prompt, target)
+    generations = generations_of(lm, entry)
+    responses = [response for requested in entry["resps"] for response in requested]
+    generated = isinstance(responses[0], str)
+    extracted = entry["filtered_resps"][0] if generated else None
+    details = {**values} if generated else {**values, "responses": responses}
+    return Sample(
+        item_id=item_id,
+        item_index=place,
+        prompt=prompt,
+        target=target,
+        response=responses[0] if generated else "",
+        extracted=None if extracted is None else _text(extracted),
+        score=item_value(entry[metric]),
+        tokens=generations[0].tokens if generations else 0,
+        finish_reason=generations[0].finish_reason if generations else "",
+        details=json.dumps(details, default=handle_non_serializable, ensure_ascii=False),
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, default=handle_non_serializable, ensure_ascii=False)

@@ -1,0 +1,96 @@
+"""Evaluates an own benchmark: its items as a task of the harness, held in memory.
+
+Never scores anything itself: the benchmark's file says how, lm-eval does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from datasets import Dataset
+from lm_eval.api.task import ConfigurableTask
+
+from assay_schemas.benchmarks import OwnParameters
+
+from assay_evaluator.benchmarks.base import Document, Logged, OwnBenchmark, UnusableItem
+from assay_evaluator.failures import bad_input
+from assay_evaluator.items import Item
+from assay_evaluator.running import IMPOSSIBLE, entry_failed, generations_of, prompt_of, run_tasks, task_metrics
+from assay_evaluator.scoring import Scored, failed_sample, in_item_order
+
+SPLIT = "test"
+
+
+def evaluate_own(
+    lm: Any,
+    name: str,
+    benchmark: OwnBenchmark,
+    parameters: OwnParameters,
+    items: Sequence[Item],
+    *,
+    limit: int | None,
+    seed: int,
+) -> Scored:
+    """Samples and metrics of the first `limit` items; the others serve as examples only.
+
+    Raises JobFailed when no item can be asked, or there are too few for the examples.
+    """
+    asked = items[:limit]
+    usable, failures = _documents(benchmark, items if parameters.num_fewshot else asked)
+    chosen = [item for item in asked if item.id in usable]
+    if not chosen:
+        first = next(iter(failures.values()), "there are none")
+        raise bad_input(f"benchmarks.{name}: no item can be asked: {first}")
+    if parameters.num_fewshot >= len(usable):
+        raise bad_input(
+            f"parameters.num_fewshot: {parameters.num_fewshot} examples need more than {len(usable)} usable items"
+        )
+    task = own_task(name, benchmark, parameters, list(usable.values()))
+    logged = run_tasks(lm, {name: task}, limit=len(chosen), seed=seed)["samples"][name]
+    samples = [failed_sample(item.id, item.index, failures[item.id]) for item in asked if item.id in failures]
+    for item, entry in zip(chosen, logged, strict=True):
+        samples += _samples(lm, benchmark, item, usable[item.id], entry)
+    found = {key: metric for (key, _), metric in task_metrics(task, logged).items()}
+    metrics = {benchmark.renamed.get(key, key): metric for key, metric in found.items()}
+    return Scored(benchmark.primary, metrics, in_item_order(samples))
+
+
+def own_task(
+    name: str, benchmark: OwnBenchmark, parameters: OwnParameters, documents: Sequence[Document]
+) -> ConfigurableTask:
+    """The task over these documents in their order. Raises JobFailed when they do not go together."""
+    try:
+        config = benchmark.task(documents)
+    except UnusableItem as error:
+        raise bad_input(f"benchmarks.{name}: {error}") from error
+    return ConfigurableTask(
+        config={
+            "task": name,
+            "custom_dataset": lambda **_: {SPLIT: Dataset.from_list(list(documents))},
+            "test_split": SPLIT,
+            "fewshot_split": SPLIT,
+            "num_fewshot": parameters.num_fewshot,
+            **config,
+        }
+    )
+
+
+def _documents(benchmark: OwnBenchmark, items: Sequence[Item]) -> tuple[dict[str, Document], dict[str, str]]:
+    """Documents by item id in the items' order, and for the others why they cannot be asked."""
+    usable: dict[str, Document] = {}
+    failures: dict[str, str] = {}
+    for item in items:
+        try:
+            usable[item.id] = benchmark.document(item)
+        except UnusableItem as error:
+            failures[item.id] = str(error)
+    return usable, failures
+
+
+def _samples(lm: Any, benchmark: OwnBenchmark, item: Item, document: Document, entry: dict[str, Any]) -> list[Any]:
+    prompt = prompt_of(entry)
+    if entry_failed(entry):
+        return [failed_sample(item.id, item.index, IMPOSSIBLE, prompt, str(document.get("target", "")))]
+    logged = Logged(prompt, entry["resps"], {name: entry[name] for name in entry["metrics"]}, generations_of(lm, entry))
+    return benchmark.samples(item, document, logged)

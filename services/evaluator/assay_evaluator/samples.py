@@ -1,0 +1,65 @@
+"""Every sample of an evaluation as one Parquet file, readable by DuckDB, pandas and the reporter.
+
+Only writes and reads the file; never scores anything.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from assay_schemas.results import Sample
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MEDIA_TYPE = "application/vnd.apache.parquet"
+COLUMNS: dict[str, tuple[str, str]] = {
+    "item_id": ("string", "stable id of the item: joins the samples of all models on one benchmark"),
+    "item_index": ("int64", "the item's row in the snapshot, from 0"),
+    "sample_index": ("int32", "which of the item's responses, from 0"),
+    "prompt": ("string", "the text given to the model, examples included"),
+    "target": ("string", "what a right response is compared with"),
+    "response": ("string", "the model's text as it came; empty where nothing is generated"),
+    "extracted": ("string", "the answer read from the response; null where none was found"),
+    "score": ("double", "the primary metric of this response; null where the item failed"),
+    "tokens": ("int32", "tokens generated, the end token included; 0 where unknown"),
+    "finish_reason": ("string", "stop, length, or empty where unknown"),
+    "logprob": ("double", "natural-log probability of the response or target; null where unknown"),
+    "details": ("string", "JSON object: the benchmark's other values for this item"),
+    "error": ("string", "why the item failed; empty where it did not"),
+}
+
+
+def parquet_schema() -> pa.Schema:
+    """The file's columns in order, each with its type and, as metadata, its meaning."""
+    import pyarrow as pa
+
+    types = {"string": pa.string(), "int64": pa.int64(), "int32": pa.int32(), "double": pa.float64()}
+    optional = {"extracted", "score", "logprob"}
+    return pa.schema(
+        [
+            pa.field(name, types[kind], nullable=name in optional, metadata={"description": meaning})
+            for name, (kind, meaning) in COLUMNS.items()
+        ],
+        metadata={"assay": "samples/1"},
+    )
+
+
+def samples_to_parquet(samples: Sequence[Sample]) -> bytes:
+    """The Parquet file of samples, in their order."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [sample.model_dump() for sample in samples]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=parquet_schema()), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def samples_from_parquet(data: bytes) -> list[Sample]:
+    """The samples of such a file, in its order."""
+    import pyarrow.parquet as pq
+
+    return [Sample.model_validate(row) for row in pq.read_table(io.BytesIO(data)).to_pylist()]
