@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assay_chassis.job_service.failures import JobFailed
+from assay_schemas.benchmarks import HarnessTaskParameters
+from assay_schemas.datasets import row_ids
 from datasets import Dataset
 from lm_eval.api.task import Task
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import handle_non_serializable
-
-from assay_chassis.job_service.failures import JobFailed
-from assay_schemas.benchmarks import HarnessTaskParameters
-from assay_schemas.datasets import row_ids
 
 from assay_evaluator.failures import bad_input
 from assay_evaluator.harness_results import result_of
@@ -96,7 +95,9 @@ def _with_rows(manager: TaskManager, name: str, rows: Rows) -> dict[str, Any]:
 
 def _check_runnable(task: Task) -> None:
     if getattr(task, "UNSAFE_CODE", False):
-        raise bad_input(f"benchmarks.{task.task_name}: runs code that a model wrote, which needs a sandbox; leave it out")
+        raise bad_input(
+            f"benchmarks.{task.task_name}: runs code that a model wrote, which needs a sandbox; leave it out"
+        )
     if getattr(task, "MULTIMODAL", False):
         raise bad_input(f"benchmarks.{task.task_name}: shows images or sound, which no engine here takes; leave it out")
 
@@ -133,5 +134,3 @@ def first_by_order(ids: Sequence[str], limit: int | None) -> list[int]:
     """Places of the first `limit` ids by hash, ascending."""
     ranked = sorted(range(len(ids)), key=lambda place: order_key(ids[place]))
     return sorted(ranked[:limit])
-
-

@@ -9,10 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assay_schemas.results import Metric, Sample
 from lm_eval.api.task import Task
 from lm_eval.utils import handle_non_serializable
-
-from assay_schemas.results import Metric, Sample
 
 from assay_evaluator.running import IMPOSSIBLE, LogEntry, entry_failed, generations_of, prompt_of, task_metrics
 from assay_evaluator.scoring import Scored, failed_sample, item_value
@@ -27,9 +26,7 @@ def label(key: MetricKey) -> str:
     return name if filter_name == NO_FILTER else f"{name},{filter_name}"
 
 
-def result_of(
-    lm: Any, name: str, tasks: Mapping[str, Task], logged: Any, ids: Mapping[str, Sequence[str]]
-) -> Scored:
+def result_of(lm: Any, name: str, tasks: Mapping[str, Task], logged: Any, ids: Mapping[str, Sequence[str]]) -> Scored:
     """Every document's sample and every metric. The first metric of the first task leads."""
     several = len(tasks) > 1
     samples: list[Sample] = []
@@ -71,17 +68,13 @@ def _overall(
     return Metric(value=value, higher_is_better=higher, items=len(scores))
 
 
-def _samples(
-    lm: Any, entries: Sequence[LogEntry], key: MetricKey, ids: Sequence[str], prefix: str
-) -> list[Sample]:
+def _samples(lm: Any, entries: Sequence[LogEntry], key: MetricKey, ids: Sequence[str], prefix: str) -> list[Sample]:
     leading = [entry for entry in entries if entry["filter"] == key[1]]
     others: dict[int, dict[str, Any]] = {}
     for entry in entries:
         values = {label((name, entry["filter"])): entry[name] for name in entry["metrics"]}
         others.setdefault(entry["doc_id"], {}).update(values)
-    return [
-        _sample(lm, entry, key[0], f"{prefix}{ids[entry['doc_id']]}", others[entry["doc_id"]]) for entry in leading
-    ]
+    return [_sample(lm, entry, key[0], f"{prefix}{ids[entry['doc_id']]}", others[entry["doc_id"]]) for entry in leading]
 
 
 def _sample(lm: Any, entry: LogEntry, metric: str, item_id: str, values: Mapping[str, Any]) -> Sample:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from assay_chassis.object_store.base import ObjectStore
+from assay_chassis.object_store import SyncObjectStore
 from assay_chassis.object_store.keys import path_of_file_uri
 from assay_schemas.artifacts import DatasetRef, ModelRef
 from assay_schemas.canonical import sha256_hex
@@ -21,15 +21,15 @@ from assay_evaluator.failures import bad_input
 MAX_SNAPSHOT_BYTES = 2 * 2**30
 
 
-async def read_rows(store: ObjectStore, snapshot: DatasetRef) -> list[dict[str, Any]]:
+def read_rows(store: SyncObjectStore, snapshot: DatasetRef) -> list[dict[str, Any]]:
     """The rows of a snapshot. Raises JobFailed when they are not what the digest says."""
-    data = await store.get_bytes(snapshot.uri, max_bytes=MAX_SNAPSHOT_BYTES)
+    data = store.get_bytes(snapshot.uri, max_bytes=MAX_SNAPSHOT_BYTES)
     if sha256_hex(data) != snapshot.digest:
         raise bad_input(f"items.digest: {snapshot.uri} does not hash to {snapshot.digest}; publish the snapshot again")
     return [json.loads(line) for line in data.splitlines() if line]
 
 
-async def model_folder(store: ObjectStore, model: ModelRef, cache: Path) -> Path:
+def model_folder(store: SyncObjectStore, model: ModelRef, cache: Path) -> Path:
     """A local folder with the model's files: in place for file://, else fetched once per digest into `cache`."""
     if model.uri.startswith("file://"):
         folder = path_of_file_uri(model.uri)
@@ -38,16 +38,16 @@ async def model_folder(store: ObjectStore, model: ModelRef, cache: Path) -> Path
         return folder
     folder = cache / model.digest
     if not folder.is_dir():
-        await _fetch(store, model.uri, folder)
+        _fetch(store, model.uri, folder)
     return folder
 
 
-async def _fetch(store: ObjectStore, uri: str, folder: Path) -> None:
+def _fetch(store: SyncObjectStore, uri: str, folder: Path) -> None:
     """Fetch beside the destination, then move: other evaluations of the model see all of it or nothing."""
     arriving = folder.with_name(f"{folder.name}.{uuid4().hex}")
     arriving.mkdir(parents=True)
     try:
-        await store.get_tree(uri, arriving)
+        store.get_tree(uri, arriving)
         if not folder.is_dir():
             arriving.rename(folder)
     finally:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from assay_schemas.benchmarks import OwnParameters
 from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
-
-from assay_schemas.benchmarks import OwnParameters
 
 from assay_evaluator.benchmarks.base import Document, Logged, OwnBenchmark, UnusableItem
 from assay_evaluator.failures import bad_input
@@ -20,6 +19,17 @@ from assay_evaluator.running import IMPOSSIBLE, entry_failed, generations_of, pr
 from assay_evaluator.scoring import Scored, failed_sample, in_item_order
 
 SPLIT = "test"
+
+
+class TaskInMemory(ConfigurableTask):  # type: ignore[misc]
+    """A task of the harness whose only split is what it is given; nothing is downloaded or cached on disk."""
+
+    def __init__(self, documents: Sequence[Document], config: dict[str, Any]) -> None:
+        self._documents = list(documents)
+        super().__init__(config=config)
+
+    def download(self, *_: Any, **__: Any) -> None:
+        self.dataset = {SPLIT: Dataset.from_list(self._documents)}
 
 
 def evaluate_own(
@@ -64,15 +74,15 @@ def own_task(
         config = benchmark.task(documents)
     except UnusableItem as error:
         raise bad_input(f"benchmarks.{name}: {error}") from error
-    return ConfigurableTask(
-        config={
+    return TaskInMemory(
+        documents,
+        {
             "task": name,
-            "custom_dataset": lambda **_: {SPLIT: Dataset.from_list(list(documents))},
             "test_split": SPLIT,
             "fewshot_split": SPLIT,
             "num_fewshot": parameters.num_fewshot,
             **config,
-        }
+        },
     )
 
 

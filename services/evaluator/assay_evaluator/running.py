@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from assay_schemas.results import Metric
 from lm_eval.api.task import Task
 from lm_eval.evaluator import evaluate
 from lm_eval.models.utils import normalize_gen_kwargs
-
-from assay_schemas.results import Metric
 
 from assay_evaluator.engines.base import Generation
 from assay_evaluator.failures import bad_input
@@ -77,9 +76,7 @@ def task_metrics(task: Task, entries: Sequence[LogEntry]) -> dict[tuple[str, str
             if not entry_failed(entry):
                 kept.append(entry[name])
     mean: Callable[[Sequence[Any]], Any] = np.mean
-    found = {
-        key: aggregate(kept, by.get(key[0], mean), bool(higher.get(key[0], True))) for key, kept in values.items()
-    }
+    found = {key: aggregate(kept, by.get(key[0], mean), bool(higher.get(key[0], True))) for key, kept in values.items()}
     return {key: metric for key, metric in found.items() if metric is not None}
 
 

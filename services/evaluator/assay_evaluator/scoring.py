@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from assay_schemas.canonical import digest_of
@@ -21,7 +21,6 @@ class Scored:
     primary: str
     metrics: dict[str, Metric]
     samples: list[Sample]
-    libraries: dict[str, str] = field(default_factory=dict)
 
     @property
     def items(self) -> int:
@@ -62,9 +61,7 @@ def item_value(value: Any) -> float | None:
     return None
 
 
-def aggregate(
-    values: Sequence[Any], by: Callable[[Sequence[Any]], Any], higher_is_better: bool
-) -> Metric | None:
+def aggregate(values: Sequence[Any], by: Callable[[Sequence[Any]], Any], higher_is_better: bool) -> Metric | None:
     """A metric over the items that did not fail, by the harness's own aggregation; None where it is no number."""
     if not values:
         return None

@@ -42,9 +42,7 @@ def choose(policy: SelectionPolicy, checkpoints: Sequence[SavedCheckpoint]) -> C
         raise PolicyUnavailable(f"inputs.policy: {policy!r} is not available yet; use last or best_validation")
     known = [(loss, saved.checkpoint) for saved in checkpoints if (loss := scores[saved.checkpoint.step]) is not None]
     if not known:
-        return Choice(
-            last, scores, f"no checkpoint has a validation loss, so the last one stands, at step {last.step}"
-        )
+        return Choice(last, scores, f"no checkpoint has a validation loss, so the last one stands, at step {last.step}")
     loss, best = min(known, key=lambda candidate: (candidate[0], candidate[1].step))
     ties = sum(1 for other, _ in known if other == loss)
     reason = f"the lowest of {len(known)} validation losses, {loss:.6g}, at step {best.step}"

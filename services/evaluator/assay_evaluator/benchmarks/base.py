@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from assay_schemas.benchmarks import OwnParameters
 from assay_schemas.results import Sample
@@ -39,8 +39,8 @@ class OwnBenchmark(Protocol):
     `renamed` maps the harness's metric names to the ones that are reported.
     """
 
-    primary: str
-    renamed: Mapping[str, str]
+    primary: ClassVar[str]
+    renamed: ClassVar[Mapping[str, str]]
 
     def document(self, item: Item) -> Document:
         """The item as the harness sees it. Raises UnusableItem."""

@@ -49,7 +49,7 @@ class GenerationBenchmark(ABC, Generic[Parameters]):
             "target": self.target(answer),
         }
 
-    def task(self, documents: Sequence[Document]) -> TaskConfig:
+    def task(self, documents: Sequence[Document]) -> TaskConfig:  # noqa: ARG002  others look at all documents
         parameters = self.parameters
         settings: dict[str, Any] = {
             "until": stops(parameters.stop, parameters),

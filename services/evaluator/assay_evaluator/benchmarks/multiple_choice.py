@@ -42,9 +42,7 @@ class MultipleChoice:
             "doc_to_choice": lambda document: document["choices"],
             "doc_to_target": lambda document: document["answer"],
             "target_delimiter": delimiter(documents),
-            "metric_list": [
-                {"metric": name, "aggregation": "mean", "higher_is_better": True} for name in self.renamed
-            ],
+            "metric_list": [{"metric": name, "aggregation": "mean", "higher_is_better": True} for name in self.renamed],
         }
 
     def samples(self, item: Item, document: Document, logged: Logged) -> list[Sample]:
@@ -93,5 +91,7 @@ def right_choice(answer: Any, choices: Sequence[str]) -> int:
     else:
         index = -1
     if not 0 <= index < len(choices):
-        raise UnusableItem(f"answer: {answer!r} names none of {len(choices)} choices; give its index from 0 or its text")
+        raise UnusableItem(
+            f"answer: {answer!r} names none of {len(choices)} choices; give its index from 0 or its text"
+        )
     return index

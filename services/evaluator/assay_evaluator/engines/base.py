@@ -6,12 +6,18 @@ Never loads a model itself; the engines beside it do.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-Progress = Callable[[int], None]
+
+class Progress(Protocol):
+    """Told of the work as it goes; a row is one response or one likelihood."""
+
+    def expect(self, rows: int) -> None: ...
+
+    def rows_done(self, rows: int) -> None: ...
 
 
 @dataclass(frozen=True)

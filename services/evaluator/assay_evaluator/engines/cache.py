@@ -23,7 +23,7 @@ class ReservedLayer(DynamicLayer):  # type: ignore[misc]
         self._value_buffer = _reserve(value_states, self._capacity)
 
     def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_args: object, **_kwargs: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)

@@ -19,16 +19,14 @@ class RowStops(StoppingCriteria):  # type: ignore[misc]
     harness will see: everything generated so far, without special tokens.
     """
 
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, stops: Sequence[str], prompt_length: int, rows: int
-    ) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, stops: Sequence[str], prompt_length: int, rows: int) -> None:
         self._tokenizer = tokenizer
         self._stops = [stop for stop in stops if stop]
         self._prompt_length = prompt_length
         self._may_end: dict[int, bool] = {}
         self.lengths: list[int | None] = [None] * rows
 
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:  # noqa: ARG002
         if self._stops:
             for row, token in enumerate(input_ids[:, -1].tolist()):
                 if self.lengths[row] is None and self._can_end(token):

@@ -45,14 +45,27 @@ class TransformersEngine(HFLM):  # type: ignore[misc]
         self.generations = GenerationLog()
         self.set_cache_hook(_GenerationHook(self))
 
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = True) -> list[str]:
+        self._progress.expect(len(requests))
+        texts: list[str] = super().generate_until(requests, disable_tqdm=True)
+        return texts
+
+    def loglikelihood(self, requests: list[Any], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
+        self._progress.expect(len(requests))
+        answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm=True)
+        return answers
+
+    def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = True) -> list[float]:
+        self._progress.expect(len(requests))
+        likelihoods: list[float] = super().loglikelihood_rolling(requests, disable_tqdm=True)
+        return likelihoods
+
     def _model_call(self, inps: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         logits: torch.Tensor = super()._model_call(inps, *args, **kwargs)
-        self._progress(len(inps))
+        self._progress.rows_done(len(inps))
         return logits
 
-    def _model_generate(
-        self, context: torch.Tensor, max_length: int, stop: list[str], **settings: Any
-    ) -> torch.Tensor:
+    def _model_generate(self, context: torch.Tensor, max_length: int, stop: list[str], **settings: Any) -> torch.Tensor:
         """Token ids [rows, prompt + new]. The same tokens as HFLM's up to each row's first stop sequence."""
         temperature = settings.pop("temperature", 0.0)
         if temperature:
@@ -70,7 +83,7 @@ class TransformersEngine(HFLM):  # type: ignore[misc]
             **settings,
         )
         self._remember(output[:, prompt_length:].tolist(), stops.lengths)
-        self._progress(rows)
+        self._progress.rows_done(rows)
         return output
 
     def _remember(self, generated: Sequence[list[int]], lengths: Sequence[int | None]) -> None:
@@ -85,6 +98,7 @@ class TransformersEngine(HFLM):  # type: ignore[misc]
         return {self.eot_token_id} | set(declared if isinstance(declared, list) else [declared])
 
     def _loglikelihood_tokens(self, requests: Sequence[Any], **kwargs: Any) -> list[tuple[float, bool]]:
+        kwargs["disable_tqdm"] = True
         possible = [request for request in requests if self._is_possible(request)]
         computed = iter(super()._loglikelihood_tokens(possible, **kwargs) if possible else ())
         return [next(computed) if self._is_possible(request) else IMPOSSIBLE for request in requests]
@@ -104,6 +118,6 @@ class _GenerationHook:
     def __init__(self, engine: TransformersEngine) -> None:
         self._engine = engine
 
-    def add_partial(self, kind: str, request: tuple[Any, ...], answer: Any) -> None:
+    def add_partial(self, kind: str, request: tuple[Any, ...], answer: Any) -> None:  # noqa: ARG002
         if kind == "generate_until":
             self._engine.ended(*request)

@@ -1,0 +1,113 @@
+"""A tiny Llama with a tokenizer of single bytes, items, and requests over them.
+
+Built once a session from a fixed seed; never downloaded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay_chassis.object_store import FileStore, SyncObjectStore
+from assay_schemas.artifacts import DatasetRef, ModelRef, rows_key
+from assay_schemas.canonical import digest_of, sha256_hex
+from assay_schemas.datasets import snapshot_bytes
+from assay_schemas.jobs import EvalInputs, EvalRequest, job_key
+
+HARNESS = "lm-eval-0.4.13"
+Ask = Callable[..., EvalRequest]
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama of two layers with random weights: 256 byte tokens, end, begin and padding; context 256."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("model")
+    symbols = [*sorted(pre_tokenizers.ByteLevel.alphabet()), "<bos>", "<eos>", "<pad>"]
+    tokenizer = Tokenizer(models.BPE(vocab={symbol: place for place, symbol in enumerate(symbols)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", model_max_length=256
+    )
+    torch.manual_seed(7)
+    config = LlamaConfig(
+        vocab_size=len(fast),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        initializer_range=0.25,
+        bos_token_id=fast.bos_token_id,
+        eos_token_id=fast.eos_token_id,
+        pad_token_id=fast.pad_token_id,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    fast.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture()
+def store(tmp_path: Path) -> Iterator[SyncObjectStore]:
+    with SyncObjectStore(FileStore(tmp_path / "store")) as opened:
+        yield opened
+
+
+@pytest.fixture()
+def ask(model: Path, store: SyncObjectStore) -> Ask:
+    """Makes the request for a benchmark over rows, whose snapshot is put into the store."""
+
+    def request(
+        benchmark: str, rows: Sequence[dict[str, Any]] | None, parameters: dict[str, Any] | None = None, **inputs: Any
+    ) -> EvalRequest:
+        items = None if rows is None else snapshot(store, rows)
+        model_ref = ModelRef(uri=model.as_uri(), digest=digest_of(model.name))
+        declared = EvalInputs(
+            model=model_ref.digest,
+            benchmark=benchmark,
+            harness_version=inputs.pop("harness_version", HARNESS),
+            parameters=parameters or {},
+            items=items.digest if items else None,
+            **inputs,
+        )
+        return EvalRequest(job_key=job_key(declared), attempt=1, inputs=declared, model=model_ref, items=items)
+
+    return request
+
+
+def snapshot(store: SyncObjectStore, rows: Sequence[dict[str, Any]]) -> DatasetRef:
+    data = snapshot_bytes(rows)
+    digest = sha256_hex(data)
+    reference = store.put_bytes(rows_key(digest), data)
+    return DatasetRef(uri=reference.uri, digest=digest, rows=len(rows))
+
+
+def sums(count: int) -> list[dict[str, Any]]:
+    """Additions as questions, with their answers, worked solutions and choices."""
+    rows = []
+    for number in range(count):
+        left, right = 3 * number + 1, 7 * number % 19
+        total = left + right
+        rows.append(
+            {
+                "id": f"sum-{number}",
+                "prompt": f"{left} + {right} = ?\nAnswer:",
+                "answer": f"{total}",
+                "completion": f" {left} + {right} = {total}\n#### {total}",
+                "choices": [str(total), str(total + 1), str(total + 10)],
+            }
+        )
+    return rows
+
+
+def rows_of(text: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines() if line]
