@@ -5,21 +5,22 @@ Built once a session from a fixed seed; never downloaded.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from assay_chassis.object_store import FileStore, SyncObjectStore
+from assay_evaluator.samples import samples_from_parquet
 from assay_schemas.artifacts import DatasetRef, ModelRef, rows_key
 from assay_schemas.canonical import digest_of, sha256_hex
 from assay_schemas.datasets import snapshot_bytes
 from assay_schemas.jobs import EvalInputs, EvalRequest, job_key
+from assay_schemas.results import EvalResult, Sample
 
 HARNESS = "lm-eval-0.4.13"
 Ask = Callable[..., EvalRequest]
+Evaluated = Callable[..., tuple[EvalResult, list[Sample]]]
 
 
 @pytest.fixture(scope="session")
@@ -56,13 +57,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def store(tmp_path: Path) -> Iterator[SyncObjectStore]:
     with SyncObjectStore(FileStore(tmp_path / "store")) as opened:
         yield opened
 
 
-@pytest.fixture()
+@pytest.fixture
 def ask(model: Path, store: SyncObjectStore) -> Ask:
     """Makes the request for a benchmark over rows, whose snapshot is put into the store."""
 
@@ -84,17 +85,25 @@ def ask(model: Path, store: SyncObjectStore) -> Ask:
     return request
 
 
-def snapshot(store: SyncObjectStore, rows: Sequence[dict[str, Any]]) -> DatasetRef:
-    data = snapshot_bytes(rows)
-    digest = sha256_hex(data)
-    reference = store.put_bytes(rows_key(digest), data)
-    return DatasetRef(uri=reference.uri, digest=digest, rows=len(rows))
+@pytest.fixture
+def evaluated(ask: Ask, store: SyncObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+    """Evaluates a benchmark over rows in this process: the result and every sample of it."""
+    cache = tmp_path_factory.getbasetemp() / "evaluation"
+
+    def evaluation(*arguments: Any, **inputs: Any) -> tuple[EvalResult, list[Sample]]:
+        from assay_evaluator.worker import evaluate
+
+        result = evaluate(ask(*arguments, **inputs), store, cache, lambda _: None)
+        return result, samples_from_parquet(store.get_bytes(result.samples))
+
+    return evaluation
 
 
-def sums(count: int) -> list[dict[str, Any]]:
-    """Additions as questions, with their answers, worked solutions and choices."""
+@pytest.fixture(scope="session")
+def sums() -> list[dict[str, Any]]:
+    """Forty additions as questions, with their answers, worked solutions and choices."""
     rows = []
-    for number in range(count):
+    for number in range(40):
         left, right = 3 * number + 1, 7 * number % 19
         total = left + right
         rows.append(
@@ -109,5 +118,8 @@ def sums(count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def rows_of(text: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines() if line]
+def snapshot(store: SyncObjectStore, rows: Sequence[dict[str, Any]]) -> DatasetRef:
+    data = snapshot_bytes(rows)
+    digest = sha256_hex(data)
+    reference = store.put_bytes(rows_key(digest), data)
+    return DatasetRef(uri=reference.uri, digest=digest, rows=len(rows))

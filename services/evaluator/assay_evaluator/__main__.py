@@ -1,4 +1,4 @@
-"""Starts the evaluator: `python -m assay_evaluator`.
+"""`python -m assay_evaluator`: the evaluator service, with its settings from the environment.
 
 Nothing else.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 
-from assay_evaluator.app import build_app
+from assay_evaluator.app import serve
 from assay_evaluator.settings import EvaluatorSettings
 
 if __name__ == "__main__":
-    asyncio.run(build_app(EvaluatorSettings()).run())
+    asyncio.run(serve(EvaluatorSettings()))

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
-
 from assay_chassis.job_service.failures import JobFailed
 from assay_chassis.object_store import ObjectDamaged, ObjectNotFound, ObjectStore
 from assay_schemas.jobs import JobRequest, SelectionRequest
 from assay_schemas.results import SelectionResult, TrainingResult
+from pydantic import ValidationError
 
 from assay_evaluator.failures import bad_input
 from assay_evaluator.selection import PolicyUnavailable, choose

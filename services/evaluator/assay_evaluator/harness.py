@@ -23,6 +23,7 @@ from assay_evaluator.harness_results import result_of
 from assay_evaluator.items import order_key
 from assay_evaluator.running import run_tasks
 from assay_evaluator.scoring import Scored
+from assay_evaluator.task_names import runs_code, stands_for_several
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -71,6 +72,8 @@ def evaluate_harness(
 
 def load_tasks(manager: TaskManager, name: str, rows: Rows | None) -> LoadedTasks:
     """The tasks a name stands for. Raises JobFailed when their data cannot be had, or they cannot be run here."""
+    if runs_code(manager, name):
+        raise bad_input(f"inputs.benchmark: {name} runs code that a model wrote, which needs a sandbox; leave it out")
     spec: Any = name if rows is None else _with_rows(manager, name, rows)
     try:
         found = manager.load(spec)
@@ -87,7 +90,7 @@ def load_tasks(manager: TaskManager, name: str, rows: Rows | None) -> LoadedTask
 
 def _with_rows(manager: TaskManager, name: str, rows: Rows) -> dict[str, Any]:
     """The task over these rows. lm-eval lays overrides over a task only as a member of a group."""
-    if name in manager.all_groups or name in manager.all_tags:
+    if stands_for_several(manager, name):
         raise bad_input(f"parameters.dataset: {name} is a group of tasks; name one of them to give it a dataset")
     overrides = {"custom_dataset": lambda **_: EverySplit(rows), "dataset_kwargs": None}
     return {"group": f"{name} over a snapshot", "task": [{"task": name, **overrides}]}
@@ -95,11 +98,11 @@ def _with_rows(manager: TaskManager, name: str, rows: Rows) -> dict[str, Any]:
 
 def _check_runnable(task: Task) -> None:
     if getattr(task, "UNSAFE_CODE", False):
-        raise bad_input(
-            f"benchmarks.{task.task_name}: runs code that a model wrote, which needs a sandbox; leave it out"
-        )
+        raise bad_input(f"inputs.benchmark: {task.task_name} runs code that a model wrote; leave it out")
     if getattr(task, "MULTIMODAL", False):
-        raise bad_input(f"benchmarks.{task.task_name}: shows images or sound, which no engine here takes; leave it out")
+        raise bad_input(
+            f"inputs.benchmark: {task.task_name} shows images or sound, which no engine here takes; leave it out"
+        )
 
 
 def configure(task: Task, parameters: HarnessTaskParameters) -> None:

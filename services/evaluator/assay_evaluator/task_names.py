@@ -14,6 +14,7 @@ from typing import Any
 import lm_eval.tasks
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._index import Entry, Kind
+from lm_eval.tasks._yaml_loader import load_yaml
 
 HARNESS_FOLDER = Path(lm_eval.tasks.__file__).parent
 
@@ -30,6 +31,17 @@ def task_manager(cache: Path) -> TaskManager:
     manager = TaskManager(include_defaults=False)
     manager.task_index.update({entry.name: entry for entry in map(_entry, entries)})
     return manager
+
+
+def stands_for_several(manager: TaskManager, name: str) -> bool:
+    """Whether the name is a group or tag of tasks."""
+    return manager.task_index[name].kind in (Kind.GROUP, Kind.TAG)
+
+
+def runs_code(manager: TaskManager, name: str) -> bool:
+    """Whether the task executes what the model writes; known before anything of the task is loaded."""
+    path = manager.task_index[name].yaml_path
+    return path is not None and bool(load_yaml(path, resolve_func=False).get("unsafe_code", False))
 
 
 def _row(entry: Entry) -> list[Any]:

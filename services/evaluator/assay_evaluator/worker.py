@@ -47,7 +47,7 @@ def run(context: JobContext) -> None:
     """Do the evaluation that the context's payload, an EvalRequest, asks for."""
     request = EvalRequest.model_validate(context.payload)
     with classified(), SyncObjectStore(StoreSettings()) as store:
-        cache = EvaluatorSettings().evaluation_cache
+        cache = EvaluatorSettings().cache_folder
         result = evaluate(request, store, cache, context.report_progress)
         key = manifest_key(result.job_key, result.attempt)
         store.put_bytes(key, manifest_bytes(result), media_type="application/json")

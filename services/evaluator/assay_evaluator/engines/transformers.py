@@ -45,17 +45,17 @@ class TransformersEngine(HFLM):  # type: ignore[misc]
         self.generations = GenerationLog()
         self.set_cache_hook(_GenerationHook(self))
 
-    def generate_until(self, requests: list[Any], disable_tqdm: bool = True) -> list[str]:
+    def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
         self._progress.expect(len(requests))
         texts: list[str] = super().generate_until(requests, disable_tqdm=True)
         return texts
 
-    def loglikelihood(self, requests: list[Any], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
+    def loglikelihood(self, requests: list[Any], **_: Any) -> list[tuple[float, bool]]:
         self._progress.expect(len(requests))
         answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm=True)
         return answers
 
-    def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = True) -> list[float]:
+    def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> list[float]:
         self._progress.expect(len(requests))
         likelihoods: list[float] = super().loglikelihood_rolling(requests, disable_tqdm=True)
         return likelihoods
