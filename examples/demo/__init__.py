@@ -1,0 +1,1 @@
+"""The demo: one experiment from `experiment.requested` to a verdict, on this machine."""
