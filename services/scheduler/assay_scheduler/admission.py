@@ -1,0 +1,59 @@
+"""Admits ready jobs into free capacity, one scheduler at a time, and says when to look again.
+
+Reads the situation and carries it out; policy.py decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from assay_chassis.outbox import Transaction
+from assay_schemas.experiments import Hardware
+
+from assay_scheduler.commander import Commander
+from assay_scheduler.policy import Admission, Candidate, Resources, Situation, admit, need_of
+from assay_scheduler.states import Admitted
+from assay_scheduler.store import QUERIES
+
+USAGE_WINDOW = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Admitter:
+    """`capacity` is everything that jobs may hold at once."""
+
+    commander: Commander
+    capacity: Resources
+    patience_s: float
+
+    async def run(self, tx: Transaction, now: datetime) -> Admission:
+        """Admits what fits, under the admission lock, which is held until the transaction ends."""
+        await tx.connection.execute(QUERIES.admission_lock)
+        admission = await self.look(tx.connection, now)
+        for key in sorted(admission.admitted):
+            await self.commander.apply(tx, Admitted(key, now))
+        if admission.admitted:
+            await tx.connection.execute(QUERIES.keep_turn, admission.turn)
+        return admission
+
+    async def look(self, connection: Any, now: datetime) -> Admission:
+        """What would be admitted now, and who waits for what."""
+        candidates = [_candidate(row) for row in await connection.fetch(QUERIES.ready_jobs, now)]
+        if not candidates:
+            return Admission([], [], {}, 0)
+        taken = Resources()
+        for row in await connection.fetch(QUERIES.held_resources):
+            taken = taken + need_of(row["kind"], Hardware.model_validate(row["hardware"]))
+        usage = {
+            row["owner"]: float(row["used"])
+            for row in await connection.fetch(QUERIES.recent_usage, now, now - USAGE_WINDOW)
+        }
+        turn = await connection.fetchval(QUERIES.take_turn)
+        return admit(candidates, Situation(self.capacity, taken, now, usage, self.patience_s, turn))
+
+
+def _candidate(row: Any) -> Candidate:
+    need = need_of(row["kind"], Hardware.model_validate(row["hardware"]))
+    return Candidate(row["key"], need, row["priority"], row["owner"], row["since"], row["ready_at"])

@@ -1,0 +1,121 @@
+"""Puts the scheduler together: handlers, background work and HTTP, on the chassis.
+
+Wiring only; every rule is elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay_chassis.app import ServiceApp
+from assay_chassis.broker import Broker
+from assay_chassis.clock import Clock
+from assay_chassis.object_store import ObjectStore, StoreSettings, open_store
+from assay_schemas.events import COMPLETION_TOPIC
+
+from assay_scheduler.admission import Admitter
+from assay_scheduler.api import build_api
+from assay_scheduler.bell import Bell
+from assay_scheduler.commander import Commander
+from assay_scheduler.findings_cache import DatabaseCache
+from assay_scheduler.handlers import Handlers
+from assay_scheduler.intake.datasets import DatasetIntake
+from assay_scheduler.intake.hub import HubModels
+from assay_scheduler.intake.inspection import Inspector
+from assay_scheduler.intake.locations import Locations
+from assay_scheduler.intake.models import ModelIntake
+from assay_scheduler.intake.planning import Planning
+from assay_scheduler.intake.worker import IntakeWorker
+from assay_scheduler.progress import ProgressReader
+from assay_scheduler.reconciler import Reconciler
+from assay_scheduler.settings import SchedulerSettings
+from assay_scheduler.settlement import Settlement
+from assay_scheduler.work import Listening, WorkLoop
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the scheduler consists of, for the HTTP API and for tests."""
+
+    app: ServiceApp
+    settings: SchedulerSettings
+    commander: Commander
+    admitter: Admitter
+    inspector: Inspector
+    planning: Planning
+    bell: Bell
+
+
+def build(
+    settings: SchedulerSettings,
+    *,
+    broker: Broker | None = None,
+    clock: Clock | None = None,
+    store: ObjectStore | None = None,
+) -> Parts:
+    """The scheduler, registered and ready to run; nothing is connected yet."""
+    app = ServiceApp(
+        "scheduler", settings, migrations="assay_scheduler", broker=broker, clock=clock, store=store
+    )
+    commander = Commander(settings.limits, settings.capacity)
+    parts = Parts(
+        app,
+        settings,
+        commander,
+        Admitter(commander, settings.capacity, settings.patience_s),
+        _inspector(app, settings),
+        Planning(app),
+        Bell(),
+    )
+    _register_handlers(parts)
+    _register_background(parts)
+    app.mount(build_api(parts))
+    return parts
+
+
+def _register_handlers(parts: Parts) -> None:
+    app = parts.app
+    handlers = Handlers(parts.commander, app.clock, parts.settings.system_user)
+    app.on("experiment.requested", handlers.experiment_requested)
+    app.on("experiment.cancel.requested", handlers.experiment_cancel_requested)
+    for topic in COMPLETION_TOPIC.values():
+        app.on(topic, handlers.job_completed)
+    progress = ProgressReader(app)
+    app.on_progress("job.progressed", progress.handle)
+    app.background("progress", progress.run)
+
+
+def _register_background(parts: Parts) -> None:
+    app, settings = parts.app, parts.settings
+    app.background("listening", Listening(app, parts.bell).run)
+    app.background("work", WorkLoop(app, parts.admitter, Settlement(app), parts.bell).run)
+    app.background("reconciler", Reconciler(app, parts.commander, settings).run)
+    for number in range(settings.intake_workers):
+        worker = IntakeWorker(
+            app, parts.inspector, parts.planning, parts.commander, parts.bell, settings.intake_lease_s
+        )
+        app.background(f"intake-{number}", worker.run)
+
+
+def _inspector(app: ServiceApp, settings: SchedulerSettings) -> Inspector:
+    scratch = settings.state_dir / "intake"
+    scratch.mkdir(parents=True, exist_ok=True)
+    locations = Locations(app.store, settings.roots, scratch, lambda root: open_store(root, _store_settings(settings)))
+    cache = DatabaseCache(app)
+    return Inspector(
+        DatasetIntake(app.store, locations, cache, scratch),
+        ModelIntake(app.store, locations, cache, HubModels(offline=settings.hub_offline)),
+        settings.capacity,
+        settings.most_nodes,
+    )
+
+
+def _store_settings(settings: SchedulerSettings) -> StoreSettings:
+    """Other buckets are reached at the same server with the same account."""
+    return StoreSettings(
+        object_store=settings.object_store,
+        s3_endpoint_url=settings.s3_endpoint_url,
+        s3_region=settings.s3_region,
+        s3_access_key_id=settings.s3_access_key_id,
+        s3_secret_access_key=settings.s3_secret_access_key,
+    )

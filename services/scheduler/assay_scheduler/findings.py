@@ -1,0 +1,19 @@
+"""What intake found out about an experiment's inputs: immutable references that planning builds on.
+
+Values only; nothing here reads a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from assay_schemas.artifacts import DatasetRef, ModelRef
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The base model, each arm's dataset snapshot by arm name, each benchmark's items by its position."""
+
+    model: ModelRef
+    datasets: dict[str, DatasetRef]
+    items: dict[int, DatasetRef] = field(default_factory=dict)

@@ -1,0 +1,160 @@
+"""Reads JSONL and Parquet, checks every row, and keeps an immutable snapshot in the object store.
+
+Holds one row at a time; never changes a value that it keeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pydantic_core
+from assay_chassis.object_store import ObjectNotFound, ObjectStore
+from pydantic import ValidationError
+
+from assay_schemas.artifacts import DatasetRef, dataset_prefix, rows_key
+from assay_schemas.canonical import canonical_json, digest_of
+from assay_schemas.datasets import SnapshotManifest, formats_of
+
+from assay_scheduler.intake.cache import FindingCache
+from assay_scheduler.intake.locations import Locations, SourceFile
+from assay_scheduler.intake.rows import Needs, RowChecker
+from assay_scheduler.intake.unusable import Unusable
+
+PARQUET_MAGIC = b"PAR1"
+JSONL_SUFFIXES = (".jsonl", ".ndjson", ".json")
+RULES = 1  # grows when the checks change, so that older findings are not believed any more
+
+
+class DatasetIntake:
+    """From a location to a snapshot. Raises Unusable."""
+
+    def __init__(self, store: ObjectStore, locations: Locations, cache: FindingCache, scratch: Path) -> None:
+        self._store = store
+        self._locations = locations
+        self._cache = cache
+        self._scratch = scratch
+
+    async def take(self, location: str, needs: Needs) -> DatasetRef:
+        """The snapshot of a location whose rows are as needed; what was taken before is not read again."""
+        if location.startswith("sha256:"):
+            location = self._store.uri(rows_key(_digest_in(location)))
+        files = await self._locations.files(location)
+        key = digest_of([RULES, needs.who, needs.alternatives, [file.identity for file in files]])
+        known = await self._cache.get(key)
+        if known is not None and await self._store.exists(rows_key(known["digest"])):
+            return DatasetRef.model_validate({**known, "source": location})
+        manifest = await self._snapshot(files, needs, location)
+        reference = DatasetRef(
+            uri=self._store.uri(rows_key(manifest.digest)), digest=manifest.digest, rows=manifest.rows, source=location
+        )
+        await self._cache.put(key, reference.model_dump(mode="json"))
+        return reference
+
+    async def _snapshot(self, files: Sequence[SourceFile], needs: Needs, location: str) -> SnapshotManifest:
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            target = Path(folder) / "rows.jsonl"
+            manifest = await asyncio.to_thread(write_rows, files, needs, target, location)
+            prefix = dataset_prefix(manifest.digest)
+            if not await self._complete(prefix):
+                await self._store.put_file(rows_key(manifest.digest), target, media_type="application/jsonl")
+                await self._store.put_bytes(
+                    f"{prefix}/manifest.json", manifest.model_dump_json().encode(), media_type="application/json"
+                )
+        return manifest
+
+    async def _complete(self, prefix: str) -> bool:
+        try:
+            SnapshotManifest.model_validate_json(await self._store.get_bytes(f"{prefix}/manifest.json"))
+        except (ObjectNotFound, ValidationError):
+            return False
+        return True
+
+
+def _digest_in(location: str) -> str:
+    digest = location.removeprefix("sha256:")
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise Unusable(f"{location!r} is not a snapshot's digest.", "A digest is sha256: and 64 hexadecimal digits.")
+    return digest
+
+
+def write_rows(files: Sequence[SourceFile], needs: Needs, target: Path, source: str) -> SnapshotManifest:
+    """Writes the canonical JSONL of all rows to `target`. Raises Unusable."""
+    checker, hasher = RowChecker(needs), hashlib.sha256()
+    rows, size, columns, everywhere = 0, 0, dict[str, None](), None
+    with target.open("wb") as sink:
+        for file in files:
+            many = f"{file.name}, " if len(files) > 1 else ""
+            for where, row in _rows(file, checker, many):
+                checker.check(where, row)
+                line = _canonical_line(where, row, checker)
+                hasher.update(line)
+                sink.write(line)
+                rows, size = rows + 1, size + len(line)
+                columns |= dict.fromkeys(row)
+                everywhere = row.keys() if everywhere is None else everywhere & row.keys()
+    checker.finish()
+    if not rows:
+        raise Unusable("holds no rows.", "Check the file that was given, and how it was written.")
+    return SnapshotManifest(
+        digest=hasher.hexdigest(),
+        rows=rows,
+        size=size,
+        columns=tuple(columns),
+        formats=formats_of(everywhere or ()),
+        source=source,
+    )
+
+
+def _canonical_line(where: str, row: dict[str, Any], checker: RowChecker) -> bytes:
+    try:
+        return canonical_json(row) + b"\n"
+    except (TypeError, ValueError, RecursionError) as error:
+        checker.broken(f"{where} holds a value that has no JSON form ({error})")
+        return b""
+
+
+def _rows(file: SourceFile, checker: RowChecker, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    with file.path.open("rb") as source:
+        magic = source.read(4)
+    if magic == PARQUET_MAGIC or file.name.endswith(".parquet"):
+        return _parquet_rows(file, prefix)
+    if file.name.endswith(JSONL_SUFFIXES):
+        return _jsonl_rows(file, checker, prefix)
+    raise Unusable(f"{file.name!r} is neither JSONL nor Parquet.", "Give a .jsonl or .parquet file.")
+
+
+def _jsonl_rows(file: SourceFile, checker: RowChecker, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    with file.path.open("rb") as source:
+        for number, line in enumerate(source, start=1):
+            where = f"{prefix}line {number}"
+            if not line.strip():
+                continue
+            try:
+                row = pydantic_core.from_json(line, allow_inf_nan=False)
+            except ValueError as error:
+                checker.broken(f"{where} is not JSON ({error})")
+                continue
+            if isinstance(row, dict):
+                yield where, row
+            else:
+                checker.broken(f"{where} is JSON but not an object")
+
+
+def _parquet_rows(file: SourceFile, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        number = 0
+        with pyarrow.parquet.ParquetFile(file.path) as table:
+            for batch in table.iter_batches(batch_size=1024):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{prefix}row {number}", row
+    except (pyarrow.ArrowException, OSError) as error:
+        raise Unusable(f"{file.name!r} is not readable Parquet: {error}.", "Write the file again.") from error

@@ -1,0 +1,163 @@
+"""Looks at everything an experiment names, and finds every problem at once, or what planning needs.
+
+Reads the raw document too, so that a broken specification still has its locations looked up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from assay_schemas.algorithms import ALGORITHMS
+from assay_schemas.artifacts import DatasetRef, ModelRef
+from assay_schemas.benchmarks import NEWEST_HARNESS, definition_of
+from assay_schemas.experiments import ExperimentSpec, Hardware, Location
+from assay_schemas.problems import Problem
+from assay_schemas.specification import not_yet_available, read_specification
+
+from assay_scheduler.findings import Findings
+from assay_scheduler.intake.datasets import DatasetIntake
+from assay_scheduler.intake.models import ModelIntake
+from assay_scheduler.intake.rows import Needs, needs_of_algorithm, needs_of_benchmark
+from assay_scheduler.intake.unusable import Unusable
+from assay_scheduler.policy import Resources, never_fits
+
+_LOCATION: TypeAdapter[str] = TypeAdapter(Location)
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What inspecting found: problems, or a specification and the findings that planning needs."""
+
+    spec: ExperimentSpec | None = None
+    findings: Findings | None = None
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Inspector:
+    """Inspects documents. `capacity` is all there is, for refusing what could never run."""
+
+    def __init__(self, datasets: DatasetIntake, models: ModelIntake, capacity: Resources, most_nodes: int) -> None:
+        self.datasets = datasets
+        self.models = models
+        self._capacity = capacity
+        self._most_nodes = most_nodes
+
+    async def inspect(self, document: Mapping[str, Any], dataschema: str = "") -> Inspection:
+        """Everything that is wrong with a document, or its specification with what it refers to."""
+        reading = read_specification(document, dataschema)
+        known = {problem.field for problem in reading.problems}
+        look_up = _LookUps(self, document, known)
+        await look_up.run()
+        problems = [*reading.problems, *look_up.problems, *self.hardware_problems(document.get("hardware"), known)]
+        if problems or reading.spec is None or look_up.model is None:
+            return Inspection(problems=problems, warnings=reading.warnings)
+        if unavailable := not_yet_available(reading.spec):
+            return Inspection(problems=unavailable, warnings=reading.warnings)
+        arms = {reading.spec.arms[place].name: found for place, found in look_up.datasets.items()}
+        findings = Findings(look_up.model, arms, look_up.items)
+        return Inspection(reading.spec, findings, warnings=reading.warnings)
+
+    def hardware_problems(self, declared: Any, known: set[str], prefix: str = "hardware") -> list[Problem]:
+        """What a job asks for that this system never has."""
+        try:
+            hardware = Hardware.model_validate(declared or {})
+        except ValidationError:
+            return []
+        problems = []
+        if hardware.nodes > self._most_nodes:
+            message = f"asks for {hardware.nodes} machines, and this system has {self._most_nodes}."
+            mend = f"Ask for at most {self._most_nodes}, or use another backend."
+            problems.append(Problem(field=f"{prefix}.nodes", message=message, mend=mend))
+        for name, asked, there in [] if problems else never_fits(hardware, self._capacity):
+            message = f"asks for {asked:g}, and this system has {there:g}."
+            mend = f"Ask for at most {there:g}, or run the scheduler with more capacity."
+            problems.append(Problem(field=f"{prefix}.{name}", message=message, mend=mend))
+        return [problem for problem in problems if problem.field not in known]
+
+
+class _LookUps:
+    """All look-ups of one document, side by side; the same data is read once."""
+
+    def __init__(self, inspector: Inspector, document: Mapping[str, Any], known: set[str]) -> None:
+        self._inspector = inspector
+        self._document = document
+        self._known = known
+        self._started: dict[tuple[str, Needs], asyncio.Task[DatasetRef]] = {}
+        self.model: ModelRef | None = None
+        self.datasets: dict[int, DatasetRef] = {}
+        self.items: dict[int, DatasetRef] = {}
+        self.problems: list[Problem] = []
+
+    async def run(self) -> None:
+        try:
+            await self._model()
+            await self._arms()
+            await self._benchmarks()
+        finally:
+            for task in self._started.values():
+                task.cancel()
+
+    async def _model(self) -> None:
+        location = self._location("base_model", self._document.get("base_model"))
+        if location:
+            self.model = await self._found("base_model", self._inspector.models.take(location))
+
+    async def _arms(self) -> None:
+        training = self._document.get("training")
+        name = training.get("algorithm") if isinstance(training, Mapping) else None
+        needs = needs_of_algorithm(ALGORITHMS.get(name) if isinstance(name, str) else None)
+        for place, arm in _mappings(self._document.get("arms")):
+            field_path = f"arms.{place}.dataset"
+            location = self._location(field_path, arm.get("dataset"))
+            if location and (found := await self._found(field_path, self._dataset(location, needs))):
+                self.datasets[place] = found
+
+    async def _benchmarks(self) -> None:
+        for place, benchmark in _mappings(self._document.get("benchmarks")):
+            field_path = f"benchmarks.{place}.parameters.dataset"
+            parameters = benchmark.get("parameters")
+            given = parameters.get("dataset") if isinstance(parameters, Mapping) else None
+            location = self._location(field_path, given)
+            needs = needs_of_benchmark(_definition(benchmark))
+            if location and (found := await self._found(field_path, self._dataset(location, needs))):
+                self.items[place] = found
+
+    def _location(self, field_path: str, given: Any) -> str | None:
+        """A location that the schema found nothing wrong with."""
+        if field_path in self._known or given is None:
+            return None
+        try:
+            return _LOCATION.validate_python(given)
+        except ValidationError:
+            return None
+
+    async def _dataset(self, location: str, needs: Needs) -> DatasetRef:
+        key = (location, needs)
+        if key not in self._started:
+            self._started[key] = asyncio.create_task(self._inspector.datasets.take(location, needs))
+        return await self._started[key]
+
+    async def _found(self, field_path: str, look_up: Awaitable[Found]) -> Found | None:
+        try:
+            return await look_up
+        except Unusable as error:
+            self.problems.append(error.as_problem(field_path))
+            return None
+
+
+def _definition(benchmark: Mapping[str, Any]) -> Any:
+    name, version = benchmark.get("name"), benchmark.get("harness_version") or NEWEST_HARNESS
+    return definition_of(name, version) if isinstance(name, str) and isinstance(version, str) else None
+
+
+def _mappings(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
+    if not isinstance(value, list):
+        return []
+    return [(place, entry) for place, entry in enumerate(value) if isinstance(entry, Mapping)]

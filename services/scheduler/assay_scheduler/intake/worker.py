@@ -1,0 +1,190 @@
+"""Takes requests in, one after the other under a lease: inspect, plan, then accept or reject in one transaction.
+
+Several workers share the queue; one that dies is followed by another when its lease lapses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from assay_chassis.app import ServiceApp
+from assay_chassis.outbox import Transaction
+from assay_schemas.artifacts import ArtifactRef, CheckpointRef, experiment_prefix
+from assay_schemas.events import CheckpointSelected, ExperimentAccepted, ExperimentRejected
+from assay_schemas.problems import Problem
+from assay_schemas.results import Plan
+
+from assay_scheduler.bell import Bell
+from assay_scheduler.commander import Commander, say
+from assay_scheduler.intake.inspection import Inspector
+from assay_scheduler.intake.jobs import SingleJob, inspect_eval_job, inspect_training_job
+from assay_scheduler.intake.planning import Planning
+from assay_scheduler.planner import control_selection_key, wanted_jobs
+from assay_scheduler.states import Message, Planned, Wanted
+from assay_scheduler.store import QUERIES
+
+MOST_TRIES = 5
+POLL_S = 1.0
+
+
+class TakenByAnother(Exception):
+    """The request was taken in meanwhile; what this worker found is not needed."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A request under this worker's lease."""
+
+    id: str
+    kind: str
+    owner: str
+    document: dict[str, Any]
+    dataschema: str
+    tries: int
+
+
+class IntakeWorker:
+    """One worker. `lease_s` is the silence after which another takes its request over."""
+
+    def __init__(
+        self, app: ServiceApp, inspector: Inspector, planning: Planning, commander: Commander, bell: Bell, lease_s: float
+    ) -> None:
+        self._app = app
+        self._inspector = inspector
+        self._planning = planning
+        self._commander = commander
+        self._bell = bell
+        self._lease = timedelta(seconds=lease_s)
+
+    async def run(self) -> None:
+        with self._bell.listening() as rung:
+            while True:
+                if not await self.take_one():
+                    await rung.wait(POLL_S)
+
+    async def take_one(self) -> bool:
+        """Whether there was a request to take in."""
+        claim = await self._claim()
+        if claim is None:
+            return False
+        async with self._renewing(claim.id):
+            try:
+                await self._take(claim)
+            except TakenByAnother:
+                self._app.log.info("taken in by another worker", experiment_id=claim.id)
+            except Exception as error:
+                if claim.tries < MOST_TRIES:
+                    raise
+                self._app.log.exception("intake failed for good", experiment_id=claim.id)
+                message = f"could not be taken in: {type(error).__name__}: {error}."
+                problem = Problem(field="(whole document)", message=message, mend="Look at the scheduler's log.")
+                await self._reject(claim, [problem])
+        return True
+
+    async def _claim(self) -> Claim | None:
+        async with self._app.database.transaction() as connection:
+            row = await connection.fetchrow(QUERIES.claim_intake, self._app.clock.now(), self._lease)
+        if row is None:
+            return None
+        return Claim(row["id"], row["kind"], row["owner"], row["document"], row["dataschema"], row["tries"])
+
+    @asynccontextmanager
+    async def _renewing(self, identity: str) -> AsyncIterator[None]:
+        async def renew() -> None:
+            while True:
+                await self._app.clock.sleep(self._lease.total_seconds() / 3)
+                async with self._app.database.connection() as connection:
+                    await connection.execute(QUERIES.renew_lease, identity, self._app.clock.now() + self._lease)
+
+        task = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _take(self, claim: Claim) -> None:
+        match claim.kind:
+            case "training_job":
+                await self._take_single(claim, await inspect_training_job(claim.document, self._inspector))
+            case "eval_job":
+                await self._take_single(claim, await inspect_eval_job(claim.document, self._inspector))
+            case _:
+                await self._take_experiment(claim)
+
+    async def _take_experiment(self, claim: Claim) -> None:
+        found = await self._inspector.inspect(claim.document, claim.dataschema)
+        if found.spec is None or found.findings is None:
+            await self._reject(claim, found.problems)
+            return
+        plan = await self._planning.plan(
+            found.spec, found.findings, experiment_id=claim.id, owner=claim.owner, warnings=found.warnings
+        )
+        key = f"{experiment_prefix(claim.id)}/plan.json"
+        reference = await self._app.store.put_bytes(key, plan.model_dump_json().encode(), media_type="application/json")
+        await self._accept(claim, wanted_jobs(plan), plan, reference)
+
+    async def _take_single(self, claim: Claim, found: SingleJob) -> None:
+        if found.job is None:
+            await self._reject(claim, found.problems)
+            return
+        reason = await self._planning.reason(found.job.inputs, claim.id)
+        await self._accept(claim, [Wanted(found.job, reason=reason)], None, None)
+
+    async def _accept(
+        self, claim: Claim, wanted: Sequence[Wanted], plan: Plan | None, reference: ArtifactRef | None
+    ) -> None:
+        at = self._app.clock.now()
+        async with self._app.transaction() as tx:
+            decision = await self._commander.apply(tx, Planned(claim.id, tuple(wanted), at))
+            wants = [want for want in decision.world.wants.values() if want.experiment_id == claim.id]
+            if not wants:
+                raise TakenByAnother
+            reused = sum(want.reused for want in wants)
+            values = (plan.model_dump(mode="json") if plan else None, reference.model_dump() if reference else None)
+            await tx.connection.execute(QUERIES.accept_experiment, claim.id, *values, at, len(wanted), reused)
+            if plan is not None and reference is not None:
+                await say(tx, [_accepted(plan, reference, reused), _control_selected(plan, at)], at)
+
+    async def _reject(self, claim: Claim, problems: Sequence[Problem]) -> None:
+        at = self._app.clock.now()
+        async with self._app.transaction() as tx:
+            listed = [problem.model_dump() for problem in problems]
+            row = await tx.connection.fetchrow(QUERIES.reject_experiment, claim.id, listed, at)
+            if row is not None and claim.kind == "experiment":
+                await self._say_rejected(tx, claim, row, problems, at)
+
+    async def _say_rejected(
+        self, tx: Transaction, claim: Claim, row: Any, problems: Sequence[Problem], at: datetime
+    ) -> None:
+        payload = ExperimentRejected(
+            experiment_id=claim.id, name=row["name"], owner=row["owner"], problems=list(problems)
+        )
+        await say(tx, [Message("experiment.rejected", claim.id, payload, (claim.id,))], at)
+
+
+def _accepted(plan: Plan, reference: ArtifactRef, reused: int) -> Message:
+    payload = ExperimentAccepted(
+        experiment_id=plan.experiment_id,
+        name=plan.spec.name,
+        owner=plan.owner,
+        question=plan.spec.question,
+        plan=reference,
+        jobs=len(plan.jobs),
+        reused=reused,
+        warnings=plan.warnings,
+    )
+    return Message("experiment.accepted", plan.experiment_id, payload, (plan.experiment_id,))
+
+
+def _control_selected(plan: Plan, at: datetime) -> Message:
+    """Control has no training to select from: the base model stands for it, at step 0."""
+    key = control_selection_key(plan.model)
+    checkpoint = CheckpointRef(uri=plan.model.uri, digest=plan.model.digest, step=0)
+    payload = CheckpointSelected(job_key=key, attempt=1, outcome="succeeded", completed_at=at, checkpoint=checkpoint)
+    return Message("checkpoint.selected", key, payload, (key, 1))

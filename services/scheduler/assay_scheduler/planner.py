@@ -1,0 +1,288 @@
+"""Plans an experiment: from its specification and what intake found to the graph of jobs, by job key.
+
+A pure function of values: it knows nothing of what was ever done, which reuse.py judges afterwards.
+
+What is in a job key and what is not. `hardware` and `priority` never are: they decide where and when.
+`micro_batch_size` and an eval's `batch_size` are: they change the order in which floats are summed and how
+rows are padded, which moves losses in the last digits and can flip a greedy token. A key promises the same
+work, so what can change a result stays in it. A benchmark's `dataset` location is not: the digest of its
+items stands for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+from assay_schemas.algorithms import Hyperparameters
+from assay_schemas.artifacts import DatasetRef, ModelRef
+from assay_schemas.benchmarks import NEWEST_HARNESS, BenchmarkDefinition, Engine, definition_of
+from assay_schemas.canonical import digest_of
+from assay_schemas.experiments import (
+    CONTROL,
+    PLACEBO,
+    ArmSpec,
+    BenchmarkSpec,
+    ExperimentSpec,
+    Hardware,
+    Intervention,
+)
+from assay_schemas.jobs import EvalInputs, JobInputs, SelectionInputs, TrainingInputs, job_key
+from assay_schemas.results import Plan, PlannedArm, PlannedBenchmark, PlannedJob, PlannedReplicate
+from assay_schemas.specification import benchmark_parameters, engine_version_of, hyperparameters_of
+
+from assay_scheduler.findings import Findings
+from assay_scheduler.states import Job, Wanted
+
+
+def plan_experiment(
+    spec: ExperimentSpec, findings: Findings, *, experiment_id: str, owner: str, warnings: list[str] | None = None
+) -> Plan:
+    """Every arm, replicate and job of an experiment; jobs that are the same work appear once."""
+    benchmarks = planned_benchmarks(spec, findings)
+    graph = _Graph(spec, findings, benchmarks)
+    replicates = [graph.control()]
+    for arm, name, seeds in _conditions(spec):
+        replicates += [graph.replicate(arm, name, seed) for seed in seeds]
+    return Plan(
+        experiment_id=experiment_id,
+        spec=spec,
+        owner=owner,
+        model=findings.model,
+        arms=_planned_arms(spec, findings),
+        benchmarks=benchmarks,
+        replicates=replicates,
+        jobs=list(graph.jobs.values()),
+        warnings=[*(warnings or []), *_warnings(spec)],
+    )
+
+
+def _conditions(spec: ExperimentSpec) -> list[tuple[ArmSpec, str, list[int]]]:
+    """What is trained: each arm with the experiment's seeds, and the placebo with seeds of its own."""
+    conditions = [(arm, arm.name, spec.seeds) for arm in spec.arms]
+    if spec.placebo:
+        conditions.append((spec.arms[0], PLACEBO, spec.placebo_seeds))
+    return conditions
+
+
+def _planned_arms(spec: ExperimentSpec, findings: Findings) -> list[PlannedArm]:
+    control = PlannedArm(name=CONTROL, role="control", description="the untouched base model")
+    arms = [
+        PlannedArm(name=arm.name, role="arm", dataset=findings.datasets[arm.name], description=arm.description)
+        for arm in spec.arms
+    ]
+    if not spec.placebo:
+        return [control, *arms]
+    first = spec.arms[0]
+    description = f"the data of {first.name} again, with other seeds: what differs is noise"
+    placebo = PlannedArm(name=PLACEBO, role="placebo", dataset=findings.datasets[first.name], description=description)
+    return [control, *arms, placebo]
+
+
+def planned_benchmarks(spec: ExperimentSpec, findings: Findings) -> list[PlannedBenchmark]:
+    """The benchmarks with an id each: the name, numbered from the second use of one name."""
+    uses: Counter[str] = Counter()
+    planned = []
+    for position, benchmark in enumerate(spec.benchmarks):
+        uses[benchmark.name] += 1
+        number = uses[benchmark.name]
+        definition = _definition(benchmark)
+        planned.append(
+            PlannedBenchmark(
+                id=benchmark.name if number == 1 else f"{benchmark.name}-{number}",
+                name=benchmark.name,
+                harness_version=benchmark.harness_version or NEWEST_HARNESS,
+                primary=definition.primary_metric,
+                higher_is_better=definition.higher_is_better,
+                smallest_effect=benchmark.smallest_effect or definition.smallest_effect,
+                smallest_effect_is_relative=definition.smallest_effect_is_relative,
+                items=findings.items.get(position),
+            )
+        )
+    return planned
+
+
+def _definition(benchmark: BenchmarkSpec) -> BenchmarkDefinition:
+    definition = definition_of(benchmark.name, benchmark.harness_version or NEWEST_HARNESS)
+    if definition is None:
+        raise KeyError(benchmark.name)
+    return definition
+
+
+def _warnings(spec: ExperimentSpec) -> list[str]:
+    if len(spec.seeds) == 1:
+        return ["One seed cannot tell the data's effect from the seed's: there will be no verdict about the data."]
+    return []
+
+
+def training_inputs(
+    *,
+    algorithm: str,
+    engine_version: str,
+    model: str,
+    dataset: str,
+    hyperparameters: Hyperparameters,
+    interventions: list[Intervention],
+    seed: int,
+) -> TrainingInputs:
+    """A training run's declared inputs, every default written out and `auto` resolved."""
+    values = hyperparameters.model_dump(mode="json")
+    engine = _rollout_engine(values.get("rollout_engine"))
+    if engine is not None:
+        values["rollout_engine"] = engine
+    return TrainingInputs.model_validate(
+        {
+            "algorithm": algorithm,
+            "engine_version": engine_version,
+            "model": model,
+            "dataset": dataset,
+            "hyperparameters": values,
+            "interventions": [intervention.model_dump(mode="json") for intervention in interventions],
+            "seed": seed,
+            "rollout_engine": engine,
+        }
+    )
+
+
+def _rollout_engine(declared: str | None) -> str | None:
+    """The engine is settled at planning, so that every replicate of a plan samples with the same one."""
+    return "transformers" if declared == "auto" else declared
+
+
+def eval_inputs(
+    *,
+    name: str,
+    harness_version: str | None,
+    parameters: dict[str, object],
+    items: DatasetRef | None,
+    limit: int | None,
+    dtype: str,
+    engine: Engine | None = None,
+    model: str | None = None,
+    selection: str | None = None,
+) -> EvalInputs:
+    """An eval's declared inputs: its items by digest, every parameter with its default."""
+    resolved = benchmark_parameters(name, harness_version, parameters)
+    return EvalInputs.model_validate(
+        {
+            "model": model,
+            "selection": selection,
+            "benchmark": name,
+            "harness_version": harness_version or NEWEST_HARNESS,
+            "parameters": resolved.model_dump(mode="json", exclude={"dataset"}),
+            "items": items.digest if items else None,
+            "limit": limit,
+            "engine": engine or "transformers",
+            "dtype": dtype,
+        }
+    )
+
+
+def control_selection_key(model: ModelRef) -> str:
+    """The key under which control's `checkpoint.selected` is published: the base model stands for itself."""
+    return digest_of({"kind": "selection", "model": model.digest})
+
+
+def wanted_jobs(plan: Plan) -> tuple[Wanted, ...]:
+    """The plan's jobs as they would be if all were new, each with what its request needs, in the plan's order."""
+    datasets = {found.digest: found for found in _datasets_of(plan)}
+    arms = _first_arms(plan)
+    return tuple(
+        Wanted(
+            job=new_job(planned, plan.spec.hardware, plan.model, datasets),
+            arm=arms.get(planned.key, ""),
+            reason=planned.reason,
+        )
+        for planned in plan.jobs
+    )
+
+
+def new_job(planned: PlannedJob, hardware: Hardware, model: ModelRef, datasets: Mapping[str, DatasetRef]) -> Job:
+    """A job that nothing was done on yet. Datasets by digest."""
+    inputs = planned.inputs
+    job = Job(planned.key, planned.kind, inputs, tuple(planned.depends_on), hardware=hardware)
+    match inputs:
+        case TrainingInputs():
+            return replace(job, model=model, dataset=datasets[inputs.dataset])
+        case EvalInputs():
+            items = datasets[inputs.items] if inputs.items else None
+            return replace(job, model=model if inputs.model == model.digest else None, dataset=items)
+    return job
+
+
+def _datasets_of(plan: Plan) -> list[DatasetRef]:
+    found = [arm.dataset for arm in plan.arms] + [benchmark.items for benchmark in plan.benchmarks]
+    return [dataset for dataset in found if dataset is not None]
+
+
+def _first_arms(plan: Plan) -> dict[str, str]:
+    """Which arm asks for each job; arms with the same data share theirs, and the first is named."""
+    arms: dict[str, str] = {}
+    for replicate in plan.replicates:
+        for key in (replicate.training, replicate.selection, *replicate.evals.values()):
+            if key is not None:
+                arms.setdefault(key, replicate.arm)
+    return arms
+
+
+class _Graph:
+    """Collects the jobs of one plan; equal inputs land on the same key and so on one job."""
+
+    def __init__(self, spec: ExperimentSpec, findings: Findings, benchmarks: list[PlannedBenchmark]) -> None:
+        self.jobs: dict[str, PlannedJob] = {}
+        self._spec = spec
+        self._findings = findings
+        self._benchmarks = benchmarks
+        self._dtype = hyperparameters_of(spec).dtype
+
+    def control(self) -> PlannedReplicate:
+        return PlannedReplicate(arm=CONTROL, evals=self._evals(model=self._findings.model.digest))
+
+    def replicate(self, arm: ArmSpec, name: str, seed: int) -> PlannedReplicate:
+        training = self._add(
+            training_inputs(
+                algorithm=self._spec.training.algorithm,
+                engine_version=engine_version_of(self._spec, arm),
+                model=self._findings.model.digest,
+                dataset=self._findings.datasets[arm.name].digest,
+                hyperparameters=hyperparameters_of(self._spec, arm),
+                interventions=arm.interventions,
+                seed=seed,
+            )
+        )
+        selection = self._add(self._selection(training), training)
+        evals = self._evals(selection=selection)
+        return PlannedReplicate(arm=name, seed=seed, training=training, selection=selection, evals=evals)
+
+    def _selection(self, training: str) -> SelectionInputs:
+        declared = self._spec.selection
+        on_benchmark = declared.policy == "best_benchmark"
+        return SelectionInputs(
+            training=training,
+            policy=declared.policy,
+            benchmark=declared.benchmark if on_benchmark else None,
+            share=declared.share if on_benchmark else None,
+        )
+
+    def _evals(self, *, model: str | None = None, selection: str | None = None) -> dict[str, str]:
+        evals = {}
+        for benchmark, planned in zip(self._spec.benchmarks, self._benchmarks, strict=True):
+            inputs = eval_inputs(
+                name=benchmark.name,
+                harness_version=benchmark.harness_version,
+                parameters=benchmark.parameters,
+                items=planned.items,
+                limit=benchmark.limit,
+                engine=benchmark.engine,
+                dtype=self._dtype,
+                model=model,
+                selection=selection,
+            )
+            evals[planned.id] = self._add(inputs, *([selection] if selection else []))
+        return evals
+
+    def _add(self, inputs: JobInputs, *depends_on: str) -> str:
+        key = job_key(inputs)
+        self.jobs.setdefault(key, PlannedJob(key=key, kind=inputs.kind, inputs=inputs, depends_on=list(depends_on)))
+        return key

@@ -1,0 +1,168 @@
+"""Who goes next: admission by priority, fair share between owners, age and capacity.
+
+Pure. Candidates are ordered by priority, then by how little their owner has had lately, then by age. A
+candidate that does not fit holds what it is short of for itself, so that a large one is never starved by
+small ones behind it. Every fourth admission goes to the one that has waited longest past its patience, if
+there is one: so LOW runs eventually under any stream of HIGH, and HIGH gets at least three of four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from assay_schemas.experiments import PRIORITIES, Hardware, Priority
+
+TURNS = 4
+UNLIMITED = float("inf")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Cores, devices and memory in GiB."""
+
+    cpus: float = 0.0
+    gpus: float = 0.0
+    memory_gib: float = 0.0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(self.cpus + other.cpus, self.gpus + other.gpus, self.memory_gib + other.memory_gib)
+
+    def __sub__(self, other: Resources) -> Resources:
+        return Resources(self.cpus - other.cpus, self.gpus - other.gpus, self.memory_gib - other.memory_gib)
+
+    def covers(self, need: Resources) -> bool:
+        return not self.short_of(need)
+
+    def short_of(self, need: Resources) -> list[str]:
+        """The names of what is missing for `need`."""
+        return [name for name in ("cpus", "gpus", "memory_gib") if getattr(need, name) > getattr(self, name) + 1e-9]
+
+    def share_of(self, whole: Resources) -> float:
+        """The dominant share (Ghodsi et al. 2011): the largest of the three parts of `whole` this takes."""
+        parts = [
+            mine / all_ if 0 < all_ < UNLIMITED else 0.0
+            for mine, all_ in (
+                (self.cpus, whole.cpus),
+                (self.gpus, whole.gpus),
+                (self.memory_gib, whole.memory_gib),
+            )
+        ]
+        return max(parts)
+
+
+def need_of(kind: str, hardware: Hardware) -> Resources:
+    """What a job takes on all its nodes. A selection takes nothing: it runs in the evaluator itself."""
+    if kind == "selection":
+        return Resources()
+    nodes = hardware.nodes
+    return Resources(hardware.cpus * nodes, hardware.gpus * nodes, hardware.memory_gib * nodes)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A job that is ready: what it takes, for whom, and since when that owner's experiment has waited."""
+
+    key: str
+    need: Resources
+    priority: Priority
+    owner: str
+    since: datetime
+    ready_at: datetime
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What admission decides in: the whole capacity, what is taken, and each owner's recent use.
+
+    `usage` is in shares × seconds over the recent past; `turn` counts admissions, kept between calls.
+    """
+
+    capacity: Resources
+    taken: Resources
+    now: datetime
+    usage: Mapping[str, float] = field(default_factory=dict)
+    patience_s: float = 900.0
+    turn: int = 0
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Who is admitted, in order; who waits, in order, and for what; the turn to go on from."""
+
+    admitted: list[str]
+    waiting: list[Candidate]
+    short: dict[str, list[str]]
+    turn: int
+
+
+def admit(candidates: Sequence[Candidate], situation: Situation) -> Admission:
+    """Fills the free capacity. Deterministic: the same candidates in any order give the same admission."""
+    queue = sorted(candidates, key=lambda candidate: candidate.key)
+    free = situation.capacity - situation.taken
+    usage = dict(situation.usage)
+    turn, admitted, waiting, short = situation.turn, list[str](), list[Candidate](), dict[str, list[str]]()
+    favour = True
+    while queue:
+        candidate = _overdue_turn(queue, situation, turn) if favour else None
+        favour = favour and candidate is None
+        candidate = candidate or min(queue, key=lambda other: _rank(other, usage))
+        queue.remove(candidate)
+        missing = free.short_of(candidate.need)
+        if missing:
+            waiting.append(candidate)
+            short[candidate.key] = missing
+            free = _held(free, candidate.need, missing)
+            continue
+        admitted.append(candidate.key)
+        free = free - candidate.need
+        usage[candidate.owner] = usage.get(candidate.owner, 0.0) + _charge(candidate, situation)
+        turn, favour = turn + 1, True
+    return Admission(admitted, waiting, short, turn)
+
+
+def _charge(candidate: Candidate, situation: Situation) -> float:
+    """An admission counts at once as a minute's use, so that one pass already shares between owners."""
+    return 60.0 * max(candidate.need.share_of(situation.capacity), 0.001)
+
+
+def _overdue_turn(queue: Iterable[Candidate], situation: Situation, turn: int) -> Candidate | None:
+    """On every fourth turn, the candidate that has waited longest past its patience."""
+    if turn % TURNS != TURNS - 1:
+        return None
+    overdue = [candidate for candidate in queue if _overdue(candidate, situation)]
+    return min(overdue, key=lambda candidate: (candidate.ready_at, candidate.key), default=None)
+
+
+def _overdue(candidate: Candidate, situation: Situation) -> bool:
+    return situation.now - candidate.ready_at > timedelta(seconds=situation.patience_s)
+
+
+def _rank(candidate: Candidate, usage: Mapping[str, float]) -> tuple[int, float, datetime, datetime, str]:
+    priority = -PRIORITIES.index(candidate.priority)
+    return (priority, usage.get(candidate.owner, 0.0), candidate.since, candidate.ready_at, candidate.key)
+
+
+def _held(free: Resources, need: Resources, missing: list[str]) -> Resources:
+    """Free capacity less what a waiting candidate holds: all of what it is short of, its need of the rest."""
+    left = free - need
+    return Resources(
+        cpus=0.0 if "cpus" in missing else left.cpus,
+        gpus=0.0 if "gpus" in missing else left.gpus,
+        memory_gib=0.0 if "memory_gib" in missing else left.memory_gib,
+    )
+
+
+def never_fits(hardware: Hardware, capacity: Resources) -> list[tuple[str, float, float]]:
+    """What one job asks for that the whole system does not have: (field, asked, there is)."""
+    need = need_of("training", hardware)
+    return [(name, getattr(need, name), getattr(capacity, name)) for name in capacity.short_of(need)]
+
+
+def in_words(position: int, missing: Sequence[str]) -> str:
+    """Why a job waits, and where in the queue it stands (from 1)."""
+    names = {"cpus": "processor cores", "gpus": "GPUs", "memory_gib": "memory"}
+    wants = " and ".join(names[name] for name in missing)
+    place = "Next in the queue" if position == 1 else f"Number {position} in the queue"
+    return f"{place}: waits for {wants} to come free." if wants else f"{place}: about to start."

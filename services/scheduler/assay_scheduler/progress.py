@@ -1,0 +1,76 @@
+"""Signs of life of jobs: kept in memory, written together, and answered where nobody wants the work.
+
+The latest attempt and sequence win; a lost sign of life is followed by the next one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from assay_chassis.app import ServiceApp
+from assay_schemas.envelope import Event
+from assay_schemas.events import JobProgressed
+
+from assay_scheduler.commander import as_event
+from assay_scheduler.lifecycle import progress_is_wanted
+from assay_scheduler.requests import stop_message
+from assay_scheduler.store import QUERIES, job_of
+
+FLUSH_EVERY_S = 0.5
+UNWANTED = "nobody wants this attempt."
+
+
+class ProgressReader:
+    """Collects `job.progressed`, and every half second writes the latest of each job."""
+
+    def __init__(self, app: ServiceApp) -> None:
+        self._app = app
+        self._news: dict[str, JobProgressed] = {}
+        self._answered: set[tuple[str, int]] = set()
+
+    async def handle(self, event: Event) -> None:
+        news = JobProgressed.model_validate(event.data)
+        known = self._news.get(news.job_key)
+        if known is None or (known.attempt, known.sequence) <= (news.attempt, news.sequence):
+            self._news[news.job_key] = news
+
+    async def run(self) -> None:
+        while True:
+            await self._app.clock.sleep(FLUSH_EVERY_S)
+            if self._news:
+                await self.flush(self._app.clock.now())
+
+    async def flush(self, now: datetime) -> None:
+        """Writes what has come; keeps it when the database is away."""
+        news = list(self._news.values())
+        async with self._app.database.transaction() as connection:
+            rows = await connection.fetch(QUERIES.read_jobs, [one.job_key for one in news])
+            jobs = {row["key"]: job_of(row) for row in rows}
+            judged = [(one, progress_is_wanted(jobs.get(one.job_key), one.attempt)) for one in news]
+            await _note(connection, [one for one, answer in judged if answer == "heed"], now)
+        for one in news:
+            if self._news.get(one.job_key) is one:
+                del self._news[one.job_key]
+        await self._stop([one for one, answer in judged if answer == "stop"], now)
+
+    async def _stop(self, unwanted: list[JobProgressed], now: datetime) -> None:
+        """Answers each unwanted attempt once."""
+        fresh = [one for one in unwanted if (one.job_key, one.attempt) not in self._answered]
+        messages = [stop_message(one.job_key, one.kind, one.attempt, UNWANTED) for one in fresh]
+        if messages:
+            await self._app.publisher.publish(*(as_event(message, now) for message in messages))
+            self._answered |= {(one.job_key, one.attempt) for one in fresh}
+
+
+async def _note(connection: Any, news: list[JobProgressed], now: datetime) -> None:
+    if not news:
+        return
+    await connection.execute(
+        QUERIES.note_progress,
+        [one.job_key for one in news],
+        [one.attempt for one in news],
+        [one.sequence for one in news],
+        [one.model_dump(mode="json") for one in news],
+        now,
+    )

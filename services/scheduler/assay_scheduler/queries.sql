@@ -1,0 +1,239 @@
+-- name: add_experiment
+INSERT INTO experiments (id, kind, name, owner, priority, document, document_digest, dataschema, requested_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (id) DO UPDATE
+   SET kind = excluded.kind, name = excluded.name, owner = excluded.owner, priority = excluded.priority,
+       document = excluded.document, document_digest = excluded.document_digest, dataschema = excluded.dataschema,
+       requested_at = excluded.requested_at
+ WHERE experiments.document IS NULL
+RETURNING id
+
+-- name: remember_cancel
+INSERT INTO experiments (id, cancelled, cancel_reason, requested_at) VALUES ($1, true, $2, $3)
+ON CONFLICT (id) DO NOTHING
+RETURNING id
+
+-- name: get_experiment
+SELECT id, kind, name, owner, priority, status, outcome, cancelled, cancel_reason, document, document_digest, problems,
+       plan, plan_ref, result_ref, job_count, reused_count, requested_at, accepted_at, ended_at
+  FROM experiments WHERE id = $1
+
+-- name: list_experiments
+SELECT id, kind, name, owner, priority, status, outcome, cancelled, problems, job_count, reused_count,
+       requested_at, accepted_at, ended_at,
+       (SELECT count(*) FROM wants WHERE experiment_id = experiments.id AND job_end IS NOT NULL) AS ended_jobs
+  FROM experiments
+ WHERE kind = 'experiment' AND document IS NOT NULL
+   AND ($1::text IS NULL OR owner = $1)
+   AND ($2::text IS NULL OR status = $2 OR outcome = $2)
+   AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4))
+ ORDER BY requested_at DESC, id DESC
+ LIMIT $5
+
+-- name: claim_intake
+UPDATE experiments SET lease_until = $1::timestamptz + $2::interval, tries = tries + 1
+ WHERE id = (SELECT id FROM experiments
+              WHERE status = 'requested' AND document IS NOT NULL
+                AND (lease_until IS NULL OR lease_until < $1)
+              ORDER BY requested_at FOR UPDATE SKIP LOCKED LIMIT 1)
+RETURNING id, kind, owner, document, dataschema, tries, requested_at
+
+-- name: renew_lease
+UPDATE experiments SET lease_until = $2 WHERE id = $1
+
+-- name: reject_experiment
+UPDATE experiments
+   SET status = 'ended', outcome = 'rejected', problems = $2, ended_at = $3, lease_until = NULL
+ WHERE id = $1 AND status = 'requested'
+RETURNING name, owner, kind
+
+-- name: accept_experiment
+UPDATE experiments
+   SET plan = $2, plan_ref = $3, accepted_at = $4, job_count = $5, reused_count = $6, lease_until = NULL
+ WHERE id = $1
+
+-- name: claim_settling
+UPDATE experiments SET lease_until = $1::timestamptz + $2::interval
+ WHERE id = (SELECT id FROM experiments
+              WHERE status = 'settling' AND (lease_until IS NULL OR lease_until < $1)
+              ORDER BY requested_at FOR UPDATE SKIP LOCKED LIMIT 1)
+RETURNING id, kind, name, owner, cancelled, plan, plan_ref, job_count, reused_count, requested_at
+
+-- name: end_experiment
+UPDATE experiments SET status = 'ended', outcome = $2, result_ref = $3, ended_at = $4, lease_until = NULL
+ WHERE id = $1 AND status = 'settling'
+RETURNING id
+
+-- name: add_job
+INSERT INTO jobs (key, kind, status, body) VALUES ($1, $2, 'waiting', $3)
+ON CONFLICT (key) DO NOTHING
+
+-- name: add_dependency
+INSERT INTO dependencies (job_key, needs) VALUES ($1, $2) ON CONFLICT DO NOTHING
+
+-- name: existing_keys
+SELECT key FROM jobs WHERE key = ANY ($1::text[])
+
+-- name: family_of
+WITH RECURSIVE below AS (
+    SELECT unnest($1::text[]) AS key
+    UNION
+    SELECT dependencies.job_key FROM dependencies JOIN below ON dependencies.needs = below.key
+)
+SELECT key FROM below
+UNION
+SELECT dependencies.needs FROM dependencies JOIN below ON dependencies.job_key = below.key
+
+-- name: lock_jobs
+SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at, heartbeat_at, ended_at, body
+  FROM jobs WHERE key = ANY ($1::text[]) ORDER BY key FOR UPDATE
+
+-- name: read_jobs
+SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at, heartbeat_at, ended_at, body
+  FROM jobs WHERE key = ANY ($1::text[]) ORDER BY key
+
+-- name: open_wants
+SELECT experiment_id, job_key, position, arm, reused, reason, job_end
+  FROM wants WHERE job_key = ANY ($1::text[]) AND job_end IS NULL
+
+-- name: wanted_keys
+SELECT job_key FROM wants WHERE experiment_id = $1
+
+-- name: lock_experiments
+SELECT id, owner, priority, status, cancelled FROM experiments WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+
+-- name: count_open
+SELECT experiment_id, count(*) AS open FROM wants
+ WHERE experiment_id = ANY ($1::text[]) AND job_end IS NULL GROUP BY experiment_id
+
+-- name: save_job
+UPDATE jobs
+   SET status = $2, priority = $3, attempt = $4, not_before = $5, ready_at = $6, requested_at = $7,
+       heartbeat_at = $8, ended_at = $9, body = $10
+ WHERE key = $1
+
+-- name: save_want
+INSERT INTO wants (experiment_id, job_key, position, arm, reused, reason, job_end)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (experiment_id, job_key) DO UPDATE
+   SET reused = excluded.reused, reason = excluded.reason, job_end = excluded.job_end
+
+-- name: save_experiment
+UPDATE experiments SET status = $2, cancelled = $3 WHERE id = $1
+
+-- name: set_cancel_reason
+UPDATE experiments SET cancel_reason = $2 WHERE id = $1 AND cancel_reason = ''
+
+-- name: add_attempt
+INSERT INTO attempts (job_key, attempt, owner, share, requested_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (job_key, attempt) DO NOTHING
+
+-- name: end_attempt
+UPDATE attempts SET ended_at = $3, outcome = $4, error = $5 WHERE job_key = $1 AND attempt = $2 AND ended_at IS NULL
+
+-- name: experiment_jobs
+SELECT wants.job_key AS key, wants.arm, wants.reused, wants.reason, wants.job_end,
+       jobs.kind, jobs.status, jobs.attempt, jobs.priority, jobs.not_before, jobs.progress, jobs.requested_at,
+       jobs.ended_at
+  FROM wants JOIN jobs ON jobs.key = wants.job_key
+ WHERE wants.experiment_id = $1 ORDER BY wants.position
+
+-- name: experiment_ends
+SELECT job_end FROM wants WHERE experiment_id = $1 AND job_end IS NOT NULL ORDER BY position
+
+-- name: list_jobs
+SELECT key, kind, status, priority, attempt, requested_at, ended_at, created_at, progress
+  FROM jobs
+ WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR kind = $2)
+   AND ($3::timestamptz IS NULL OR (created_at, key) < ($3, $4))
+ ORDER BY created_at DESC, key DESC
+ LIMIT $5
+
+-- name: get_job
+SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at, heartbeat_at, ended_at, body,
+       progress, created_at
+  FROM jobs WHERE key = $1
+
+-- name: job_attempts
+SELECT attempt, owner, requested_at, ended_at, outcome, error FROM attempts WHERE job_key = $1 ORDER BY attempt
+
+-- name: job_wants
+SELECT wants.experiment_id, wants.arm, wants.reused, wants.reason, wants.job_end, experiments.name, experiments.kind,
+       experiments.owner
+  FROM wants JOIN experiments ON experiments.id = wants.experiment_id
+ WHERE wants.job_key = $1 ORDER BY experiments.requested_at
+
+-- name: recent_jobs
+SELECT DISTINCT ON (jobs.created_at, jobs.key) jobs.body, wants.arm, experiments.name, experiments.id
+  FROM jobs
+  JOIN wants ON wants.job_key = jobs.key
+  JOIN experiments ON experiments.id = wants.experiment_id
+ WHERE jobs.kind = $1 AND experiments.id <> $2
+ ORDER BY jobs.created_at DESC, jobs.key, experiments.requested_at
+ LIMIT $3
+
+-- name: admission_lock
+SELECT pg_advisory_xact_lock(hashtext('assay_scheduler_admission'))
+
+-- name: ready_jobs
+SELECT jobs.key, jobs.kind, jobs.ready_at, jobs.body -> 'hardware' AS hardware, jobs.priority,
+       owner.owner, owner.since
+  FROM jobs
+  CROSS JOIN LATERAL (
+        SELECT experiments.owner, experiments.requested_at AS since
+          FROM wants JOIN experiments ON experiments.id = wants.experiment_id
+         WHERE wants.job_key = jobs.key AND wants.job_end IS NULL
+         ORDER BY experiments.priority = jobs.priority DESC, experiments.requested_at
+         LIMIT 1) owner
+ WHERE jobs.status = 'ready' AND (jobs.not_before IS NULL OR jobs.not_before <= $1)
+
+-- name: held_resources
+SELECT kind, body -> 'hardware' AS hardware FROM jobs WHERE status IN ('requested', 'running', 'cancelling')
+
+-- name: recent_usage
+SELECT owner, sum(share * extract(epoch FROM (coalesce(ended_at, $1::timestamptz) - greatest(requested_at, $2)))) AS used
+  FROM attempts
+ WHERE requested_at > $2::timestamptz - interval '1 day' AND coalesce(ended_at, $1) > $2 AND share > 0
+ GROUP BY owner
+
+-- name: take_turn
+SELECT turn FROM admissions
+
+-- name: keep_turn
+UPDATE admissions SET turn = $1
+
+-- name: note_progress
+UPDATE jobs
+   SET progress = news.progress, progress_attempt = news.attempt, progress_sequence = news.sequence,
+       heartbeat_at = $5, status = CASE WHEN jobs.status = 'requested' THEN 'running' ELSE jobs.status END
+  FROM (SELECT unnest($1::text[]) AS key, unnest($2::integer[]) AS attempt, unnest($3::bigint[]) AS sequence,
+               unnest($4::jsonb[]) AS progress) news
+ WHERE jobs.key = news.key AND jobs.attempt = news.attempt
+   AND jobs.status IN ('requested', 'running', 'cancelling')
+   AND (jobs.progress_attempt, jobs.progress_sequence) <= (news.attempt, news.sequence)
+
+-- name: silent_jobs
+SELECT key, attempt FROM jobs
+ WHERE (status = 'running' AND heartbeat_at < $1)
+    OR (status = 'cancelling' AND coalesce(heartbeat_at, requested_at) < $1)
+    OR (status = 'requested' AND requested_at < $2)
+ ORDER BY key LIMIT 100
+
+-- name: next_retry
+SELECT min(not_before) FROM jobs WHERE status = 'ready' AND not_before > $1
+
+-- name: get_finding
+SELECT finding FROM findings WHERE key = $1
+
+-- name: put_finding
+INSERT INTO findings (key, finding) VALUES ($1, $2)
+ON CONFLICT (key) DO UPDATE SET finding = excluded.finding, found_at = now()
+
+-- name: wake
+SELECT pg_notify('assay_scheduler_work', '')
+
+-- name: count_by_status
+SELECT kind, status, count(*) AS jobs FROM jobs GROUP BY kind, status
+
+-- name: anything_ready
+SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'ready' AND (not_before IS NULL OR not_before <= $1))

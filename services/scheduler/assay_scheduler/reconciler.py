@@ -1,0 +1,50 @@
+"""Notices what no event tells of: attempts that have gone silent.
+
+Never counts silence while the scheduler itself is behind in listening.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from assay_chassis.app import ServiceApp
+
+from assay_scheduler.commander import Commander
+from assay_scheduler.settings import SchedulerSettings
+from assay_scheduler.states import LeaseLapsed
+from assay_scheduler.store import QUERIES
+
+EVERY_S = 5.0
+
+
+class Reconciler:
+    def __init__(self, app: ServiceApp, commander: Commander, settings: SchedulerSettings) -> None:
+        self._app = app
+        self._commander = commander
+        self._lease = timedelta(seconds=settings.lease_s)
+        self._start_lease = timedelta(seconds=settings.start_lease_s)
+        self._most_lag_s = settings.lease_s / 4
+        self._started = app.clock.monotonic()
+
+    async def run(self) -> None:
+        self._started = self._app.clock.monotonic()
+        while True:
+            await self._app.clock.sleep(EVERY_S)
+            if self._hears():
+                await self.expire_leases()
+
+    def _hears(self) -> bool:
+        """Progress has been read up to now, and for a whole lease since the start."""
+        up_s = self._app.clock.monotonic() - self._started
+        return up_s > self._lease.total_seconds() and self._app.consumer_lag("job.progressed") < self._most_lag_s
+
+    async def expire_leases(self) -> int:
+        """Lost attempts are asked for again; how many there were."""
+        now = self._app.clock.now()
+        async with self._app.database.connection() as connection:
+            silent = await connection.fetch(QUERIES.silent_jobs, now - self._lease, now - self._start_lease)
+        for row in silent:
+            self._app.log.warning("lease lapsed", job_key=row["key"], attempt=row["attempt"])
+            async with self._app.transaction() as tx:
+                await self._commander.apply(tx, LeaseLapsed(row["key"], row["attempt"], now))
+        return len(silent)

@@ -1,0 +1,49 @@
+"""Stores requests as they come, for intake to work on: from Kafka and from HTTP alike.
+
+Looks at no more of a request than a list of experiments shows.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from assay_schemas.canonical import digest_of
+from assay_schemas.experiments import PRIORITIES
+
+from assay_scheduler.store import QUERIES
+
+RequestKind = Literal["experiment", "training_job", "eval_job", "retry"]
+
+
+async def store_request(
+    connection: Any,
+    *,
+    identity: str,
+    kind: RequestKind,
+    document: dict[str, Any],
+    dataschema: str,
+    owner: str,
+    at: datetime,
+) -> bool:
+    """Whether the request is new. Wakes intake at commit."""
+    priority = document.get("priority")
+    new = await connection.fetchval(
+        QUERIES.add_experiment,
+        identity,
+        kind,
+        _text(document.get("name"), "experiment" if kind == "experiment" else kind.replace("_", " ")),
+        _text(document.get("owner"), owner),
+        priority if priority in PRIORITIES else "MED",
+        document,
+        digest_of(document),
+        dataschema,
+        at,
+    )
+    await connection.execute(QUERIES.wake)
+    return new is not None
+
+
+def _text(value: Any, otherwise: str) -> str:
+    """A null character is valid JSON, but no text that PostgreSQL can hold."""
+    return value[:200].replace("\x00", "") if isinstance(value, str) and value else otherwise

@@ -1,0 +1,156 @@
+"""Worlds in PostgreSQL: loads the slice that a happening can touch, locked, and saves what a decision changed.
+
+Rows are locked in one order, jobs by key first, then experiments by id. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from assay_chassis.queries import Queries
+from assay_schemas.results import JobEnd
+from pydantic import TypeAdapter
+
+from assay_scheduler.policy import Resources, need_of
+from assay_scheduler.states import HOLDING, Experiment, Job, Planned, Want, World
+
+QUERIES = Queries.load("assay_scheduler")
+_JOB: TypeAdapter[Job] = TypeAdapter(Job)
+_COLUMNS = ("kind", "status", "priority", "attempt", "not_before", "ready_at", "requested_at", "heartbeat_at", "ended_at")
+
+
+def job_of(row: Any) -> Job:
+    """A job from its row: the columns win over the body."""
+    job = _JOB.validate_python(row["body"])
+    return replace(job, **{name: row[name] for name in _COLUMNS})
+
+
+def body_of(job: Job) -> Any:
+    return _JOB.dump_python(job, mode="json")
+
+
+class WorldStore:
+    """Slices of the world, within the caller's transaction. `capacity` is what shares of use are measured by."""
+
+    def __init__(self, connection: Any, capacity: Resources) -> None:
+        self._connection = connection
+        self._capacity = capacity
+        self._positions: dict[tuple[str, str], int] = {}
+
+    async def add_planned(self, planned: Planned) -> World:
+        """The slice for a plan. Jobs that are new are added first, so that two plans cannot add one job twice."""
+        keys = [wanted.job.key for wanted in planned.jobs]
+        there = {row["key"] for row in await self._connection.fetch(QUERIES.existing_keys, keys)}
+        new = sorted((wanted.job for wanted in planned.jobs if wanted.job.key not in there), key=lambda job: job.key)
+        added = set()
+        for job in new:
+            answer = await self._connection.execute(QUERIES.add_job, job.key, job.kind, body_of(job))
+            added |= {job.key} if answer.endswith(" 1") else set()
+        needs = [(job.key, parent) for job in new for parent in job.depends_on]
+        await self._connection.executemany(QUERIES.add_dependency, needs)
+        world = await self._locked(keys, [planned.experiment_id])
+        self._positions = {(planned.experiment_id, key): place for place, key in enumerate(keys)}
+        return replace(world, jobs={key: job for key, job in world.jobs.items() if key not in added})
+
+    async def family(self, key: str) -> World:
+        """The slice around a job: what it depends on, what depends on it, and who wants any of these."""
+        return await self._settled(lambda: self._keys(QUERIES.family_of, [key]), [])
+
+    async def of_experiment(self, experiment_id: str) -> World:
+        """The slice around an experiment: the jobs it wants, and who else wants them."""
+        return await self._settled(lambda: self._keys(QUERIES.wanted_keys, experiment_id), [experiment_id])
+
+    async def single(self, key: str) -> World:
+        """One job alone, for what concerns nobody else."""
+        return World(jobs={job.key: job for job in await self._lock_jobs([key])})
+
+    async def _settled(self, find: Any, experiments: list[str]) -> World:
+        """Looks again once the locks are held: what was added in between is part of the slice too."""
+        keys: set[str] = await find()
+        while True:
+            world = await self._locked(sorted(keys), experiments)
+            again = await find()
+            if again <= keys:
+                return world
+            keys |= again
+
+    async def _keys(self, query: str, argument: Any) -> set[str]:
+        return {row[0] for row in await self._connection.fetch(query, argument)}
+
+    async def _locked(self, keys: list[str], experiment_ids: list[str]) -> World:
+        jobs = await self._lock_jobs(keys)
+        wants = [_want_of(row) for row in await self._connection.fetch(QUERIES.open_wants, keys)]
+        wanting = sorted({*experiment_ids, *(want.experiment_id for want in wants)})
+        rows = await self._connection.fetch(QUERIES.lock_experiments, wanting)
+        counted = await self._connection.fetch(QUERIES.count_open, wanting)
+        open_ = {row["experiment_id"]: row["open"] for row in counted}
+        experiments = {
+            row["id"]: Experiment(
+                row["id"], row["owner"], row["priority"], row["status"], row["cancelled"], open_.get(row["id"], 0)
+            )
+            for row in rows
+        }
+        return World(
+            {job.key: job for job in jobs},
+            experiments,
+            {(want.experiment_id, want.job_key): want for want in wants},
+        )
+
+    async def _lock_jobs(self, keys: Iterable[str]) -> list[Job]:
+        return [job_of(row) for row in await self._connection.fetch(QUERIES.lock_jobs, list(keys))]
+
+    async def save(self, before: World, after: World) -> None:
+        """Writes what differs."""
+        changed = [job for key, job in after.jobs.items() if before.jobs.get(key) != job]
+        await self._connection.executemany(QUERIES.save_job, [_job_row(job) for job in changed])
+        wants = [want for key, want in after.wants.items() if before.wants.get(key) != want]
+        await self._connection.executemany(QUERIES.save_want, [self._want_row(want) for want in wants])
+        for experiment in after.experiments.values():
+            if before.experiments.get(experiment.id) != experiment:
+                await self._connection.execute(
+                    QUERIES.save_experiment, experiment.id, experiment.status, experiment.cancelled
+                )
+        await self._save_attempts(before, after, changed)
+
+    async def _save_attempts(self, before: World, after: World, changed: list[Job]) -> None:
+        begun, ended = [], []
+        for job in changed:
+            earlier = before.jobs.get(job.key)
+            if earlier and earlier.status in HOLDING and (job.status not in HOLDING or job.attempt != earlier.attempt):
+                when = job.ended_at or job.ready_at
+                error = job.error.model_dump(mode="json", by_alias=True) if job.error else None
+                ended.append((job.key, earlier.attempt, when, _attempt_outcome(job), error))
+            if job.status in HOLDING and job.attempt != (earlier.attempt if earlier else 0):
+                share = need_of(job.kind, job.hardware).share_of(self._capacity)
+                begun.append((job.key, job.attempt, _owner(job, after), share, job.requested_at))
+        await self._connection.executemany(QUERIES.end_attempt, ended)
+        await self._connection.executemany(QUERIES.add_attempt, begun)
+
+    def _want_row(self, want: Want) -> tuple[Any, ...]:
+        end = want.end.model_dump(mode="json", by_alias=True) if want.end else None
+        place = self._positions.get((want.experiment_id, want.job_key), 0)
+        return (want.experiment_id, want.job_key, place, want.arm, want.reused, want.reason, end)
+
+
+def _want_of(row: Any) -> Want:
+    end = JobEnd.model_validate(row["job_end"]) if row["job_end"] else None
+    return Want(row["experiment_id"], row["job_key"], row["arm"], row["reused"], row["reason"], end)
+
+
+def _job_row(job: Job) -> tuple[Any, ...]:
+    return (job.key, *(getattr(job, name) for name in _COLUMNS[1:]), body_of(job))
+
+
+def _owner(job: Job, world: World) -> str:
+    """Whose use an attempt counts as: the first that wants it at its priority."""
+    wanting = [world.experiments[want.experiment_id] for want in world.wants.values() if want.job_key == job.key]
+    ranked = sorted(wanting, key=lambda experiment: (experiment.priority != job.priority, experiment.id))
+    return ranked[0].owner if ranked else ""
+
+
+def _attempt_outcome(job: Job) -> str:
+    if job.status in ("succeeded", "failed", "cancelled"):
+        return job.status
+    return "lost" if job.error is not None and job.error.class_ == "lost" else "failed"

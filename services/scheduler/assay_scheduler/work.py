@@ -1,0 +1,68 @@
+"""The scheduler's main loop: admit what fits, end what has ended, wait for the bell.
+
+Carries nothing over from one round to the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from assay_chassis.app import ServiceApp
+
+from assay_scheduler.admission import Admitter
+from assay_scheduler.bell import CHANNEL, Bell
+from assay_scheduler.settlement import Settlement
+from assay_scheduler.store import QUERIES
+
+POLL_S = 1.0
+
+
+class WorkLoop:
+    def __init__(self, app: ServiceApp, admitter: Admitter, settlement: Settlement, bell: Bell) -> None:
+        self._app = app
+        self._admitter = admitter
+        self._settlement = settlement
+        self._bell = bell
+
+    async def run(self) -> None:
+        with self._bell.listening() as rung:
+            while True:
+                await self.once()
+                await rung.wait(await self._until_next_retry_s())
+
+    async def once(self) -> None:
+        async with self._app.transaction() as tx:
+            if await tx.connection.fetchval(QUERIES.anything_ready, self._app.clock.now()):
+                await self._admitter.run(tx, self._app.clock.now())
+        while await self._settlement.settle_one():
+            pass
+
+    async def _until_next_retry_s(self) -> float:
+        now = self._app.clock.now()
+        async with self._app.database.connection() as connection:
+            due = await connection.fetchval(QUERIES.next_retry, now)
+        return POLL_S if due is None else min(POLL_S, max(0.01, (due - now).total_seconds()))
+
+
+class Listening:
+    """Rings the bell at each NOTIFY, on a connection of its own."""
+
+    def __init__(self, app: ServiceApp, bell: Bell) -> None:
+        self._app = app
+        self._bell = bell
+
+    async def run(self) -> None:
+        connection = await self._app.database.dedicated()
+        gone = asyncio.Event()
+        try:
+            connection.add_termination_listener(lambda *_: gone.set())
+            await connection.add_listener(CHANNEL, self._heard)
+            self._bell.ring()
+            await gone.wait()
+            raise ConnectionError("the listening connection to PostgreSQL was closed; it is opened again")
+        finally:
+            await connection.close(timeout=1.0)
+
+    def _heard(self, *_: Any) -> None:
+        self._bell.ring()
