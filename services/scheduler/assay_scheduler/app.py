@@ -54,9 +54,7 @@ def build(
     store: ObjectStore | None = None,
 ) -> Parts:
     """The scheduler, registered and ready to run; nothing is connected yet."""
-    app = ServiceApp(
-        "scheduler", settings, migrations="assay_scheduler", broker=broker, clock=clock, store=store
-    )
+    app = ServiceApp("scheduler", settings, migrations="assay_scheduler", broker=broker, clock=clock, store=store)
     commander = Commander(settings.limits, settings.capacity)
     parts = Parts(
         app,

@@ -14,7 +14,7 @@ from assay_schemas.experiments import PRIORITIES, Priority
 from assay_schemas.jobs import JobError
 from assay_schemas.results import JobEnd
 
-from assay_scheduler.requests import stop_message, request_message
+from assay_scheduler.requests import request_message, stop_message
 from assay_scheduler.reuse import assess
 from assay_scheduler.states import (
     ENDED,
@@ -268,8 +268,10 @@ class _Turn:
 
     def experiment_cancelled(self, happening: ExperimentCancelled) -> None:
         experiment = self._experiments[happening.experiment_id]
+        if experiment.status in ("settling", "ended"):
+            return
         self._experiments[experiment.id] = replace(experiment, cancelled=True)
-        if experiment.status != "running":
+        if experiment.status == "requested":
             return
         for want in [want for want in self._wants.values() if want.experiment_id == experiment.id and not want.end]:
             self._close(want, self._jobs[want.job_key], "cancelled", None)

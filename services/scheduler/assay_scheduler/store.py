@@ -18,7 +18,17 @@ from assay_scheduler.states import HOLDING, Experiment, Job, Planned, Want, Worl
 
 QUERIES = Queries.load("assay_scheduler")
 _JOB: TypeAdapter[Job] = TypeAdapter(Job)
-_COLUMNS = ("kind", "status", "priority", "attempt", "not_before", "ready_at", "requested_at", "heartbeat_at", "ended_at")
+_COLUMNS = (
+    "kind",
+    "status",
+    "priority",
+    "attempt",
+    "not_before",
+    "ready_at",
+    "requested_at",
+    "heartbeat_at",
+    "ended_at",
+)
 
 
 def job_of(row: Any) -> Job:

@@ -14,11 +14,10 @@ from typing import Any
 
 import pydantic_core
 from assay_chassis.object_store import ObjectNotFound, ObjectStore
-from pydantic import ValidationError
-
 from assay_schemas.artifacts import DatasetRef, dataset_prefix, rows_key
 from assay_schemas.canonical import canonical_json, digest_of
 from assay_schemas.datasets import SnapshotManifest, formats_of
+from pydantic import ValidationError
 
 from assay_scheduler.intake.cache import FindingCache
 from assay_scheduler.intake.locations import Locations, SourceFile
@@ -85,7 +84,7 @@ def _digest_in(location: str) -> str:
 def write_rows(files: Sequence[SourceFile], needs: Needs, target: Path, source: str) -> SnapshotManifest:
     """Writes the canonical JSONL of all rows to `target`. Raises Unusable."""
     checker, hasher = RowChecker(needs), hashlib.sha256()
-    rows, size, columns, everywhere = 0, 0, dict[str, None](), None
+    rows, size, columns = 0, 0, dict[str, int]()
     with target.open("wb") as sink:
         for file in files:
             many = f"{file.name}, " if len(files) > 1 else ""
@@ -95,8 +94,8 @@ def write_rows(files: Sequence[SourceFile], needs: Needs, target: Path, source: 
                 hasher.update(line)
                 sink.write(line)
                 rows, size = rows + 1, size + len(line)
-                columns |= dict.fromkeys(row)
-                everywhere = row.keys() if everywhere is None else everywhere & row.keys()
+                for column in row:
+                    columns[column] = columns.get(column, 0) + 1
     checker.finish()
     if not rows:
         raise Unusable("holds no rows.", "Check the file that was given, and how it was written.")
@@ -105,7 +104,7 @@ def write_rows(files: Sequence[SourceFile], needs: Needs, target: Path, source: 
         rows=rows,
         size=size,
         columns=tuple(columns),
-        formats=formats_of(everywhere or ()),
+        formats=formats_of(column for column, uses in columns.items() if uses == rows),
         source=source,
     )
 

@@ -10,14 +10,13 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
 from assay_schemas.algorithms import ALGORITHMS
 from assay_schemas.artifacts import DatasetRef, ModelRef
 from assay_schemas.benchmarks import NEWEST_HARNESS, definition_of
 from assay_schemas.experiments import ExperimentSpec, Hardware, Location
 from assay_schemas.problems import Problem
 from assay_schemas.specification import not_yet_available, read_specification
+from pydantic import TypeAdapter, ValidationError
 
 from assay_scheduler.findings import Findings
 from assay_scheduler.intake.datasets import DatasetIntake

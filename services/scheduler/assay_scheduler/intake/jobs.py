@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from assay_schemas.algorithms import ALGORITHMS
 from assay_schemas.artifacts import DatasetRef
 from assay_schemas.benchmarks import NEWEST_HARNESS, definition_of
@@ -24,6 +22,7 @@ from assay_schemas.specification import (
     not_yet_available,
     read_specification,
 )
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_scheduler.intake.inspection import Inspector
 from assay_scheduler.intake.rows import needs_of_algorithm, needs_of_benchmark
@@ -233,5 +232,3 @@ def _benchmark_name(name: str, harness_version: str | None) -> str:
 
 def _planned(inputs: TrainingInputs | EvalInputs) -> PlannedJob:
     return PlannedJob(key=job_key(inputs), kind=inputs.kind, inputs=inputs)
-
-

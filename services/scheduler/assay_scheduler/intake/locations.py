@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
-import glob
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -63,14 +62,18 @@ class Locations:
     def _local_files(self, location: str) -> list[SourceFile]:
         path = self._path(location)
         if any(character in location for character in GLOB_CHARACTERS) and not path.exists():
-            matches = [self._allowed(Path(match), location) for match in sorted(glob.glob(str(path), recursive=True))]
+            self._allowed(_fixed_part(path), location)
+            pattern = str(path).lstrip("/")
+            matches = [self._allowed(match, location) for match in sorted(Path("/").glob(pattern))]
             found = [match for match in matches if match.is_file()]
             if not found:
                 raise Unusable(f"{location!r} matches no file.", "Check the pattern.")
             return [_source(match) for match in found]
         path = self._allowed(path, location)
         if path.is_dir():
-            raise Unusable(f"{location!r} is a folder.", f"Give a file, or a pattern such as {location.rstrip('/')}/*.jsonl.")
+            raise Unusable(
+                f"{location!r} is a folder.", f"Give a file, or a pattern such as {location.rstrip('/')}/*.jsonl."
+            )
         if not path.is_file():
             raise Unusable(f"{location!r} does not exist.", "Check the path; it is read by the scheduler's machine.")
         return [_source(path)]
@@ -138,3 +141,10 @@ class Locations:
 def _source(path: Path) -> SourceFile:
     stat = path.stat()
     return SourceFile(path, path.name, f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}")
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """The folder above the first part of a pattern that is not a plain name."""
+    parts = list(pattern.parts)
+    plain = next(place for place, part in enumerate(parts) if any(character in part for character in GLOB_CHARACTERS))
+    return Path(*parts[:plain])

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from assay_chassis.object_store import ObjectStore
 from assay_chassis.object_store.digests import sha256_of_file
-
 from assay_schemas.artifacts import ModelRef, model_prefix
 from assay_schemas.canonical import digest_of
 

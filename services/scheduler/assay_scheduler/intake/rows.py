@@ -36,7 +36,7 @@ ANY_ROWS = Needs("any")
 def needs_of_algorithm(algorithm: Algorithm | None) -> Needs:
     if algorithm is None:
         return ANY_ROWS
-    columns: Mapping[str, tuple[str, ...]] = {**COLUMNS}
+    columns = {str(name): needed for name, needed in COLUMNS.items()}
     return Needs(algorithm.name, tuple(columns[name] for name in algorithm.row_formats))
 
 
@@ -87,12 +87,8 @@ def _complaints(columns: Iterable[str], row: Row) -> Iterator[str]:
             yield f"lacks the column {column!r}"
         elif row[column] is None:
             yield f"has nothing in {column!r}"
-        elif complaint := _CHECKS.get(column, _anything)(row[column]):
+        elif column in _CHECKS and (complaint := _CHECKS[column](row[column])):
             yield f"has in {column!r} {complaint}"
-
-
-def _anything(value: Any) -> str:
-    return ""
 
 
 def _text(value: Any) -> str:

@@ -6,14 +6,15 @@ Several workers share the queue; one that dies is followed by another when its l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from assay_chassis.app import ServiceApp
+from assay_chassis.errors import Transient
+from assay_chassis.object_store import StoreUnavailable
 from assay_chassis.outbox import Transaction
 from assay_schemas.artifacts import ArtifactRef, CheckpointRef, experiment_prefix
 from assay_schemas.events import CheckpointSelected, ExperimentAccepted, ExperimentRejected
@@ -25,6 +26,7 @@ from assay_scheduler.commander import Commander, say
 from assay_scheduler.intake.inspection import Inspector
 from assay_scheduler.intake.jobs import SingleJob, inspect_eval_job, inspect_training_job
 from assay_scheduler.intake.planning import Planning
+from assay_scheduler.lineage import lineage_of
 from assay_scheduler.planner import control_selection_key, wanted_jobs
 from assay_scheduler.states import Message, Planned, Wanted
 from assay_scheduler.store import QUERIES
@@ -53,7 +55,13 @@ class IntakeWorker:
     """One worker. `lease_s` is the silence after which another takes its request over."""
 
     def __init__(
-        self, app: ServiceApp, inspector: Inspector, planning: Planning, commander: Commander, bell: Bell, lease_s: float
+        self,
+        app: ServiceApp,
+        inspector: Inspector,
+        planning: Planning,
+        commander: Commander,
+        bell: Bell,
+        lease_s: float,
     ) -> None:
         self._app = app
         self._inspector = inspector
@@ -73,19 +81,26 @@ class IntakeWorker:
         claim = await self._claim()
         if claim is None:
             return False
-        async with self._renewing(claim.id):
-            try:
+        try:
+            async with self._renewing(claim.id):
                 await self._take(claim)
-            except TakenByAnother:
-                self._app.log.info("taken in by another worker", experiment_id=claim.id)
-            except Exception as error:
-                if claim.tries < MOST_TRIES:
-                    raise
-                self._app.log.exception("intake failed for good", experiment_id=claim.id)
-                message = f"could not be taken in: {type(error).__name__}: {error}."
-                problem = Problem(field="(whole document)", message=message, mend="Look at the scheduler's log.")
-                await self._reject(claim, [problem])
+        except TakenByAnother as error:
+            self._app.log.info(str(error), experiment_id=claim.id)
+        except Exception as error:
+            self._app.log.exception("intake failed", experiment_id=claim.id, tries=claim.tries)
+            await self._put_off(claim, error)
         return True
+
+    async def _put_off(self, claim: Claim, error: Exception) -> None:
+        """Tries again after a while, a bounded number of times where it is not known that it passes."""
+        if claim.tries < MOST_TRIES or isinstance(error, Transient | StoreUnavailable):
+            until = self._app.clock.now() + timedelta(seconds=min(60.0, 2.0**claim.tries))
+            async with self._app.database.connection() as connection:
+                await connection.execute(QUERIES.renew_lease, claim.id, until)
+            return
+        message = f"could not be taken in: {type(error).__name__}: {error}."
+        problem = Problem(field="(whole document)", message=message, mend="Look at the scheduler's log.")
+        await self._reject(claim, [problem])
 
     async def _claim(self) -> Claim | None:
         async with self._app.database.transaction() as connection:
@@ -114,6 +129,10 @@ class IntakeWorker:
                 await self._take_single(claim, await inspect_training_job(claim.document, self._inspector))
             case "eval_job":
                 await self._take_single(claim, await inspect_eval_job(claim.document, self._inspector))
+            case "retry":
+                async with self._app.database.connection() as connection:
+                    wanted = await lineage_of(connection, str(claim.document["job_key"]))
+                await self._accept(claim, wanted, None, None)
             case _:
                 await self._take_experiment(claim)
 
@@ -144,7 +163,7 @@ class IntakeWorker:
             decision = await self._commander.apply(tx, Planned(claim.id, tuple(wanted), at))
             wants = [want for want in decision.world.wants.values() if want.experiment_id == claim.id]
             if not wants:
-                raise TakenByAnother
+                raise TakenByAnother("taken in by another worker meanwhile")
             reused = sum(want.reused for want in wants)
             values = (plan.model_dump(mode="json") if plan else None, reference.model_dump() if reference else None)
             await tx.connection.execute(QUERIES.accept_experiment, claim.id, *values, at, len(wanted), reused)

@@ -1,0 +1,33 @@
+"""The scheduler's HTTP application: its routes, its errors, and who may ask.
+
+Wiring only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import Depends, FastAPI, Request
+
+from assay_scheduler import __version__
+from assay_scheduler.api.bodies import Tokens
+from assay_scheduler.api.experiments import experiment_routes
+from assay_scheduler.api.jobs import job_routes
+from assay_scheduler.api.refusals import add_refusals
+
+if TYPE_CHECKING:
+    from assay_scheduler.app import Parts
+
+
+def build_api(parts: Parts) -> FastAPI:
+    """All routes. With a tokens file, each needs a token; health and metrics, added by the chassis, do not."""
+    api = FastAPI(title="Assay scheduler", version=__version__, description="Experiments and jobs.")
+    tokens = Tokens(parts.settings.api_tokens_file)
+
+    async def known(request: Request) -> None:
+        request.state.owner = tokens.owner(request)
+
+    for router in (experiment_routes(parts), job_routes(parts)):
+        api.include_router(router, dependencies=[Depends(known)])
+    add_refusals(api)
+    return api

@@ -1,0 +1,86 @@
+"""Reading a request's body and who asks: within the size limit, as a JSON object.
+
+Never reads more than the limit into memory.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydantic_core
+from assay_schemas.envelope import MAX_EVENT_BYTES
+from assay_schemas.ids import experiment_id
+from assay_schemas.problems import Problem
+from fastapi import Request
+from pydantic import SecretStr
+
+from assay_scheduler.api.refusals import Refusal, invalid
+
+SOURCE = "/http"
+ROOM_FOR_ENVELOPE = 4096
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A POST: its body, the id of the event that says the same, and the id of what it asks for."""
+
+    document: dict[str, Any]
+    event_id: str
+    identity: str
+
+
+async def read_asked(request: Request, *, required: bool = True) -> Asked:
+    """Raises Refusal: 413 over the limit, 400 for what is not JSON, 422 for what is no object."""
+    document = await read_document(request) if required else {}
+    event_id = _event_id(request)
+    return Asked(document, event_id, experiment_id(SOURCE, event_id))
+
+
+def _event_id(request: Request) -> str:
+    """An Idempotency-Key makes the same id again, within one path."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return str(uuid.uuid4())
+    if not 1 <= len(key) <= 255:
+        raise invalid([Problem(field="Idempotency-Key", message="is empty or longer than 255 characters.")])
+    return f"{request.url.path}:{key}"
+
+
+async def read_document(request: Request) -> dict[str, Any]:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MAX_EVENT_BYTES - ROOM_FOR_ENVELOPE:
+            limit = (MAX_EVENT_BYTES - ROOM_FOR_ENVELOPE) // 1024
+            raise Refusal(413, "Too large", f"The body is over {limit} KiB; put data into files and name them.")
+    try:
+        document = pydantic_core.from_json(bytes(content), allow_inf_nan=False)
+    except ValueError as error:
+        raise Refusal(400, "Not JSON", f"The body is not JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise invalid([Problem(field="(whole document)", message="is not a mapping of keys.")])
+    return document
+
+
+class Tokens:
+    """Owners by their tokens, from a JSON file of owner to token. Without a file everybody may ask."""
+
+    def __init__(self, path: Path | None) -> None:
+        content: dict[str, str] = json.loads(path.read_text()) if path else {}
+        self._owners = {owner: SecretStr(token) for owner, token in content.items()}
+        self._needed = path is not None
+
+    def owner(self, request: Request) -> str | None:
+        """Who asks; None where nobody has to say. Raises Refusal 401."""
+        if not self._needed:
+            return None
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        for owner, token in self._owners.items():
+            if scheme.lower() == "bearer" and hmac.compare_digest(token.get_secret_value().encode(), given.encode()):
+                return owner
+        raise Refusal(401, "Not authorised", "Send `Authorization: Bearer <token>` with a known token.")
