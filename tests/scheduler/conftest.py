@@ -25,7 +25,8 @@ def load_beside(name: str, path: Path) -> ModuleType:
     """A module of the tests that is no test, by its path."""
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
