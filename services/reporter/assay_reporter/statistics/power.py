@@ -88,6 +88,7 @@ def plan_more(precision: Precision, smallest_effect: float) -> Plan:
 
 
 def _more_of_both(precision: Precision, smallest_effect: float, fewest: int) -> Plan:
+    """Items for which their part alone is half of the target's square, then the seeds for the rest."""
     between = precision.between_items()
     items = _enough_items(
         lambda n: float(np.sqrt(t_squared(LEVEL, n - 1) * between / n)),
@@ -99,17 +100,21 @@ def _more_of_both(precision: Precision, smallest_effect: float, fewest: int) -> 
 
 
 def _enough_seeds(precision: Precision, target: float, n_items: int, fewest: int) -> int | None:
-    for seeds in range(max(2, fewest), MOST_SEEDS + 1):
-        if precision.expected_half_width(*precision.with_seeds(seeds), n_items) <= target:
-            return seeds
-    return None
+    def width(seeds: int) -> float:
+        return precision.expected_half_width(*precision.with_seeds(seeds), n_items)
+
+    return _fewest(width, target, max(2, fewest), MOST_SEEDS)
 
 
 def _enough_items(width: Callable[[int], float], target: float, n_items: int) -> int | None:
-    """The fewest items at which width(items), which falls with them, is at most target; by bisection."""
-    if width(MOST_ITEMS) > target:
+    return _fewest(width, target, n_items, MOST_ITEMS)
+
+
+def _fewest(width: Callable[[int], float], target: float, least: int, most: int) -> int | None:
+    """The fewest number from least to most whose width, which falls with it, is at most target; by bisection."""
+    if least > most or width(most) > target:
         return None
-    low, high = n_items - 1, MOST_ITEMS
+    low, high = least - 1, most
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if width(middle) <= target else (middle, high)
