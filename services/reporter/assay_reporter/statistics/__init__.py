@@ -3,9 +3,11 @@
 Never reads a store, never imports torch. Start at `compare_experiment`.
 """
 
+from assay_schemas.experiments import CONTROL, PLACEBO
+
 from assay_reporter.statistics.comparison import Comparison
 from assay_reporter.statistics.family import ExperimentComparisons, compare_experiment
-from assay_reporter.statistics.scores import CONTROL, PLACEBO, ArmScores, BenchmarkScores, average_samples
+from assay_reporter.statistics.scores import ArmScores, BenchmarkScores, average_samples
 
 __all__ = [
     "CONTROL",

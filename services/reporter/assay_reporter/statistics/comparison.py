@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from assay_schemas.reports import VerdictWord
 from pydantic import BaseModel, ConfigDict
 
-VerdictWord = Literal["better", "worse", "tied", "underpowered", "broken"]
 Family = Literal["primary", "exploratory", "check"]
 Interval = tuple[float, float]
 

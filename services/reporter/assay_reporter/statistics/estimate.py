@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from assay_schemas.reports import VerdictWord
 
 from assay_reporter.statistics import sentences
-from assay_reporter.statistics.comparison import Family, VerdictWord
+from assay_reporter.statistics.comparison import Family
 from assay_reporter.statistics.interval import (
     LEVEL,
     TIED_LEVEL,

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from assay_schemas.experiments import CONTROL
 
 FloatArray = npt.NDArray[np.float64]
-
-CONTROL = "control"
-PLACEBO = "placebo"
 
 RELATIVE_ROUNDING = 1e-12
 """Differences below this share of the largest score are rounding, not differences."""

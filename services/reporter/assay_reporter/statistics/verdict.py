@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from assay_schemas.reports import VerdictWord
+
 from assay_reporter.statistics import sentences
-from assay_reporter.statistics.comparison import Comparison, Interval, VerdictWord
+from assay_reporter.statistics.comparison import Comparison, Interval
 from assay_reporter.statistics.estimate import Counts, Estimate, Measured, Question, Refusal
 from assay_reporter.statistics.interval import LEVEL
 from assay_reporter.statistics.power import Plan, plan_more
