@@ -135,8 +135,6 @@ def _leading(verdicts: list[Verdict]) -> list[Verdict]:
 def warm_up() -> None:
     """Imports what the first report needs, so that it does not wait for it."""
     import altair
-    import statsmodels.stats.multitest
     import vl_convert
 
     vl_convert.vegalite_to_svg(altair.Chart(altair.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q").to_dict())
-    assert statsmodels.stats.multitest
