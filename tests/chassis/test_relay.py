@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from assay_chassis.clock import SystemClock
@@ -59,6 +59,13 @@ async def until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
             await asyncio.sleep(0.01)
 
 
+async def say_and_fail(database: Database, said: Event) -> None:
+    with suppress(KeyError):
+        async with transaction(database) as tx:
+            await tx.publish(said)
+            raise KeyError
+
+
 async def started(log: InMemoryBroker) -> InMemoryBroker:
     await log.start()
     return log
@@ -78,10 +85,7 @@ async def test_a_committed_event_goes_out_whole_and_soon(database: Database) -> 
 async def test_a_rolled_back_event_never_goes_out(database: Database) -> None:
     broker = await started(InMemoryBroker())
     async with relaying(database, broker):
-        with pytest.raises(KeyError):
-            async with transaction(database) as tx:
-                await tx.publish(event(1))
-                raise KeyError
+        await say_and_fail(database, event(1))
         async with transaction(database) as tx:
             await tx.publish(event(2))
         await until(lambda: bool(broker.events(TOPIC)))
