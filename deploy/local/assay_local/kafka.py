@@ -128,7 +128,7 @@ class KafkaServer:
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c"]
+        tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", f"--cluster-id={cluster}", "-c"]
         done = subprocess.run(
             [*self._jvm, *tool, self._settings_file.name],
             capture_output=True,
