@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from assay_schemas.envelope import Event, Record
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker as FastStreamBroker
@@ -54,6 +54,11 @@ class KafkaBroker:
         reader = self._subscriber(broker, self._on_record) if self._on_record is not None else None
         try:
             await broker.start()
+        except UnknownTopicOrPartitionError as error:
+            await broker.stop()
+            raise BrokerUnavailable(
+                f"Kafka lacks one of the topics {', '.join(self._topics)}: create them first; it is tried again"
+            ) from error
         except (KafkaError, TimeoutError, OSError) as error:
             with suppress(KafkaError, TimeoutError, OSError):
                 await broker.stop()

@@ -198,6 +198,8 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Why the process has to be restarted, if it has to."""
         if not self._joined and self._clock.monotonic() - self._left_at > JOIN_WITHIN_S:
             return f"the consumer has not joined its group for {JOIN_WITHIN_S:.0f} s"
+        if self._joined and self._subscriber.running and all(task.done() for task in self._subscriber.tasks):
+            return "the consumer has ended by itself"
         return self._failure
 
     def lag(self, topic: str) -> float:

@@ -19,6 +19,7 @@ from assay_chassis.partitions import OnRecord, PartitionQueue
 from assay_chassis.publishing import encode_checked
 
 Place = tuple[str, int]
+DRAIN_S = 0.5
 
 
 class MemoryLog:
@@ -99,7 +100,7 @@ class InMemoryBroker:
     async def stop(self) -> None:
         if self in self.log.readers:
             self.log.readers.remove(self)
-        await asyncio.gather(*(queue.close(5.0) for queue in self._queues.values()))
+        await asyncio.gather(*(queue.close(DRAIN_S) for queue in self._queues.values()))
         self._queues.clear()
         self._started = False
 

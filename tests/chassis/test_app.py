@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from assay_chassis.app import ServiceApp
-from assay_chassis.errors import Refused, Transient
+from assay_chassis.errors import Misconfigured, Refused, Transient
 from assay_chassis.memory import InMemoryBroker
 from assay_chassis.settings import ServiceSettings
 from assay_schemas.envelope import Event
+from fastapi import FastAPI
 
 TOPIC = "eval.completed"
 
@@ -80,3 +81,82 @@ async def test_state_inbox_and_outbox_are_written_together_and_once(database_url
     assert [found.id for found in broker.events("experiment.completed")] == ["e101", "e103"]
     (letter,) = broker.letters(TOPIC)
     assert dict(letter.headers)["assay_reason"] == b"two is impossible"
+
+
+async def test_an_unready_service_says_why_and_still_lives() -> None:
+    broker = InMemoryBroker()
+    broker.log.available = False
+    app = ServiceApp("evaluator", ServiceSettings(), broker=broker)
+    task = asyncio.create_task(app.run())
+    async with asyncio.timeout(10):
+        while not any("unavailable" in problem for problem in await app.problems()):
+            await asyncio.sleep(0.01)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}") as client:
+        assert (await client.get("/healthz")).status_code == 200
+        answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert "unavailable" in answer.json()["reasons"][0]
+    app.stop()
+    await asyncio.wait_for(task, timeout=10)
+
+
+async def test_a_mounted_application_is_served_beside_health_and_in_its_documentation() -> None:
+    api = FastAPI()
+
+    @api.get("/experiments")
+    async def experiments() -> list[str]:
+        return ["one"]
+
+    @api.get("/{anything:path}")
+    async def page(anything: str) -> str:
+        return anything
+
+    app = ServiceApp("scheduler", ServiceSettings(), broker=InMemoryBroker())
+    app.mount(api)
+    async with running(app) as client:
+        assert (await client.get("/experiments")).json() == ["one"]
+        assert (await client.get("/readyz")).json()["ready"] is True
+        assert {"/experiments", "/healthz", "/readyz", "/metrics"} <= (await client.get("/openapi.json")).json()[
+            "paths"
+        ].keys()
+
+
+async def test_background_work_starts_with_the_service_and_ends_with_it() -> None:
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.set()
+
+    app = ServiceApp("evaluator", ServiceSettings(), broker=InMemoryBroker())
+    app.background("work", work)
+    async with running(app):
+        assert not ended.is_set()
+    assert ended.is_set()
+
+
+def test_a_broker_client_beyond_repair_ends_the_process_with_an_error() -> None:
+    async def run() -> None:
+        broker = InMemoryBroker()
+        broker.failure = lambda: "the consumer is stuck"
+        await ServiceApp("evaluator", ServiceSettings(), broker=broker).run()
+
+    with pytest.raises(SystemExit) as caught:
+        asyncio.run(run())
+    assert caught.value.code == 1
+
+
+def test_a_handler_of_the_wrong_shape_is_refused_when_it_is_registered() -> None:
+    async def handler(given: Event, tx: object) -> None: ...
+
+    app = ServiceApp("evaluator", ServiceSettings(), broker=InMemoryBroker())
+    with pytest.raises(Misconfigured, match=r"handler\(event\)"):
+        app.on(TOPIC, handler)
+
+
+def test_a_service_without_migrations_has_no_database() -> None:
+    app = ServiceApp("evaluator", ServiceSettings(), broker=InMemoryBroker())
+    with pytest.raises(Misconfigured, match="migrations"):
+        _ = app.database
