@@ -35,6 +35,8 @@ def load_beside(name: str, path: Path) -> ModuleType:
 
 cases = load_beside("contract_cases", Path(__file__).parents[1] / "contract" / "cases.py")
 stand_ins = load_beside("scheduler_stand_ins", Path(__file__).parent / "stand_ins.py")
+for name in ("worlds", "plans"):
+    load_beside(f"scheduler_{name}", Path(__file__).parent / f"{name}.py")
 
 
 @dataclass

@@ -1,0 +1,127 @@
+"""Planning: which jobs an experiment is, and which of them are the same work."""
+
+from __future__ import annotations
+
+from assay_scheduler.planner import control_selection_key, wanted_jobs
+from assay_schemas.jobs import EvalInputs, TrainingInputs, job_key
+from assay_schemas.results import Plan
+from hypothesis import given
+from hypothesis import strategies as st
+from scheduler_plans import MODEL, dataset, plan
+
+
+def of_kind(found: Plan, kind: str) -> list[str]:
+    return [job.key for job in found.jobs if job.kind == kind]
+
+
+def test_each_replicate_is_a_training_a_selection_and_an_eval_a_benchmark() -> None:
+    found = plan()
+    assert [len(of_kind(found, kind)) for kind in ("training", "selection", "eval")] == [4, 4, 10]
+    assert [(one.arm, one.seed) for one in found.replicates] == [
+        ("control", None), ("one", 0), ("one", 1), ("two", 0), ("two", 1),
+    ]  # fmt: skip
+
+
+def test_control_is_evaluated_as_it_is_and_never_trained() -> None:
+    control = plan().replicates[0]
+    assert (control.training, control.selection) == (None, None)
+    evals = [job for job in plan().jobs if job.key in control.evals.values()]
+    assert all(isinstance(job.inputs, EvalInputs) and job.inputs.model == MODEL.digest for job in evals)
+    assert all(job.depends_on == [] for job in evals)
+    assert control_selection_key(MODEL) == control_selection_key(MODEL)
+
+
+def test_the_placebo_is_the_first_arms_data_with_seeds_of_its_own() -> None:
+    found = plan(placebo=True)
+    placebo = [one for one in found.replicates if one.arm == "placebo"]
+    assert [one.seed for one in placebo] == [2, 3]
+    arm = next(arm for arm in found.arms if arm.role == "placebo")
+    assert arm.dataset == dataset("b")
+    assert len(of_kind(found, "training")) == 6
+
+
+def test_arms_with_the_same_data_share_their_jobs() -> None:
+    found = plan({"one": "b", "two": "b"})
+    assert len(of_kind(found, "training")) == 2
+    assert len(found.replicates) == 5
+
+
+def test_what_decides_no_result_is_in_no_key() -> None:
+    one, other = (
+        plan(),
+        plan(priority="HIGH", hardware={"cpus": 2}, name="x", owner="y", question="?", sinks=["slack:a"]),
+    )
+    assert [job.key for job in one.jobs] == [job.key for job in other.jobs]
+
+
+def test_a_default_written_out_is_the_same_job() -> None:
+    written = {"algorithm": "SFT", "engine_version": "1", "hyperparameters": {"steps": 10, "batch_size": 32}}
+    assert [job.key for job in plan().jobs] == [job.key for job in plan(training=written).jobs]
+
+
+def test_an_arms_own_hyperparameters_are_its_own_jobs() -> None:
+    arms = [
+        {"name": "one", "dataset": "/1"},
+        {"name": "two", "dataset": "/1", "training": {"hyperparameters": {"steps": 40}}},
+    ]
+    found = plan({"one": "b", "two": "b"}, arms=arms)
+    steps = {job.inputs.hyperparameters["steps"] for job in found.jobs if isinstance(job.inputs, TrainingInputs)}
+    assert steps == {10, 40}
+
+
+def test_items_stand_in_an_evals_key_by_their_digest_and_not_by_their_place() -> None:
+    moved = [{"name": "exact_match", "parameters": {"dataset": "/elsewhere"}}]
+    here = [{"name": "exact_match", "parameters": {"dataset": "/i"}}]
+    assert of_kind(plan(benchmarks=moved), "eval") == of_kind(plan(benchmarks=here), "eval")
+    inputs = next(job.inputs for job in plan().jobs if isinstance(job.inputs, EvalInputs))
+    assert "dataset" not in inputs.parameters
+    assert inputs.items == "d" * 64
+
+
+def test_a_benchmark_used_twice_is_numbered_and_carries_its_effect() -> None:
+    benchmarks = [
+        {"name": "exact_match", "parameters": {"dataset": "/i"}, "smallest_effect": 0.05},
+        {"name": "exact_match", "parameters": {"dataset": "/i", "temperature": 1.0}},
+        {"name": "perplexity", "parameters": {"dataset": "/i"}},
+    ]
+    found = plan(benchmarks=benchmarks).benchmarks
+    assert [one.id for one in found] == ["exact_match", "exact_match-2", "perplexity"]
+    assert [one.smallest_effect for one in found] == [0.05, 0.02, 0.02]
+    assert [one.higher_is_better for one in found] == [True, True, False]
+    assert found[2].smallest_effect_is_relative
+
+
+def test_dependencies_come_before_what_depends_on_them() -> None:
+    seen: set[str] = set()
+    for job in plan(placebo=True).jobs:
+        assert set(job.depends_on) <= seen
+        seen.add(job.key)
+
+
+def test_one_seed_comes_with_a_warning() -> None:
+    assert any("seed" in warning for warning in plan(seeds=[0]).warnings)
+    assert plan().warnings == []
+
+
+def test_new_jobs_carry_what_their_requests_need_and_who_asks() -> None:
+    wanted = {one.job.key: one for one in wanted_jobs(plan(hardware={"cpus": 2}))}
+    trainings = [one for one in wanted.values() if one.job.kind == "training"]
+    assert {one.arm for one in trainings} == {"one", "two"}
+    assert all(one.job.model == MODEL and one.job.dataset and one.job.hardware.cpus == 2 for one in trainings)
+    evals = [one.job for one in wanted.values() if one.job.kind == "eval"]
+    assert {job.model for job in evals if not job.depends_on} == {MODEL}
+    assert {job.model for job in evals if job.depends_on} == {None}
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=6, unique=True), st.booleans(), st.integers(1, 3))
+def test_every_key_is_the_digest_of_its_inputs_and_every_replicate_is_complete(seeds, placebo, benchmarks) -> None:
+    names = ["exact_match", "perplexity", "numeric"][:benchmarks]
+    found = plan(
+        seeds=seeds,
+        placebo=placebo,
+        benchmarks=[{"name": name, "parameters": {"dataset": "/i"}} for name in names],
+    )
+    keys = {job.key for job in found.jobs}
+    assert all(job.key == job_key(job.inputs) for job in found.jobs)
+    assert all(set(one.evals) == set(names) and set(one.evals.values()) <= keys for one in found.replicates)
+    assert len(found.replicates) == 1 + len(seeds) * (3 if placebo else 2)

@@ -1,0 +1,134 @@
+"""Admission: priority, fair share, age, capacity, and that nobody starves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from assay_scheduler.policy import (
+    Candidate,
+    Resources,
+    Situation,
+    admit,
+    in_words,
+    need_of,
+    never_fits,
+)
+from assay_schemas.experiments import Hardware
+from hypothesis import given
+from hypothesis import strategies as st
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ONE = Resources(1, 0, 1)
+
+
+def candidate(key: str, priority: str = "MED", owner: str = "o", age_s: float = 10, need: Resources = ONE) -> Candidate:
+    at = NOW - timedelta(seconds=age_s)
+    return Candidate(key, need, priority, owner, at, at)
+
+
+def situation(cpus: float = 2, taken: float = 0, **changes: object) -> Situation:
+    return replace(Situation(Resources(cpus, 0, 100), Resources(taken, 0, 0), NOW), **changes)
+
+
+def test_the_higher_priority_goes_first() -> None:
+    found = admit([candidate("l", "LOW"), candidate("h", "HIGH"), candidate("m")], situation(2))
+    assert found.admitted == ["h", "m"]
+
+
+def test_the_older_goes_first_among_equals() -> None:
+    found = admit([candidate("young", age_s=1), candidate("old", age_s=99)], situation(1))
+    assert found.admitted == ["old"]
+
+
+def test_who_has_had_less_goes_first() -> None:
+    busy, idle = candidate("a", owner="busy", age_s=99), candidate("b", owner="idle")
+    assert admit([busy, idle], situation(1, usage={"busy": 500.0})).admitted == ["b"]
+
+
+def test_one_pass_shares_between_owners() -> None:
+    many = [candidate(f"a{number}", owner="many", age_s=99) for number in range(8)]
+    found = admit([*many, candidate("b", owner="few")], situation(2))
+    assert set(found.admitted) == {"a0", "b"}
+
+
+def test_nothing_is_admitted_beyond_capacity() -> None:
+    found = admit([candidate("a"), candidate("b")], situation(2, taken=1))
+    assert (found.admitted, [one.key for one in found.waiting]) == (["a"], ["b"])
+    assert found.short == {"b": ["cpus"]}
+
+
+def test_a_large_one_is_not_starved_by_small_ones_behind_it() -> None:
+    large = candidate("large", "HIGH", need=Resources(2, 0, 1))
+    found = admit([large, candidate("small", "LOW")], situation(2, taken=1))
+    assert found.admitted == []
+
+
+def test_what_a_waiting_one_does_not_need_is_not_held_for_it() -> None:
+    gpu = candidate("gpu", "HIGH", need=Resources(1, 1, 1))
+    capacity = Situation(Resources(4, 1, 100), Resources(0, 1, 0), NOW)
+    assert admit([gpu, candidate("cpu", "LOW")], capacity).admitted == ["cpu"]
+
+
+def test_a_selection_takes_no_slot() -> None:
+    free = need_of("selection", Hardware(cpus=8))
+    assert admit([candidate("s", need=free)], situation(2, taken=2)).admitted == ["s"]
+
+
+def test_low_runs_eventually_under_an_endless_stream_of_high_and_high_gets_three_of_four() -> None:
+    low = candidate("low", "LOW", age_s=2000)
+    admitted, turn = [], 0
+    for number in range(8):
+        waiting = [] if "low" in admitted else [low]
+        found = admit([*waiting, candidate(f"h{number}", "HIGH")], situation(1, turn=turn))
+        admitted, turn = admitted + found.admitted, found.turn
+    assert "low" in admitted
+    assert sum(key.startswith("h") for key in admitted) >= 6
+
+
+def test_an_overdue_one_that_does_not_fit_does_not_hold_up_all_others_of_its_turn() -> None:
+    overdue = [candidate(f"low{n}", "LOW", age_s=2000 + n, need=Resources(0, 1, 1)) for n in range(3)]
+    found = admit([*overdue, candidate("high", "HIGH")], situation(1, turn=3))
+    assert found.admitted == ["high"]
+
+
+def test_a_job_that_never_fits_is_named_with_what_there_is() -> None:
+    assert never_fits(Hardware(cpus=64, gpus=1), Resources(2, 0, 100)) == [("cpus", 64, 2), ("gpus", 1, 0)]
+    assert never_fits(Hardware(), Resources(2, 0, 100)) == []
+
+
+def test_nodes_multiply_what_a_job_takes() -> None:
+    assert need_of("training", Hardware(cpus=2, memory_gib=3, nodes=4)) == Resources(8, 0, 12)
+
+
+def test_a_wait_is_said_in_plain_words() -> None:
+    assert in_words(3, ["gpus"]) == "Number 3 in the queue: waits for GPUs to come free."
+
+
+candidates = st.lists(
+    st.builds(
+        candidate,
+        key=st.uuids().map(str),
+        priority=st.sampled_from(["LOW", "MED", "HIGH"]),
+        owner=st.sampled_from("abc"),
+        age_s=st.floats(0, 5000),
+        need=st.builds(Resources, cpus=st.integers(0, 4).map(float), gpus=st.integers(0, 2).map(float)),
+    ),
+    max_size=12,
+    unique_by=lambda one: one.key,
+)
+
+
+@given(candidates, st.integers(0, 7), st.randoms())
+def test_admission_never_exceeds_capacity_loses_nobody_and_does_not_depend_on_order(given_, turn, random) -> None:
+    where = Situation(Resources(6, 2, 10), Resources(1, 0, 0), NOW, turn=turn)
+    found = admit(given_, where)
+    taken = where.taken
+    for one in given_:
+        if one.key in found.admitted:
+            taken = taken + one.need
+    assert where.capacity.covers(taken)
+    assert sorted([*found.admitted, *(one.key for one in found.waiting)]) == sorted(one.key for one in given_)
+    shuffled = list(given_)
+    random.shuffle(shuffled)
+    assert admit(shuffled, where) == found
