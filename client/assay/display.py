@@ -101,12 +101,14 @@ def _cell(cell: Cell | None) -> Text:
     return text
 
 
-def problem_list(problems: Sequence[Problem]) -> Table:
-    """Every problem with its field and its mend."""
-    table = Table.grid(padding=(0, 2))
+def problem_list(problems: Sequence[Problem]) -> RenderableType:
+    """Every problem: its field, what is wrong, and below it the mend."""
+    parts: list[RenderableType] = []
     for problem in problems:
-        table.add_row(Text(problem.field, style="bold red"), Text(problem.message), Text(problem.mend, style="dim"))
-    return table
+        parts.append(Text.assemble((f"  {problem.field}", "bold red"), f"  {problem.message}"))
+        if problem.mend:
+            parts.append(Text(f"      {problem.mend}", style="dim"))
+    return Group(*parts)
 
 
 def show_report(report: ReportDocument, console: Console) -> None:

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from assay_schemas.envelope import Event, Record, Unreadable, decode, encode
 
-from assay.errors import NotConnected
+from assay.errors import NotConnected, NotFound
 from assay.settings import ClientSettings
 
 CONNECT_TIMEOUT_S = 15.0
@@ -56,14 +56,15 @@ async def records(
     Yields None whenever nothing came for half a second, so that a caller can look at the time.
     """
     consumer = AIOKafkaConsumer(
-        enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=20, **_connection(settings)
+        *topics,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=20,
+        **_connection(settings),
     )
     await _started(consumer, settings)
     try:
-        partitions = await _partitions(consumer, topics)
-        if not partitions:
-            return
-        consumer.assign(partitions)
+        partitions = sorted(consumer.assignment())
         await _rewind(consumer, partitions, since)
         ends = {} if follow else await consumer.end_offsets(partitions)
         while True:
@@ -108,21 +109,15 @@ async def _started(part: Any, settings: ClientSettings) -> None:
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await part.start()
+    except UnknownTopicOrPartitionError as error:
+        await part.stop()
+        raise NotFound(
+            "The broker does not have Assay's topics. Is this an Assay system? Try `assay doctor`."
+        ) from error
     except (KafkaError, TimeoutError, OSError) as error:
         await part.stop()
         address = settings.kafka_bootstrap_servers
         raise NotConnected(f"No broker answers at {address}. Is the system up? Try `assay doctor`.") from error
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> list[TopicPartition]:
-    """The partitions of those topics that exist."""
-    wanted = list(topics)
-    present = await consumer.topics()
-    found = []
-    for topic in wanted:
-        if topic in present:
-            found += [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-    return found
 
 
 async def _rewind(consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime | None) -> None:

@@ -81,7 +81,7 @@ class Ground:
         folder = self.root / "datasets" / digest
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "rows.jsonl").write_bytes(data)
-        return DatasetRef(uri=folder.as_uri(), digest=digest, rows=rows)
+        return DatasetRef(uri=(folder / "rows.jsonl").as_uri(), digest=digest, rows=rows)
 
     def request(
         self,

@@ -29,6 +29,8 @@ from assay_local.state import ProcessRecord, StateFolder, SystemRecord, write_at
 from assay_local.supervisor import Supervisor
 
 _MOCK_FETCH_WAIT_MS = "20"
+_READABLE_ROOTS = "/"
+"""One's own machine: experiments may name every file that its user can read."""
 _PREFERRED_PORTS = {"scheduler": 8710, "reporter": 8711, "trainer": 8712, "evaluator": 8713}
 
 
@@ -175,6 +177,7 @@ class EmbeddedSystem:
             "ASSAY_KAFKA_BOOTSTRAP_SERVERS": self._bootstrap_servers,
             "ASSAY_DATABASE_URL": self._database_url,
             "ASSAY_OBJECT_STORE": self._object_store,
+            "ASSAY_READABLE_ROOTS": os.environ.get("ASSAY_READABLE_ROOTS", _READABLE_ROOTS),
             "ASSAY_STATE_DIR": str(folder),
             "ASSAY_COMPUTE_ROOT": str(folder / "compute"),
             "ASSAY_API_URL": self._url("scheduler"),

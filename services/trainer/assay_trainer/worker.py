@@ -86,7 +86,7 @@ class TrainingJob:
     def _rows(self) -> list[Row]:
         dataset = self._request.dataset
         try:
-            data = self._store.get_bytes(f"{dataset.uri.rstrip('/')}/rows.jsonl", max_bytes=LARGEST_DATASET)
+            data = self._store.get_bytes(dataset.uri, max_bytes=LARGEST_DATASET)
         except ObjectNotFound as error:
             raise BadInput(f"dataset: no snapshot at {dataset.uri}; publish the dataset again") from error
         return read_rows(data, dataset.digest, self._algorithm_class.row_formats)
