@@ -9,11 +9,10 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from assay_chassis.compute.base import JobRun
 
@@ -69,12 +68,12 @@ class RunFolder:
         return True
 
     @staticmethod
-    def all_in(root: Path) -> Iterator[RunFolder]:
+    def all_in(root: Path) -> list[RunFolder]:
         """The folders of every run under a root, in no order."""
         with suppress(FileNotFoundError), os.scandir(root) as entries:
-            for entry in entries:
-                if not entry.name.startswith(".") and entry.is_dir():
-                    yield RunFolder(Path(entry.path))
+            names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+            return [RunFolder(root / name) for name in names]
+        return []
 
     def run(self) -> JobRun | None:
         """The run, or None when the folder is gone."""
@@ -137,11 +136,9 @@ class RunFolder:
         """Whether a keeper holds the run's lock, on this machine or another on the same file system."""
         return is_locked(self.path / "lock")
 
-    @contextmanager
-    def keeping(self) -> Iterator[bool]:
-        """Hold the run's lock for as long as this process keeps it; False when another process does."""
-        with (self.path / "lock").open("wb") as file:
-            yield hold_lock(file, patience_s=1.0)
+    def keep(self) -> int | None:
+        """Hold the run's lock until this process closes the descriptor; None when another holds it."""
+        return hold_lock(self.path / "lock", patience_s=1.0)
 
     def log_tail(self, lines: int, max_bytes: int = LOG_BYTES) -> str:
         """The log's last lines, of its last `max_bytes` at most."""
@@ -160,18 +157,20 @@ class RunFolder:
             shutil.rmtree(gone, ignore_errors=True)
 
 
-def hold_lock(file: IO[bytes], patience_s: float) -> bool:
-    """Lock the file until this process closes it or dies; False when another process keeps it.
+def hold_lock(path: Path, patience_s: float) -> int | None:
+    """Lock the file until this process closes the descriptor or dies; None when another keeps it locked.
 
     A POSIX lock: a forked child does not hold it. Trying for a moment outlasts an `is_locked`."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     give_up = time.monotonic() + patience_s
     while True:
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
         except (BlockingIOError, PermissionError):
             if time.monotonic() >= give_up:
-                return False
+                os.close(descriptor)
+                return None
             time.sleep(0.02)
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from typing import NoReturn
 
 from assay_chassis.compute.base import JobRun
@@ -25,10 +26,14 @@ OUT_OF_MEMORY_CLASSES = frozenset({"MemoryError", "OutOfMemoryError"})
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def run_job(run: JobRun, folder: RunFolder) -> NoReturn:
-    """Be the job, from just after the fork to the exit: 0, or 1 when its code raised."""
+def run_job(run: JobRun, folder: RunFolder, close: Sequence[int]) -> NoReturn:
+    """Be the job, from just after the fork to the exit: 0, or 1 when its code raised.
+
+    `close` are the keeper's own descriptors."""
     stop = threading.Event()
     _become_job(stop)
+    for descriptor in close:
+        os.close(descriptor)
     _redirect_output(folder)
     folder.work.mkdir(exist_ok=True)
     os.chdir(folder.work)

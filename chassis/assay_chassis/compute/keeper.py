@@ -38,21 +38,21 @@ def keep(folder: RunFolder, grace_s: float) -> None:
     """Run the folder's run to its end. Does nothing when it was started before, whoever did."""
     with suppress(PermissionError):  # it leads a session already
         os.setsid()
-    with folder.keeping() as mine:
-        run = folder.run() if mine else None
-        if run is None or folder.has("keeper.json"):
-            return
-        folder.write("keeper", {"pid": os.getpid(), "at": time.time()})
-        if folder.has("cancel"):
-            record_end(folder, None, Stop(Cause.CANCELLED, "cancelled before it started", 0.0))
-            return
-        Keeper(run, folder, grace_s).keep()
+    lock, run = folder.keep(), folder.run()
+    if lock is None or run is None or folder.has("keeper.json"):
+        return
+    folder.write("keeper", {"pid": os.getpid(), "at": time.time()})
+    if folder.has("cancel"):
+        record_end(folder, None, Stop(Cause.CANCELLED, "cancelled before it started", 0.0))
+        return
+    Keeper(run, folder, grace_s, lock).keep()
 
 
 class Keeper:
     """The parent of one job process."""
 
-    def __init__(self, run: JobRun, folder: RunFolder, grace_s: float) -> None:
+    def __init__(self, run: JobRun, folder: RunFolder, grace_s: float, lock: int) -> None:
+        self._lock = lock
         self._run = run
         self._folder = folder
         self._grace_s = grace_s
@@ -62,10 +62,10 @@ class Keeper:
     def keep(self) -> None:
         if sys.platform == "linux":
             LIBC.prctl(ADOPT_ORPHANS, 1)
-        woken = _wake_on_signals(self._on_terminate)
+        woken, wake = _wake_on_signals(self._on_terminate)
         self._job = os.fork()
         if self._job == 0:
-            run_job(self._run, self._folder)
+            run_job(self._run, self._folder, close=(self._lock, woken, wake))
         with suppress(PermissionError, ProcessLookupError):
             os.setpgid(self._job, self._job)
         status = self._watch(woken)
@@ -148,8 +148,8 @@ def explain(status: int | None, stop: Stop | None, folder: RunFolder) -> tuple[C
     return Cause.ERROR, f"exited with code {code} and left no outcome", code
 
 
-def _wake_on_signals(on_terminate: Callable[[], None]) -> int:
-    """A descriptor that becomes readable when the job ends or the keeper is asked to."""
+def _wake_on_signals(on_terminate: Callable[[], None]) -> tuple[int, int]:
+    """A pipe whose first end becomes readable when the job ends or the keeper is asked to."""
     woken, wake = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(wake, False)
@@ -157,7 +157,7 @@ def _wake_on_signals(on_terminate: Callable[[], None]) -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: on_terminate())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.set_wakeup_fd(wake)
-    return woken
+    return woken, wake
 
 
 def main(arguments: list[str]) -> None:

@@ -50,14 +50,13 @@ class WarmParent:
 
     def serve(self) -> None:
         """Until asked to leave, or until no service has been heard of for `idle_s`."""
-        with self._folder.lock.open("wb") as lock:
-            if not hold_lock(lock, LOCK_PATIENCE_S):
-                LOGGER.error("another warm parent serves %s and does not leave", self._options.root)
-                return
-            nudges = self._folder.open_nudges()
-            self._lock, self._nudges = lock.fileno(), nudges
-            self._preload()
-            self._fork_when_nudged()
+        lock = hold_lock(self._folder.lock, LOCK_PATIENCE_S)
+        if lock is None:
+            LOGGER.error("another warm parent serves %s and does not leave", self._options.root)
+            return
+        self._lock, self._nudges = lock, self._folder.open_nudges()
+        self._preload()
+        self._fork_when_nudged()
 
     def _preload(self) -> None:
         self._record(state="loading")
@@ -106,6 +105,7 @@ class WarmParent:
 
     def _be_keeper(self, folder: RunFolder) -> NoReturn:
         try:
+            os.close(self._lock)
             os.close(self._nudges)
             keep(folder, self._options.grace_s)
         except BaseException:

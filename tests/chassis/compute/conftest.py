@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -55,8 +56,15 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=4"]
     command += [f"--port={port}", "--include-dashboard=false", "--node-ip-address=127.0.0.1"]
     command += ["--disable-usage-stats", "--object-store-memory=100000000"]
-    with (tmp_path_factory.mktemp("ray") / "log").open("wb") as log:
-        cluster = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": str(HERE)})
+    environment = os.environ | {"RAY_raylet_start_wait_time_s": "150"}
+    log = tmp_path_factory.mktemp("ray") / "log"
+    with log.open("wb") as output:
+        cluster = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    give_up = time.monotonic() + 180
+    while b"Ray runtime started" not in log.read_bytes():
+        assert cluster.poll() is None, log.read_text()[-2000:]
+        assert time.monotonic() < give_up, "the Ray cluster did not start in 180 s"
+        time.sleep(0.2)
     yield f"127.0.0.1:{port}"
     cluster.terminate()
     cluster.wait(30)
