@@ -1,6 +1,5 @@
 """Makes the suite's own modules importable, and gives each test a bench for its backend."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -49,22 +48,32 @@ async def local(tmp_path: Path) -> AsyncIterator[Bench]:
 
 @pytest.fixture(scope="session")
 def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A one-node Ray cluster with a CPU count that does not depend on the machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """A one-node Ray cluster with a CPU count that does not depend on the machine.
+
+    Ray gives its node 30 s to start, which a busy machine may exceed: so there are three tries."""
+    for _ in range(3):
+        port, log = free_port(), tmp_path_factory.mktemp("ray") / "log"
+        cluster = start_ray(port, log)
+        while cluster.poll() is None and b"Ray runtime started" not in log.read_bytes():
+            time.sleep(0.2)
+        if cluster.poll() is None:
+            yield f"127.0.0.1:{port}"
+            cluster.terminate()
+            cluster.wait(30)
+            return
+    raise AssertionError(f"the Ray cluster did not start: {log.read_text()[-2000:]}")
+
+
+def start_ray(port: int, log: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=4"]
     command += [f"--port={port}", "--include-dashboard=false", "--node-ip-address=127.0.0.1"]
     command += ["--disable-usage-stats", "--object-store-memory=100000000"]
-    environment = os.environ | {"RAY_raylet_start_wait_time_s": "150"}
-    log = tmp_path_factory.mktemp("ray") / "log"
     with log.open("wb") as output:
-        cluster = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-    give_up = time.monotonic() + 180
-    while b"Ray runtime started" not in log.read_bytes():
-        assert cluster.poll() is None, log.read_text()[-2000:]
-        assert time.monotonic() < give_up, "the Ray cluster did not start in 180 s"
-        time.sleep(0.2)
-    yield f"127.0.0.1:{port}"
-    cluster.terminate()
-    cluster.wait(30)
+        return subprocess.Popen(command, stdout=output, stderr=output)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

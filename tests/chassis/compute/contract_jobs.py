@@ -120,3 +120,18 @@ def describe_process(context: JobContext) -> None:
             "token": os.environ.get("CONTRACT_TOKEN"),
         }
     )
+
+
+def train_a_little(context: JobContext) -> None:
+    imported = "torch" in sys.modules
+    import torch
+
+    torch.manual_seed(context.payload.get("seed", 0))
+    layer = torch.nn.Linear(64, 64)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.01)
+    for _ in range(20):
+        loss = layer(torch.randn(256, 64)).square().mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    context.finish({"loss": loss.item(), "threads": torch.get_num_threads(), "imported": imported})
