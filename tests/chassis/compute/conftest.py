@@ -1,5 +1,6 @@
 """Makes the suite's own modules importable, and gives each test a bench for its backend."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def start_ray(port: int, log: Path) -> subprocess.Popen[bytes]:
     command += [f"--port={port}", "--include-dashboard=false", "--node-ip-address=127.0.0.1"]
     command += ["--disable-usage-stats", "--object-store-memory=100000000"]
     with log.open("wb") as output:
-        return subprocess.Popen(command, stdout=output, stderr=output)
+        return subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | {"PYTHONUNBUFFERED": "1"})
 
 
 def free_port() -> int:

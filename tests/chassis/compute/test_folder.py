@@ -1,0 +1,59 @@
+"""A run's folder: made once, read at any moment, gone at once."""
+
+import threading
+from pathlib import Path
+
+from assay_chassis.compute.context import JobContext
+from assay_chassis.compute.folder import RunFolder
+from contract_bench import make_run
+
+
+def test_of_many_who_create_a_run_one_does(tmp_path: Path) -> None:
+    made: list[bool] = []
+    threads = [threading.Thread(target=lambda: made.append(RunFolder.create(tmp_path, make_run()))) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == [False] * 15 + [True]
+    assert [folder.name for folder in RunFolder.all_in(tmp_path)] == [make_run().name]
+    assert [path.name for path in tmp_path.iterdir()] == [make_run().name], "nothing else is left"
+
+
+def test_the_first_run_of_a_name_stays(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path, make_run(payload={"seed": 1}))
+    RunFolder.create(tmp_path, make_run(payload={"seed": 2}))
+    assert RunFolder(tmp_path / make_run().name).run() == make_run(payload={"seed": 1})
+
+
+def test_a_log_tail_is_whole_lines_of_the_end(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.log_tail(5) == ""
+    folder.log.write_text("".join(f"line {number}\n" for number in range(1000)))
+    assert folder.log_tail(2) == "line 998\nline 999"
+    assert folder.log_tail(0) == ""
+    assert len(folder.log_tail(1000).splitlines()) == 1000
+    assert folder.log_tail(1000, max_bytes=100).endswith("line 999")
+
+
+def test_a_folder_that_is_gone_has_no_records(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "gone")
+    assert folder.records() is None
+    assert folder.read("outcome") is None
+    folder.remove()
+    assert RunFolder.all_in(tmp_path / "gone") == []
+
+
+def test_finishing_writes_the_progress_that_was_held_back(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path, make_run())
+    folder = RunFolder(tmp_path / make_run().name)
+    context = JobContext(make_run(), folder, threading.Event())
+    context.report_progress({"step": 1})
+    context.report_progress({"step": 2})
+    first = folder.read("progress")
+    assert first is not None
+    assert (first["sequence"], first["record"]) == (1, {"step": 1})
+    context.finish({})
+    last = folder.read("progress")
+    assert last is not None
+    assert (last["sequence"], last["record"]) == (2, {"step": 2})
