@@ -9,12 +9,13 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from assay_chassis.compute.base import Cause, JobRun
+from assay_chassis.compute.devices import VISIBLE
 from assay_chassis.compute.folder import RunFolder
 from assay_chassis.compute.job import LIBC, run_job
 from assay_chassis.compute.processes import ask_group_to_end, descendants, end_all, memory_gib
@@ -34,14 +35,18 @@ class Stop:
     kill_at: float
 
 
-def keep(folder: RunFolder, grace_s: float) -> None:
-    """Run the folder's run to its end. Does nothing when it was started before, whoever did."""
+def keep(folder: RunFolder, grace_s: float, gpus: Sequence[str] | None = None) -> None:
+    """Run the folder's run to its end. Does nothing when it was started before, whoever did.
+
+    `gpus` are those that the job may see; None leaves that to whoever started the keeper."""
     with suppress(PermissionError):  # it leads a session already
         os.setsid()
     lock, run = folder.keep(), folder.run()
     if lock is None or run is None or folder.has("keeper.json"):
         return
-    folder.write("keeper", {"pid": os.getpid(), "at": time.time()})
+    folder.write("keeper", {"pid": os.getpid(), "at": time.time(), "gpus": list(gpus or ())})
+    if gpus is not None:
+        os.environ[VISIBLE] = ",".join(gpus)
     if folder.has("cancel"):
         record_end(folder, None, Stop(Cause.CANCELLED, "cancelled before it started", 0.0))
         return

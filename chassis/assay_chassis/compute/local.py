@@ -4,11 +4,13 @@ Never waits for the warm parent, and never stops a run because the service stops
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from assay_chassis.compute.base import JobRun
+from assay_chassis.compute.devices import machine_gpus
 from assay_chassis.compute.errors import ResourcesUnavailable
 from assay_chassis.compute.folders import FolderBackend
 from assay_chassis.compute.warm_client import WarmClient
@@ -59,6 +61,11 @@ class LocalBackend(FolderBackend):
         return await asyncio.to_thread(self._warm.record) if self._warm else None
 
     def _check(self, run: JobRun) -> None:
+        gpus = len(machine_gpus({**os.environ, **self._environment}))
+        if run.resources.gpus > gpus:
+            raise ResourcesUnavailable(
+                "hardware.gpus", f"{run.resources.gpus} asked, this machine has {gpus}", f"set it to {gpus} or fewer"
+            )
         if run.resources.nodes > 1:
             raise ResourcesUnavailable(
                 "hardware.nodes", f"{run.resources.nodes} asked, the local backend has 1", "set it to 1"

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from assay_chassis.compute.devices import choose, machine_gpus
 from assay_chassis.compute.folder import RunFolder, hold_lock
 from assay_chassis.compute.keeper import keep
 from assay_chassis.compute.warm_folder import LEAVE, WarmFolder, WarmRecord
@@ -46,6 +47,7 @@ class WarmParent:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._folder = WarmFolder(options.root)
+        self._gpus = machine_gpus()
         self._leaving = False
 
     def serve(self) -> None:
@@ -84,7 +86,7 @@ class WarmParent:
                 return
             for folder in RunFolder.all_in(self._options.root):
                 if not folder.has("keeper.json") and not folder.has("cancel"):
-                    self._fork_keeper(folder)
+                    self._start(folder)
             if self._wait_for_nudge():
                 silent_since = time.monotonic()
             _reap()
@@ -95,19 +97,31 @@ class WarmParent:
         self._leaving = LEAVE in os.read(self._nudges, 65536)
         return True
 
-    def _fork_keeper(self, folder: RunFolder) -> None:
+    def _start(self, folder: RunFolder) -> None:
+        """Fork the run's keeper, unless its GPUs are taken: the next look tries again."""
+        run = folder.run()
+        gpus = choose(run.resources.gpus, self._gpus, self._taken(run.resources.gpus)) if run else None
+        if gpus is not None:
+            self._fork_keeper(folder, gpus)
+
+    def _taken(self, asked: int) -> set[str]:
+        """GPUs of living runs; nobody needs to know for a run that asks for none."""
+        living = (folder for folder in RunFolder.all_in(self._options.root) if asked and folder.keeper_alive())
+        return {gpu for folder in living for gpu in (folder.read("keeper") or {}).get("gpus", ())}
+
+    def _fork_keeper(self, folder: RunFolder, gpus: Sequence[str]) -> None:
         if os.fork() == 0:
-            self._be_keeper(folder)
+            self._be_keeper(folder, gpus)
         # The keeper's record is what stops the next look from forking another; wait for it.
         give_up = time.monotonic() + 5.0
         while not folder.has("keeper.json") and folder.path.exists() and time.monotonic() < give_up:
             time.sleep(0.002)
 
-    def _be_keeper(self, folder: RunFolder) -> NoReturn:
+    def _be_keeper(self, folder: RunFolder, gpus: Sequence[str]) -> NoReturn:
         try:
             os.close(self._lock)
             os.close(self._nudges)
-            keep(folder, self._options.grace_s)
+            keep(folder, self._options.grace_s, gpus)
         except BaseException:
             traceback.print_exc()
             sys.stderr.flush()

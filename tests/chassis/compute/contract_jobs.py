@@ -117,6 +117,7 @@ def describe_process(context: JobContext) -> None:
             "descriptors": sorted(int(entry.name) for entry in Path("/proc/self/fd").iterdir()),
             "folder": Path.cwd() == context.workdir,
             "preloaded": "wave" in sys.modules,
+            "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
             "token": os.environ.get("CONTRACT_TOKEN"),
         }
     )

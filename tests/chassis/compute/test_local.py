@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from assay_chassis.compute import Cause, LocalBackend, Resources, RunState
+from assay_chassis.compute import Cause, LocalBackend, Resources, ResourcesUnavailable, RunState
 from assay_chassis.compute.folder import RunFolder
 from assay_chassis.compute.warm_folder import WarmRecord
 from contract_bench import Bench, make_run, submit_and_wait, wait_for_end, wait_until_running
@@ -48,8 +48,29 @@ async def test_a_job_is_a_process_of_its_own(local: Bench) -> None:
         "descriptors": [0, 1, 2, 3],  # 3 is the listing itself
         "folder": True,
         "preloaded": False,
+        "gpus": "",
         "token": "given",
     }
+
+
+async def test_runs_share_out_the_gpus_and_wait_for_one(local: Bench, tmp_path: Path) -> None:
+    backend = await local.open(environment={"CUDA_VISIBLE_DEVICES": "4,5"})
+    one = Resources(gpus=1)
+    holder = make_run("wait_until_file", 1, payload={"file": str(tmp_path / "go")}, resources=one)
+    await backend.submit(holder)
+    await wait_until_running(backend, holder)
+    second = await submit_and_wait(backend, make_run("describe_process", 2, resources=one))
+    assert second.outcome["gpus"] == "5"
+    both = make_run("describe_process", 3, resources=Resources(gpus=2))
+    await backend.submit(both)
+    await asyncio.sleep(0.3)
+    assert (await backend.status(both.name)).state is RunState.QUEUED
+    (tmp_path / "go").touch()
+    assert (await wait_for_end(backend, both)).outcome["gpus"] == "4,5"
+    with pytest.raises(
+        ResourcesUnavailable, match=r"hardware\.gpus: 3 asked, this machine has 2; set it to 2 or fewer"
+    ):
+        await backend.submit(make_run(attempt=4, resources=Resources(gpus=3)))
 
 
 async def test_scratch_files_go_with_success_and_stay_with_failure(local: Bench) -> None:
