@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import inspect
 import signal
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 WATCH_EVERY_S = 2.0
+STANDSTILL_S = 120.0
 
 
 class ServiceApp:
@@ -153,10 +156,10 @@ class ServiceApp:
     async def run(self) -> None:
         """Start, serve until SIGTERM, SIGINT or `stop`, and end in order. Raises SystemExit(1) when something broke."""
         telemetry.configure_logging(self.name, self.settings.log_level, self.settings.log_format)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, self.stop)
+        with _ending_on_signals(self.stop):
+            await self._run()
+
+    async def _run(self) -> None:
         work = asyncio.create_task(self._start())
         ends = [asyncio.create_task(event.wait()) for event in (self._stopping, self._supervisor.failed)]
         try:
@@ -225,9 +228,10 @@ class ServiceApp:
         return database
 
     async def _watch(self) -> None:
-        """Notice a broker client that only a restart of the process mends."""
+        """Notice what only a restart of the process mends: a dead broker client, or an event loop that stands still."""
         while True:
-            await self.clock.sleep(WATCH_EVERY_S)
+            faulthandler.dump_traceback_later(STANDSTILL_S, exit=True)
+            await asyncio.sleep(WATCH_EVERY_S)
             failure = self.broker.failure()
             if failure is not None:
                 self._supervisor.fail(failure)
@@ -245,10 +249,35 @@ class ServiceApp:
         self._phase = "stopping"
         await self.broker.stop()
         await self._supervisor.stop(self.settings.shutdown_timeout_s)
+        faulthandler.cancel_dump_traceback_later()
         if self._database is not None:
             await self._database.close()
         if self._server is not None:
             await self._server.stop()
+
+
+@contextlib.contextmanager
+def _ending_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` on the first SIGTERM or SIGINT; a second one ends the process as it does without us."""
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
+
+    def restore() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    def first() -> None:
+        restore()
+        stop()
+
+    # Only the main thread may take signals; a service inside a test's thread does without.
+    if threading.current_thread() is threading.main_thread():
+        for number in numbers:
+            loop.add_signal_handler(number, first)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            restore()
 
 
 def _handlers_at_once(settings: ServiceSettings, migrations: str | None) -> int:

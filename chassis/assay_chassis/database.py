@@ -65,7 +65,8 @@ class Database:
         """A connection outside any transaction. Raises DatabaseUnavailable for what a retry may mend."""
         try:
             connection = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
-        except LOST as error:
+        except (*LOST, asyncpg.InterfaceError) as error:
+            # The interface error is "pool is closed": the service is stopping.
             raise _explained(error, self._url) from error
         try:
             yield connection

@@ -73,5 +73,5 @@ class HttpServer(uvicorn.Server):
     async def stop(self) -> None:
         if self._serving is not None:
             self.should_exit = True
-            await asyncio.wait({self._serving}, timeout=5)
+            await asyncio.wait({self._serving}, timeout=10)
             self._serving.cancel()

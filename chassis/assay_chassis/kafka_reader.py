@@ -153,7 +153,8 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
             for number in consumer.partitions_for_topic(topic) or ()
         ]
         ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions) if partitions else {}
-        handled = {partition: await self._position(consumer, partition) for partition in partitions}
+        offsets = await asyncio.gather(*(self._position(consumer, partition) for partition in partitions))
+        handled = dict(zip(partitions, offsets, strict=True))
         self._answered_at = self._clock.monotonic()
         for topic in {partition.topic for partition in partitions}:
             meter = self._meters[topic]
