@@ -14,7 +14,6 @@ from assay_schemas.experiments import Hardware
 
 from assay_scheduler.commander import Commander
 from assay_scheduler.policy import Admission, Candidate, Resources, Situation, admit, need_of
-from assay_scheduler.states import Admitted
 from assay_scheduler.store import QUERIES
 
 USAGE_WINDOW = timedelta(hours=1)
@@ -32,9 +31,8 @@ class Admitter:
         """Admits what fits, under the admission lock, which is held until the transaction ends."""
         await tx.connection.execute(QUERIES.admission_lock)
         admission = await self.look(tx.connection, now)
-        for key in sorted(admission.admitted):
-            await self.commander.apply(tx, Admitted(key, now))
         if admission.admitted:
+            await self.commander.admit(tx, admission.admitted, now)
             await tx.connection.execute(QUERIES.keep_turn, admission.turn)
         return admission
 

@@ -5,8 +5,6 @@ Wiring only; every rule is elsewhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from assay_chassis.app import ServiceApp
 from assay_chassis.broker import Broker
 from assay_chassis.clock import Clock
@@ -26,24 +24,13 @@ from assay_scheduler.intake.locations import Locations
 from assay_scheduler.intake.models import ModelIntake
 from assay_scheduler.intake.planning import Planning
 from assay_scheduler.intake.worker import IntakeWorker
+from assay_scheduler.parts import Parts
 from assay_scheduler.progress import ProgressReader
 from assay_scheduler.reconciler import Reconciler
 from assay_scheduler.settings import SchedulerSettings
 from assay_scheduler.settlement import Settlement
+from assay_scheduler.steadily import steadily
 from assay_scheduler.work import Listening, WorkLoop
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the scheduler consists of, for the HTTP API and for tests."""
-
-    app: ServiceApp
-    settings: SchedulerSettings
-    commander: Commander
-    admitter: Admitter
-    inspector: Inspector
-    planning: Planning
-    bell: Bell
 
 
 def build(
@@ -80,19 +67,20 @@ def _register_handlers(parts: Parts) -> None:
         app.on(topic, handlers.job_completed)
     progress = ProgressReader(app)
     app.on_progress("job.progressed", progress.handle)
-    app.background("progress", progress.run)
+    app.background("progress", steadily(app, "progress", progress.run))
 
 
 def _register_background(parts: Parts) -> None:
     app, settings = parts.app, parts.settings
-    app.background("listening", Listening(app, parts.bell).run)
-    app.background("work", WorkLoop(app, parts.admitter, Settlement(app), parts.bell).run)
-    app.background("reconciler", Reconciler(app, parts.commander, settings).run)
+    works = {
+        "listening": Listening(app, parts.bell).run,
+        "work": WorkLoop(app, parts.admitter, Settlement(app), parts.bell).run,
+        "reconciler": Reconciler(app, parts.commander, settings).run,
+    }
     for number in range(settings.intake_workers):
-        worker = IntakeWorker(
-            app, parts.inspector, parts.planning, parts.commander, parts.bell, settings.intake_lease_s
-        )
-        app.background(f"intake-{number}", worker.run)
+        works[f"intake-{number}"] = IntakeWorker(parts).run
+    for name, work in works.items():
+        app.background(name, steadily(app, name, work))
 
 
 def _inspector(app: ServiceApp, settings: SchedulerSettings) -> Inspector:

@@ -15,6 +15,7 @@ from assay_schemas.ids import event_id
 from assay_scheduler.lifecycle import Decision, decide
 from assay_scheduler.policy import Resources
 from assay_scheduler.states import (
+    Admitted,
     ExperimentCancelled,
     Happening,
     Limits,
@@ -43,6 +44,17 @@ class Commander:
         await say(tx, decision.messages, happening.at, cause)
         await tx.connection.execute(QUERIES.wake)
         return decision
+
+    async def admit(self, tx: Transaction, keys: list[str], at: datetime) -> None:
+        """Asks for several ready jobs, in this order, with one look at the world."""
+        store = WorldStore(tx.connection, self._capacity)
+        before = world = await store.jobs(keys)
+        messages: list[Message] = []
+        for key in keys:
+            decision = decide(world, Admitted(key, at), self._limits)
+            world, messages = decision.world, messages + decision.messages
+        await store.save(before, world)
+        await say(tx, messages, at)
 
 
 async def say(tx: Transaction, messages: list[Message], at: datetime, cause: Event | None = None) -> None:

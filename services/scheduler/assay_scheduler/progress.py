@@ -45,7 +45,7 @@ class ProgressReader:
         """Writes what has come; keeps it when the database is away."""
         news = list(self._news.values())
         async with self._app.database.transaction() as connection:
-            rows = await connection.fetch(QUERIES.read_jobs, [one.job_key for one in news])
+            rows = await connection.fetch(QUERIES.lock_jobs, [one.job_key for one in news])
             jobs = {row["key"]: job_of(row) for row in rows}
             judged = [(one, progress_is_wanted(jobs.get(one.job_key), one.attempt)) for one in news]
             await _note(connection, [one for one, answer in judged if answer == "heed"], now)

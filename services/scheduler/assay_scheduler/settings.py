@@ -44,6 +44,7 @@ class SchedulerSettings(ServiceSettings):
     )
     intake_workers: int = Field(default=2, ge=1, le=64, description="Experiments taken in at the same time")
     intake_lease_s: float = Field(default=60.0, gt=0, description="Silence after which another worker takes over")
+    intake_timeout_s: float = Field(default=3600.0, gt=0, description="Longest time one try at intake may take")
     intake_wait_s: float = Field(default=10.0, gt=0, description="How long HTTP waits for intake before it answers 202")
     system_user: str = Field(default="system", description="Owner of what names none")
     hub_offline: bool = Field(default=False, description="Read models of the Hub from the local cache alone")

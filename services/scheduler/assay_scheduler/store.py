@@ -72,9 +72,9 @@ class WorldStore:
         """The slice around an experiment: the jobs it wants, and who else wants them."""
         return await self._settled(lambda: self._keys(QUERIES.wanted_keys, experiment_id), [experiment_id])
 
-    async def single(self, key: str) -> World:
-        """One job alone, for what concerns nobody else."""
-        return World(jobs={job.key: job for job in await self._lock_jobs([key])})
+    async def jobs(self, keys: list[str]) -> World:
+        """These jobs alone, and who wants them: for what concerns no other job."""
+        return await self._locked(keys, [])
 
     async def _settled(self, find: Any, experiments: list[str]) -> World:
         """Looks again once the locks are held: what was added in between is part of the slice too."""

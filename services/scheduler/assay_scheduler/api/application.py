@@ -5,8 +5,6 @@ Wiring only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fastapi import Depends, FastAPI, Request
 
 from assay_scheduler import __version__
@@ -14,9 +12,7 @@ from assay_scheduler.api.bodies import Tokens
 from assay_scheduler.api.experiments import experiment_routes
 from assay_scheduler.api.jobs import job_routes
 from assay_scheduler.api.refusals import add_refusals
-
-if TYPE_CHECKING:
-    from assay_scheduler.app import Parts
+from assay_scheduler.parts import Parts
 
 
 def build_api(parts: Parts) -> FastAPI:

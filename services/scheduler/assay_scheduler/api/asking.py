@@ -6,7 +6,7 @@ A request and the event that says the same have one id, so that it is taken in o
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assay_schemas.canonical import digest_of
 from assay_schemas.envelope import Event
@@ -16,11 +16,9 @@ from fastapi import Request
 
 from assay_scheduler.api.bodies import SOURCE, Asked, read_asked
 from assay_scheduler.api.refusals import Refusal, invalid
+from assay_scheduler.parts import Parts
 from assay_scheduler.requested import RequestKind, store_request
 from assay_scheduler.store import QUERIES
-
-if TYPE_CHECKING:
-    from assay_scheduler.app import Parts
 
 POLL_S = 0.2
 TOPIC = "experiment.requested"

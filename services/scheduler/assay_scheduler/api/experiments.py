@@ -5,7 +5,7 @@ Nothing here decides; it stores requests and shows rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -15,10 +15,8 @@ from assay_scheduler.api.cursors import next_cursor, read_cursor
 from assay_scheduler.api.refusals import Refusal, invalid
 from assay_scheduler.api.views import experiment_summary, experiment_view, waits_of
 from assay_scheduler.handlers import cancel_experiment
+from assay_scheduler.parts import Parts
 from assay_scheduler.store import QUERIES
-
-if TYPE_CHECKING:
-    from assay_scheduler.app import Parts
 
 DRY_RUN_ID = "00000000-0000-0000-0000-000000000000"
 Limit = Annotated[int, Query(ge=1, le=200)]

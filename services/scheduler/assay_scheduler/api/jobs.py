@@ -5,7 +5,7 @@ Nothing here decides; it stores requests and shows rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from assay_chassis.object_store import ObjectNotFound, ObjectTooLarge
 from assay_schemas.artifacts import result_prefix
@@ -16,12 +16,10 @@ from assay_scheduler.api.bodies import Asked, read_asked
 from assay_scheduler.api.cursors import next_cursor, read_cursor
 from assay_scheduler.api.refusals import Refusal, not_found
 from assay_scheduler.api.views import job_summary, job_view, waits_of
+from assay_scheduler.parts import Parts
 from assay_scheduler.requested import RequestKind
 from assay_scheduler.states import ENDED, JobCancelled
 from assay_scheduler.store import QUERIES
-
-if TYPE_CHECKING:
-    from assay_scheduler.app import Parts
 
 MAX_LOG_BYTES = 4 * 2**20
 Limit = Annotated[int, Query(ge=1, le=200)]

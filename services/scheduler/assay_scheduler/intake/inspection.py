@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from assay_schemas.algorithms import ALGORITHMS
 from assay_schemas.artifacts import DatasetRef, ModelRef
 from assay_schemas.benchmarks import NEWEST_HARNESS, definition_of
+from assay_schemas.canonical import canonical_json
 from assay_schemas.experiments import ExperimentSpec, Hardware, Location
 from assay_schemas.problems import Problem
 from assay_schemas.specification import not_yet_available, read_specification
@@ -27,6 +28,7 @@ from assay_scheduler.policy import Resources, never_fits
 
 _LOCATION: TypeAdapter[str] = TypeAdapter(Location)
 Found = TypeVar("Found")
+MAX_PART_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Inspector:
         problems = [*reading.problems, *look_up.problems, *self.hardware_problems(document.get("hardware"), known)]
         if problems or reading.spec is None or look_up.model is None:
             return Inspection(problems=problems, warnings=reading.warnings)
+        if bulky := _bulky(reading.spec):
+            return Inspection(problems=bulky, warnings=reading.warnings)
         if unavailable := not_yet_available(reading.spec):
             return Inspection(problems=unavailable, warnings=reading.warnings)
         arms = {reading.spec.arms[place].name: found for place, found in look_up.datasets.items()}
@@ -79,6 +83,20 @@ class Inspector:
             mend = f"Ask for at most {there:g}, or run the scheduler with more capacity."
             problems.append(Problem(field=f"{prefix}.{name}", message=message, mend=mend))
         return [problem for problem in problems if problem.field not in known]
+
+
+def _bulky(spec: ExperimentSpec) -> list[Problem]:
+    """What would not fit into the event that asks for a job."""
+    parts: dict[str, Any] = {"training.hyperparameters": spec.training.hyperparameters}
+    for place, arm in enumerate(spec.arms):
+        parts[f"arms.{place}.training"] = arm.training
+    for place, benchmark in enumerate(spec.benchmarks):
+        parts[f"benchmarks.{place}.parameters"] = benchmark.parameters
+    return [
+        Problem(field=name, message=f"is over {MAX_PART_BYTES // 1024} KiB.", mend="Put data into files and name them.")
+        for name, part in parts.items()
+        if len(canonical_json(part)) > MAX_PART_BYTES
+    ]
 
 
 class _LookUps:

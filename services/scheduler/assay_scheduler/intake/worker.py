@@ -12,26 +12,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from assay_chassis.app import ServiceApp
 from assay_chassis.errors import Transient
 from assay_chassis.object_store import StoreUnavailable
-from assay_chassis.outbox import Transaction
 from assay_schemas.artifacts import ArtifactRef, CheckpointRef, experiment_prefix
 from assay_schemas.events import CheckpointSelected, ExperimentAccepted, ExperimentRejected
 from assay_schemas.problems import Problem
 from assay_schemas.results import Plan
 
-from assay_scheduler.bell import Bell
-from assay_scheduler.commander import Commander, say
-from assay_scheduler.intake.inspection import Inspector
+from assay_scheduler.commander import say
 from assay_scheduler.intake.jobs import SingleJob, inspect_eval_job, inspect_training_job
-from assay_scheduler.intake.planning import Planning
 from assay_scheduler.lineage import lineage_of
+from assay_scheduler.parts import Parts
 from assay_scheduler.planner import control_selection_key, wanted_jobs
 from assay_scheduler.states import Message, Planned, Wanted
 from assay_scheduler.store import QUERIES
 
 MOST_TRIES = 5
+MOST_PROBLEMS = 150
+MOST_WARNINGS = 20
 POLL_S = 1.0
 
 
@@ -52,26 +50,15 @@ class Claim:
 
 
 class IntakeWorker:
-    """One worker. `lease_s` is the silence after which another takes its request over."""
+    """One worker; another takes its request over when its lease has lapsed."""
 
-    def __init__(
-        self,
-        app: ServiceApp,
-        inspector: Inspector,
-        planning: Planning,
-        commander: Commander,
-        bell: Bell,
-        lease_s: float,
-    ) -> None:
-        self._app = app
-        self._inspector = inspector
-        self._planning = planning
-        self._commander = commander
-        self._bell = bell
-        self._lease = timedelta(seconds=lease_s)
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._app = parts.app
+        self._lease = timedelta(seconds=parts.settings.intake_lease_s)
 
     async def run(self) -> None:
-        with self._bell.listening() as rung:
+        with self._parts.bell.listening() as rung:
             while True:
                 if not await self.take_one():
                     await rung.wait(POLL_S)
@@ -82,7 +69,7 @@ class IntakeWorker:
         if claim is None:
             return False
         try:
-            async with self._renewing(claim.id):
+            async with self._renewing(claim.id), asyncio.timeout(self._parts.settings.intake_timeout_s):
                 await self._take(claim)
         except TakenByAnother as error:
             self._app.log.info(str(error), experiment_id=claim.id)
@@ -126,9 +113,9 @@ class IntakeWorker:
     async def _take(self, claim: Claim) -> None:
         match claim.kind:
             case "training_job":
-                await self._take_single(claim, await inspect_training_job(claim.document, self._inspector))
+                await self._take_single(claim, await inspect_training_job(claim.document, self._parts.inspector))
             case "eval_job":
-                await self._take_single(claim, await inspect_eval_job(claim.document, self._inspector))
+                await self._take_single(claim, await inspect_eval_job(claim.document, self._parts.inspector))
             case "retry":
                 async with self._app.database.connection() as connection:
                     wanted = await lineage_of(connection, str(claim.document["job_key"]))
@@ -137,11 +124,11 @@ class IntakeWorker:
                 await self._take_experiment(claim)
 
     async def _take_experiment(self, claim: Claim) -> None:
-        found = await self._inspector.inspect(claim.document, claim.dataschema)
+        found = await self._parts.inspector.inspect(claim.document, claim.dataschema)
         if found.spec is None or found.findings is None:
             await self._reject(claim, found.problems)
             return
-        plan = await self._planning.plan(
+        plan = await self._parts.planning.plan(
             found.spec, found.findings, experiment_id=claim.id, owner=claim.owner, warnings=found.warnings
         )
         key = f"{experiment_prefix(claim.id)}/plan.json"
@@ -152,7 +139,7 @@ class IntakeWorker:
         if found.job is None:
             await self._reject(claim, found.problems)
             return
-        reason = await self._planning.reason(found.job.inputs, claim.id)
+        reason = await self._parts.planning.reason(found.job.inputs, claim.id)
         await self._accept(claim, [Wanted(found.job, reason=reason)], None, None)
 
     async def _accept(
@@ -160,7 +147,7 @@ class IntakeWorker:
     ) -> None:
         at = self._app.clock.now()
         async with self._app.transaction() as tx:
-            decision = await self._commander.apply(tx, Planned(claim.id, tuple(wanted), at))
+            decision = await self._parts.commander.apply(tx, Planned(claim.id, tuple(wanted), at))
             wants = [want for want in decision.world.wants.values() if want.experiment_id == claim.id]
             if not wants:
                 raise TakenByAnother("taken in by another worker meanwhile")
@@ -173,18 +160,30 @@ class IntakeWorker:
     async def _reject(self, claim: Claim, problems: Sequence[Problem]) -> None:
         at = self._app.clock.now()
         async with self._app.transaction() as tx:
-            listed = [problem.model_dump() for problem in problems]
-            row = await tx.connection.fetchrow(QUERIES.reject_experiment, claim.id, listed, at)
+            listed = sayable(problems)
+            values = [problem.model_dump() for problem in listed]
+            row = await tx.connection.fetchrow(QUERIES.reject_experiment, claim.id, values, at)
             if row is not None and claim.kind == "experiment":
-                await self._say_rejected(tx, claim, row, problems, at)
+                payload = ExperimentRejected(
+                    experiment_id=claim.id, name=row["name"], owner=row["owner"], problems=listed
+                )
+                await say(tx, [Message("experiment.rejected", claim.id, payload, (claim.id,))], at)
 
-    async def _say_rejected(
-        self, tx: Transaction, claim: Claim, row: Any, problems: Sequence[Problem], at: datetime
-    ) -> None:
-        payload = ExperimentRejected(
-            experiment_id=claim.id, name=row["name"], owner=row["owner"], problems=list(problems)
-        )
-        await say(tx, [Message("experiment.rejected", claim.id, payload, (claim.id,))], at)
+
+def sayable(problems: Sequence[Problem]) -> list[Problem]:
+    """Problems as they fit into an event: a hostile document can have any number of any length."""
+    short = [
+        Problem(field=one.field[:200], message=_shortened(one.message), mend=_shortened(one.mend))
+        for one in problems[:MOST_PROBLEMS]
+    ]
+    if len(problems) > MOST_PROBLEMS:
+        more = f"{len(problems) - MOST_PROBLEMS} more problems are not listed."
+        short.append(Problem(field="(whole document)", message=more, mend="Mend those listed first."))
+    return short
+
+
+def _shortened(text: str) -> str:
+    return text.replace("\x00", "") if len(text) <= 400 else text[:397].replace("\x00", "") + "…"
 
 
 def _accepted(plan: Plan, reference: ArtifactRef, reused: int) -> Message:
@@ -196,7 +195,7 @@ def _accepted(plan: Plan, reference: ArtifactRef, reused: int) -> Message:
         plan=reference,
         jobs=len(plan.jobs),
         reused=reused,
-        warnings=plan.warnings,
+        warnings=[_shortened(warning) for warning in plan.warnings[:MOST_WARNINGS]],
     )
     return Message("experiment.accepted", plan.experiment_id, payload, (plan.experiment_id,))
 
