@@ -72,8 +72,8 @@ async def cancel_experiment(
     """Whether the experiment was known."""
     if await tx.connection.fetchval(QUERIES.remember_cancel, identity, reason, at):
         return False
-    await tx.connection.execute(QUERIES.set_cancel_reason, identity, reason)
     await commander.apply(tx, ExperimentCancelled(identity, at, reason), cause)
+    await tx.connection.execute(QUERIES.set_cancel_reason, identity, reason)
     return True
 
 

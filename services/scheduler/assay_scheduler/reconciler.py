@@ -30,10 +30,10 @@ class Reconciler:
         self._started = self._app.clock.monotonic()
         while True:
             await self._app.clock.sleep(EVERY_S)
-            if self._hears():
+            if self.hears():
                 await self.expire_leases()
 
-    def _hears(self) -> bool:
+    def hears(self) -> bool:
         """Progress has been read up to now, and for a whole lease since the start."""
         up_s = self._app.clock.monotonic() - self._started
         return up_s > self._lease.total_seconds() and self._app.consumer_lag("job.progressed") < self._most_lag_s

@@ -173,7 +173,7 @@ class IntakeWorker:
 def sayable(problems: Sequence[Problem]) -> list[Problem]:
     """Problems as they fit into an event: a hostile document can have any number of any length."""
     short = [
-        Problem(field=one.field[:200], message=_shortened(one.message), mend=_shortened(one.mend))
+        Problem(field=_shortened(one.field), message=_shortened(one.message), mend=_shortened(one.mend))
         for one in problems[:MOST_PROBLEMS]
     ]
     if len(problems) > MOST_PROBLEMS:

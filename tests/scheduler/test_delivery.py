@@ -1,0 +1,203 @@
+"""At least once and idempotent, on real PostgreSQL: races, leases, cancels out of order, restarts."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import contract_cases as cases
+import pytest
+import scheduler_stand_ins as stand_ins
+from assay_chassis.publishing import make_event
+from assay_scheduler.intake.worker import IntakeWorker
+from assay_scheduler.reconciler import Reconciler
+from assay_schemas.envelope import Event
+from assay_schemas.events import ExperimentCancelRequested, JobProgressed
+from assay_schemas.ids import experiment_id
+
+pytestmark = pytest.mark.real
+
+
+def asked(document: dict[str, Any], identity: str = "e1") -> Event:
+    at = datetime.now(UTC)
+    return Event(id=identity, source="/test", type="experiment.requested", time=at, data=document, key=identity)
+
+
+def cancel(identity: str) -> Event:
+    payload = ExperimentCancelRequested(experiment_id=identity)
+    return make_event("experiment.cancel.requested", payload, key=identity, source="/test")
+
+
+def progress(key: str, attempt: int, sequence: int = 0, kind: str = "training") -> Event:
+    payload = JobProgressed(
+        job_key=key, kind=kind, attempt=attempt, sequence=sequence, phase="running", at=datetime.now(UTC), step=sequence
+    )
+    return make_event("job.progressed", payload, key=key, source="/test")
+
+
+def silent(kind: str, request: dict[str, Any]) -> dict[str, Any] | None:
+    return None if kind == "training" else stand_ins.succeeded(kind, request)
+
+
+async def test_many_experiments_at_once_share_their_jobs_and_all_end(system, files: Path) -> None:
+    documents = [cases.minimal(files) | {"seeds": seeds} for seeds in ([0, 1], [1, 2], [0, 2], [0, 1, 2], [2])] * 2
+    async with system(intake_workers=4) as running:
+        await running.broker.publish(*(asked(one, f"e{number}") for number, one in enumerate(documents)))
+        for number in range(len(documents)):
+            completed = await running.completed(experiment_id("/test", f"e{number}"))
+            assert completed.data["outcome"] == "succeeded"
+        assert len(running.workers.asked("training")) == 3
+        assert {row["status"] for row in await running.fetch("SELECT status FROM jobs")} == {"succeeded"}
+
+
+async def test_a_cancel_before_its_request_is_remembered(system, files: Path) -> None:
+    identity = experiment_id("/test", "late")
+    async with system() as running:
+        await running.broker.publish(cancel(identity))
+        await running.broker.settled()
+        await running.broker.publish(asked(cases.minimal(files), "late"))
+        assert (await running.completed(identity)).data["outcome"] == "cancelled"
+        assert running.workers.requests == []
+
+
+async def test_a_job_that_two_experiments_want_outlives_the_cancel_of_one(system, files: Path) -> None:
+    async with system(answer=silent) as running:
+        await running.broker.publish(asked(cases.minimal(files), "e1"), asked(cases.minimal(files), "e2"))
+        requests = await running.until(
+            lambda: running.workers.asked("training") if len(running.events("experiment.accepted")) == 2 else None
+        )
+        await running.broker.publish(cancel(experiment_id("/test", "e1")))
+        assert (await running.completed(experiment_id("/test", "e1"))).data["outcome"] == "cancelled"
+        await running.until(lambda: len(running.workers.asked("training")) == 3)
+        for request in requests:
+            await running.broker.publish(
+                stand_ins.completion("training", request["job_key"], 1, stand_ins.succeeded("training", request))
+            )
+        assert (await running.completed(experiment_id("/test", "e2"))).data["outcome"] == "succeeded"
+        assert running.workers.cancels == []
+
+
+async def test_a_silent_job_is_asked_for_again_with_the_next_attempt(system, files: Path) -> None:
+    async with system(answer=silent, lease_s=0.2) as running:
+        await running.broker.publish(asked(cases.minimal(files) | {"seeds": [0]}))
+        (request,) = await running.until(lambda: running.workers.asked("training"))
+        await running.broker.publish(progress(request["job_key"], 1))
+        statement = "SELECT 1 FROM jobs WHERE status = 'running'"
+        async with asyncio.timeout(10):
+            while not await running.fetch(statement):
+                await asyncio.sleep(0.05)
+        reconciler = Reconciler(running.parts.app, running.parts.commander, running.parts.settings)
+        await asyncio.sleep(0.3)
+        assert await reconciler.expire_leases() == 1
+        assert await reconciler.expire_leases() == 0
+        second = await running.until(lambda: running.workers.asked("training")[1:])
+        assert second[0]["attempt"] == 2
+
+
+async def test_no_lease_expires_while_reading_lags_or_soon_after_the_start(system, monkeypatch) -> None:
+    async with system(lease_s=0.5) as running:
+        reconciler = Reconciler(running.parts.app, running.parts.commander, running.parts.settings)
+        assert not reconciler.hears()
+        await asyncio.sleep(0.6)
+        assert reconciler.hears()
+        monkeypatch.setattr(running.parts.app, "consumer_lag", lambda topic: 60.0)
+        assert not reconciler.hears()
+
+
+async def test_progress_that_nobody_wants_is_answered_with_a_cancel(system) -> None:
+    async with system() as running:
+        await running.broker.publish(progress("ab" * 32, 1), progress("ab" * 32, 1, 1))
+        (stop,) = await running.until(lambda: running.workers.cancels)
+        assert (stop["job_key"], stop["attempt"]) == ("ab" * 32, 1)
+
+
+async def test_the_latest_progress_is_shown_whatever_order_it_came_in(system, files: Path) -> None:
+    async with system(answer=silent) as running:
+        await running.broker.publish(asked(cases.minimal(files) | {"seeds": [0]}))
+        (request,) = await running.until(lambda: running.workers.asked("training"))
+        key = request["job_key"]
+        await running.broker.publish(*(progress(key, 1, sequence) for sequence in (3, 7, 5)))
+        async with asyncio.timeout(10):
+            while not (job := (await running.http.get(f"/jobs/{key}")).json())["progress"]:
+                await asyncio.sleep(0.05)
+        assert (job["status"], job["progress"]["step"]) == ("running", 7)
+
+
+async def test_a_restarted_scheduler_goes_on_where_the_last_one_was(system, files: Path) -> None:
+    async with system(answer=silent) as running:
+        await running.broker.publish(asked(cases.minimal(files)))
+        await running.until(lambda: len(running.workers.asked("training")) == 3)
+        requests = running.workers.asked("training")
+    async with system() as running:
+        for request in requests:
+            await running.broker.publish(
+                stand_ins.completion("training", request["job_key"], 1, stand_ins.succeeded("training", request))
+            )
+        assert (await running.completed(experiment_id("/test", "e1"))).data["outcome"] == "succeeded"
+        assert running.workers.asked("training") == []
+
+
+async def test_two_schedulers_share_the_work_and_do_none_of_it_twice(system, files: Path) -> None:
+    async with system() as one, system() as other:
+        await one.broker.publish(*(asked(cases.minimal(files) | {"seeds": [n]}, f"e{n}") for n in range(6)))
+        for number in range(6):
+            await one.completed(experiment_id("/test", f"e{number}"))
+        asked_for = [r["job_key"] for running in (one, other) for r in running.workers.asked("training")]
+        assert len(set(asked_for)) == 6
+
+
+async def test_an_intake_whose_worker_died_is_taken_over(system, files: Path) -> None:
+    async with system(intake_lease_s=0.3) as running:
+        worker = IntakeWorker(running.parts)
+        identity = experiment_id("/test", "e1")
+        statement = "UPDATE experiments SET lease_until = $1, tries = 1"
+        async with running.parts.app.database.transaction() as connection:
+            from assay_scheduler.requested import store_request
+
+            await store_request(
+                connection,
+                identity=identity,
+                kind="experiment",
+                document=cases.minimal(files),
+                dataschema="",
+                owner="o",
+                at=datetime.now(UTC),
+            )
+            await connection.execute(statement, datetime.now(UTC) + timedelta(seconds=0.5))
+        assert not await worker.take_one()
+        assert (await running.completed(identity)).data["outcome"] == "succeeded"
+
+
+async def test_an_intake_that_keeps_failing_is_rejected_in_the_end(system, files: Path, monkeypatch) -> None:
+    async with system() as running:
+
+        async def broken(*_: Any) -> None:
+            raise RuntimeError("a fault")
+
+        monkeypatch.setattr(running.parts.inspector, "inspect", broken)
+        await running.broker.publish(asked(cases.minimal(files)))
+        async with asyncio.timeout(20):
+            while not running.events("experiment.rejected"):
+                async with running.parts.app.database.connection() as connection:
+                    await connection.execute("UPDATE experiments SET lease_until = now() WHERE status = 'requested'")
+                await asyncio.sleep(0.1)
+        (rejected,) = running.events("experiment.rejected")
+        assert "RuntimeError: a fault" in rejected.data["problems"][0]["message"]
+
+
+async def test_problems_without_number_or_end_still_fit_into_an_event(system) -> None:
+    hostile = {f"key{n}" + "x" * 200: 1 for n in range(400)} | {"base_model": "/" + "y" * 2000, "name": "\x00"}
+    async with system() as running:
+        await running.broker.publish(asked(hostile))
+        (rejected,) = await running.until(lambda: running.events("experiment.rejected"))
+        assert len(rejected.data["problems"]) == 151
+
+
+async def test_hyperparameters_too_large_for_an_event_are_refused(system, files: Path) -> None:
+    document = cases.minimal(files)
+    document["benchmarks"][0]["parameters"]["stop"] = ["x" * 100] * 900
+    async with system() as running:
+        problems = (await running.http.post("/experiments", json=document)).json()["problems"]
+        assert [problem["field"] for problem in problems] == ["benchmarks.0.parameters"]
