@@ -10,13 +10,21 @@ import sys
 from pathlib import Path
 
 from assay.settings import ClientSettings
-from assay_chassis.settings import ServiceSettings, SettingDescription, describe_settings
+from assay_chassis.compute.settings import ComputeSettings
+from assay_chassis.settings import MEASURED, ServiceSettings, SettingDescription, describe_settings
+from assay_evaluator.settings import EvaluatorSettings
 from assay_reporter.settings import ReporterSettings
+from assay_scheduler.settings import SchedulerSettings
 from assay_schemas.generate import generated_files
+from assay_trainer.settings import TrainerSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {
     "Every service": ServiceSettings,
+    "Scheduler": SchedulerSettings,
+    "Trainer and evaluator: compute": ComputeSettings,
+    "Trainer": TrainerSettings,
+    "Evaluator": EvaluatorSettings,
     "Reporter": ReporterSettings,
     "Client": ClientSettings,
 }
@@ -44,7 +52,9 @@ def settings_page() -> str:
 def _default(row: SettingDescription) -> str:
     if row.secret:
         return "(secret)"
-    return f"`{row.default}`" if row.default not in ("", "None") else ""
+    if row.default in ("", MEASURED):
+        return row.default
+    return f"`{row.default}`"
 
 
 def stale() -> list[Path]:

@@ -54,6 +54,9 @@ class ServiceSettings(StoreSettings):
     )
 
 
+MEASURED = "what this machine has"
+
+
 class SettingDescription(BaseModel):
     """One row of the table of settings."""
 
@@ -70,7 +73,7 @@ def describe_settings(settings: type[BaseSettings]) -> list[SettingDescription]:
     return [
         SettingDescription(
             variable=f"{prefix}{name}".upper(),
-            default=_shown(field.get_default(call_default_factory=True, validated_data={})),
+            default=MEASURED if field.default_factory is not None else _shown(field.default),
             description=field.description or "",
             secret="SecretStr" in str(field.annotation),
             origin=_declared_by(settings, name),

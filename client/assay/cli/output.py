@@ -40,7 +40,9 @@ def rows(items: Iterable[Mapping[str, Any]], columns: Mapping[str, str], empty: 
     if not listed:
         console().print(empty)
         return
-    table = Table(*columns.values(), box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for place, heading in enumerate(columns.values()):
+        table.add_column(heading, no_wrap=place == 0)
     for item in listed:
         table.add_row(*("" if item.get(key) is None else str(item[key]) for key in columns))
     console().print(table)
