@@ -9,6 +9,7 @@ import os
 import site
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class WarmClient:
         self._options = Options(root, tuple(preload), fingerprint, grace_s, idle_s)
         self._process: subprocess.Popen[bytes] | None = None
         self._deaths_loading = 0
+        self._starting = threading.Lock()
 
     def record(self) -> WarmRecord | None:
         """What the living warm parent says of itself."""
@@ -39,10 +41,11 @@ class WarmClient:
 
     def ensure(self) -> None:
         """Start a warm parent if none lives or is on its way, and nudge it."""
-        if self._process is not None and self._process.poll() is not None:
-            self._note_death()
-        if not (self._folder.alive() or self._process is not None):
-            self._start()
+        with self._starting:
+            if self._process is not None and self._process.poll() is not None:
+                self._note_death()
+            if not (self._folder.alive() or self._process is not None):
+                self._start()
         self._folder.nudge()
 
     def renew(self) -> None:

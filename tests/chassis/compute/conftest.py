@@ -58,9 +58,11 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         while cluster.poll() is None and b"Ray runtime started" not in log.read_bytes():
             time.sleep(0.2)
         if cluster.poll() is None:
-            yield f"127.0.0.1:{port}"
-            cluster.terminate()
-            cluster.wait(30)
+            try:
+                yield f"127.0.0.1:{port}"
+            finally:
+                cluster.terminate()
+                cluster.wait(30)
             return
     raise AssertionError(f"the Ray cluster did not start: {log.read_text()[-2000:]}")
 
