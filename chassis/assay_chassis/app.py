@@ -146,7 +146,7 @@ class ServiceApp:
         """Why the service is not ready; empty when it is."""
         if self._phase != "running":
             return [self._phase]
-        found = self.broker.problems() + list(self.delivery.waiting.values())
+        found = self.broker.problems()
         if self._database is not None and not await self._database.answers():
             found.append("database: does not answer")
         return found
@@ -188,7 +188,7 @@ class ServiceApp:
 
     async def _start(self) -> None:
         api = self._api or FastAPI(title=f"Assay {self.name}")
-        add_health_routes(api, self.name, self.problems)
+        add_health_routes(api, self.name, self.problems, lambda: list(self.delivery.waiting.values()))
         server = HttpServer(api, self.settings.http_host, self.settings.http_port)
         await server.start()
         self._server = server

@@ -137,7 +137,7 @@ class Delivery:
 
     async def _wait(self, record: Record, error: BaseException, seconds: float) -> None:
         place = _place(record)
-        self.waiting[place] = f"{place}: {type(error).__name__}: {error}"
+        self.waiting[place] = str(telemetry.without_secrets(f"{place}: {type(error).__name__}: {error}"))
         telemetry.count("events_retried", topic=record.topic)
         self._log.warning("trying again", place=place, in_s=round(seconds, 2), error=f"{type(error).__name__}: {error}")
         await self._clock.sleep(seconds)

@@ -16,10 +16,11 @@ from fastapi.responses import JSONResponse
 from assay_chassis import telemetry
 
 Problems = Callable[[], Awaitable[list[str]]]
+_MOST_SHOWN = 20
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def add_health_routes(api: FastAPI, service: str, problems: Problems) -> None:
+def add_health_routes(api: FastAPI, service: str, problems: Problems, retrying: Callable[[], list[str]]) -> None:
     """Put /healthz, /readyz and /metrics before the application's own routes."""
     own = list(api.router.routes)
     api.router.routes.clear()
@@ -31,7 +32,8 @@ def add_health_routes(api: FastAPI, service: str, problems: Problems) -> None:
     @api.get("/readyz", tags=["health"], summary="Whether events are read and written; 503 with the reasons if not")
     async def readyz() -> JSONResponse:
         reasons = [str(telemetry.without_secrets(reason)) for reason in await problems()]
-        return JSONResponse({"service": service, "ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        body = {"service": service, "ready": not reasons, "reasons": reasons, "retrying": retrying()[:_MOST_SHOWN]}
+        return JSONResponse(body, 503 if reasons else 200)
 
     @api.get("/metrics", tags=["health"], summary="Metrics in Prometheus' text format", response_class=Response)
     async def metrics() -> Response:

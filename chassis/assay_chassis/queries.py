@@ -39,6 +39,3 @@ class Queries:
             return self._statements[name]
         except KeyError:
             raise AttributeError(f"no statement is named {name!r}; known: {', '.join(self._statements)}") from None
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        return iter(self._statements.items())

@@ -22,6 +22,7 @@ from assay_chassis.retry import Backoff
 
 BATCH = 500
 POLL_S = 1.0
+FORGIVEN_AFTER_S = 60.0
 PRUNE_EVERY_S = 600.0
 KEEP_PUBLISHED = timedelta(days=1)
 KEEP_INBOX = timedelta(days=30)
@@ -41,11 +42,14 @@ class OutboxRelay:
     async def run(self) -> None:
         delays = Backoff(longest=5.0).delays()
         while True:
+            started = self._clock.monotonic()
             try:
                 await self._lead_and_publish()
             except (Transient, *LOST) as error:
                 self._log.warning("relay interrupted", error=f"{type(error).__name__}: {error}")
             telemetry.gauge("relay_leader", 0, service=self._database.schema)
+            if self._clock.monotonic() - started > FORGIVEN_AFTER_S:
+                delays = Backoff(longest=5.0).delays()
             await self._clock.sleep(next(delays))
 
     async def _lead_and_publish(self) -> None:

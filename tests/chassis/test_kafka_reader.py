@@ -1,0 +1,155 @@
+"""What the reader of Kafka concludes from what its consumer tells, with a consumer and a clock made up."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError
+from assay_chassis.clock import ManualClock
+from assay_chassis.kafka_reader import JOIN_WITHIN_S, STUCK_AFTER_S, KafkaReader
+from assay_schemas.envelope import Record
+
+TOPIC = "job.progressed"
+PARTITION = TopicPartition(TOPIC, 0)
+
+
+class Consumer:
+    """Says what a test wants an aiokafka consumer to say."""
+
+    def __init__(self) -> None:
+        self.end = self.read = 0
+        self.committed_offsets: list[dict[TopicPartition, int]] = []
+        self.fails = False
+        self.paused: set[TopicPartition] = set()
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return {0}
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {PARTITION: self.end}
+
+    async def position(self, partition: TopicPartition) -> int:
+        return self.read
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        if self.fails:
+            raise CommitFailedError
+        self.committed_offsets.append(offsets)
+
+    def pause(self, partition: TopicPartition) -> None:
+        self.paused.add(partition)
+
+    def resume(self, partition: TopicPartition) -> None:
+        self.paused.discard(partition)
+
+
+class Setup:
+    def __init__(self) -> None:
+        self.clock, self.consumer, self.held = ManualClock(), Consumer(), asyncio.Event()
+        self.held.set()
+        self.reader = KafkaReader([TOPIC], self._on_record, self.clock, 0.1)
+        task = asyncio.get_running_loop().create_future()
+        self.subscriber = _Subscriber(self.consumer, task)
+        self.reader.attach(self.subscriber)
+
+    async def _on_record(self, record: Record) -> None:
+        await self.held.wait()
+
+    async def give(self, offset: int) -> None:
+        self.consumer.read = offset + 1
+        await self.reader.take(Record(topic=TOPIC, partition=0, offset=offset, value=b"{}"))
+
+
+class _Subscriber(SimpleNamespace):
+    def __init__(self, consumer: Consumer, task: asyncio.Future[None]) -> None:
+        super().__init__(consumer=consumer, running=True, tasks=[task])
+
+    def __call__(self, take: object) -> None:
+        self.take = take
+
+
+@pytest.fixture
+async def setup() -> AsyncIterator[Setup]:
+    made = Setup()
+    loops = [asyncio.create_task(made.reader.commit_forever()), asyncio.create_task(made.reader.look_forever())]
+    yield made
+    for task in loops:
+        task.cancel()
+    await made.reader.drain()
+
+
+async def test_nothing_is_ready_before_partitions_are_assigned(setup: Setup) -> None:
+    assert "not assigned" in setup.reader.problems()[0]
+    assert setup.reader.lag(TOPIC) == math.inf
+    await setup.reader.on_partitions_assigned({PARTITION})
+    await setup.clock.advance(2)
+    assert setup.reader.problems() == []
+    assert setup.reader.lag(TOPIC) <= 1
+
+
+async def test_only_what_was_handled_is_committed(setup: Setup) -> None:
+    await setup.reader.on_partitions_assigned({PARTITION})
+    await setup.give(0)
+    await setup.clock.advance(0.2)
+    setup.held.clear()
+    await setup.give(1)
+    await setup.clock.advance(0.5)
+    assert setup.consumer.committed_offsets == [{PARTITION: 1}]
+
+
+async def test_a_commit_that_failed_is_made_again(setup: Setup) -> None:
+    await setup.reader.on_partitions_assigned({PARTITION})
+    setup.consumer.fails = True
+    await setup.give(0)
+    await setup.clock.advance(0.5)
+    setup.consumer.fails = False
+    await setup.clock.advance(2)
+    assert setup.consumer.committed_offsets == [{PARTITION: 1}]
+
+
+async def test_handled_records_are_committed_when_the_partition_is_taken_away(setup: Setup) -> None:
+    await setup.reader.on_partitions_assigned({PARTITION})
+    await setup.give(0)
+    await asyncio.sleep(0.01)
+    await setup.reader.on_partitions_revoked({PARTITION})
+    assert setup.consumer.committed_offsets == [{PARTITION: 1}]
+
+
+async def test_a_long_queue_pauses_its_partition_until_it_is_short_again(setup: Setup) -> None:
+    await setup.reader.on_partitions_assigned({PARTITION})
+    setup.held.clear()
+    for offset in range(250):
+        await setup.give(offset)
+    assert setup.consumer.paused == {PARTITION}
+    setup.held.set()
+    await asyncio.sleep(0.05)
+    assert setup.consumer.paused == set()
+
+
+async def test_records_that_are_never_fetched_ask_for_a_restart(setup: Setup) -> None:
+    await setup.reader.on_partitions_assigned({PARTITION})
+    setup.consumer.end = 5
+    await setup.clock.advance(STUCK_AFTER_S - 5)
+    assert setup.reader.failure() is None
+    await setup.clock.advance(10)
+    assert "fetched nothing" in (setup.reader.failure() or "")
+
+
+async def test_a_record_held_for_long_is_not_a_stuck_consumer(setup: Setup) -> None:
+    await setup.reader.on_partitions_assigned({PARTITION})
+    setup.held.clear()
+    setup.consumer.end = 5
+    await setup.give(0)
+    await setup.clock.advance(3 * STUCK_AFTER_S)
+    assert setup.reader.failure() is None
+    assert setup.reader.lag(TOPIC) > 2 * STUCK_AFTER_S
+
+
+async def test_a_group_that_is_never_joined_asks_for_a_restart(setup: Setup) -> None:
+    await setup.clock.advance(JOIN_WITHIN_S + 1)
+    assert "not joined" in (setup.reader.failure() or "")
