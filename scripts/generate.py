@@ -17,9 +17,10 @@ from assay_reporter.settings import ReporterSettings
 from assay_scheduler.settings import SchedulerSettings
 from assay_schemas.generate import generated_files
 from assay_trainer.settings import TrainerSettings
+from pydantic_settings import BaseSettings
 
 ROOT = Path(__file__).resolve().parent.parent
-SETTINGS = {
+SETTINGS: dict[str, type[BaseSettings]] = {
     "Every service": ServiceSettings,
     "Scheduler": SchedulerSettings,
     "Trainer and evaluator: compute": ComputeSettings,
