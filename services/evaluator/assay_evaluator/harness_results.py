@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay_schemas.results import Metric, Sample
+from lm_eval.api.metrics import mean
 from lm_eval.api.task import Task
 from lm_eval.utils import handle_non_serializable
 
@@ -27,14 +28,14 @@ def label(key: MetricKey) -> str:
 
 
 def result_of(lm: Any, name: str, tasks: Mapping[str, Task], logged: Any, ids: Mapping[str, Sequence[str]]) -> Scored:
-    """Every document's sample and every metric. The first metric of the first task leads."""
+    """Every document's sample and every metric. What leads the first task leads."""
     several = len(tasks) > 1
     samples: list[Sample] = []
     metrics: dict[str, Metric] = {}
     primary = ""
     for task_name, task in tasks.items():
         entries = logged["samples"][task_name]
-        key = _primary(entries)
+        key = _primary(task, entries)
         primary = primary or label(key)
         prefix = f"{task_name}/" if several else ""
         samples += _samples(lm, entries, key, ids[task_name], prefix)
@@ -45,13 +46,12 @@ def result_of(lm: Any, name: str, tasks: Mapping[str, Task], logged: Any, ids: M
     return Scored(primary, metrics, samples)
 
 
-def _primary(entries: Sequence[LogEntry]) -> MetricKey:
-    """The first metric, of the first filter, that every item has a number for."""
+def _primary(task: Task, entries: Sequence[LogEntry]) -> MetricKey:
+    """The metric that leads, of the first filter: one that is the mean of its items' numbers, where there is one."""
     first = [entry for entry in entries if entry["filter"] == entries[0]["filter"]]
-    for name in first[0]["metrics"]:
-        if all(item_value(entry[name]) is not None for entry in first):
-            return name, first[0]["filter"]
-    return first[0]["metrics"][0], first[0]["filter"]
+    numbers = [name for name in first[0]["metrics"] if all(item_value(entry[name]) is not None for entry in first)]
+    means = [name for name in numbers if task.aggregation().get(name) is mean]
+    return (means + numbers + first[0]["metrics"])[0], first[0]["filter"]
 
 
 def _overall(

@@ -66,6 +66,13 @@ def text_of(item: Item, *columns: str) -> str:
     raise UnusableItem(f"{' or '.join(columns)}: is missing; add the column")
 
 
+def not_empty(text: str, column: str) -> str:
+    """The text. Raises UnusableItem where it is blank."""
+    if not text.strip():
+        raise UnusableItem(f"{column}: is empty; give text, or leave the row out")
+    return text
+
+
 def stops(given: Sequence[str], parameters: OwnParameters) -> list[str]:
     """Stop sequences: those given, else a blank line after examples, else none but the end token.
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from assay_schemas.benchmarks import GenerationParameters
 from assay_schemas.results import Sample
 
-from assay_evaluator.benchmarks.base import Document, Logged, TaskConfig, stops, text_of
+from assay_evaluator.benchmarks.base import Document, Logged, TaskConfig, not_empty, stops, text_of
 from assay_evaluator.items import Item
 
 Parameters = TypeVar("Parameters", bound=GenerationParameters)
@@ -44,7 +44,7 @@ class GenerationBenchmark(ABC, Generic[Parameters]):
         answer = text_of(item, "answer")
         return {
             "id": item.id,
-            "prompt": text_of(item, "prompt", "question"),
+            "prompt": not_empty(text_of(item, "prompt", "question"), "prompt"),
             "answer": answer,
             "target": self.target(answer),
         }

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from assay_schemas.benchmarks import LikelihoodParameters
 from assay_schemas.results import Sample
 
-from assay_evaluator.benchmarks.base import Document, Logged, TaskConfig, UnusableItem, text_of
+from assay_evaluator.benchmarks.base import Document, Logged, TaskConfig, UnusableItem, not_empty, text_of
 from assay_evaluator.items import Item
 
 CORPUS = "bits_per_byte_corpus"
@@ -35,12 +35,12 @@ class Perplexity:
 
     def document(self, item: Item) -> Document:
         if item.row.get("text") is not None:
-            return {"id": item.id, "prompt": "", "target": _not_empty(text_of(item, "text"), "text")}
-        prompt = _not_empty(text_of(item, "prompt", "question"), "prompt")
+            return {"id": item.id, "prompt": "", "target": not_empty(text_of(item, "text"), "text")}
+        prompt = not_empty(text_of(item, "prompt", "question"), "prompt")
         if item.row.get("completion") is not None:
-            target = _not_empty(text_of(item, "completion"), "completion")
+            target = not_empty(text_of(item, "completion"), "completion")
         else:
-            target = set_off(prompt, _not_empty(text_of(item, "answer"), "answer"))
+            target = set_off(prompt, not_empty(text_of(item, "answer"), "answer"))
         return {"id": item.id, "prompt": prompt, "target": target}
 
     def task(self, documents: Sequence[Document]) -> TaskConfig:
@@ -102,9 +102,3 @@ def set_off(prompt: str, answer: str) -> str:
     A `completion` is taken as it is instead, because it follows its prompt so in training too.
     """
     return answer if prompt[-1:].isspace() or answer[:1].isspace() else f" {answer}"
-
-
-def _not_empty(text: str, column: str) -> str:
-    if not text.strip():
-        raise UnusableItem(f"{column}: is empty; give text to score, or leave the row out")
-    return text

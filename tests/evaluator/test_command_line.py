@@ -1,0 +1,166 @@
+"""The same model and items here and through the `lm_eval` command line: the same numbers, to the bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+Rows = list[dict[str, Any]]
+WORDS = ["red", "blue", "green", "yellow", "white", "black", "small", "large", "old", "new", "round", "square"]
+OWN: dict[str, dict[str, Any]] = {
+    "exact_match": {
+        "output_type": "generate_until",
+        "doc_to_text": "{{prompt}}",
+        "doc_to_target": "{{answer}}",
+        "generation_kwargs": {"until": [], "max_gen_toks": 12, "do_sample": False, "temperature": 0.0},
+        "filter_list": [{"name": "none", "filter": [{"function": "remove_whitespace"}, {"function": "take_first"}]}],
+        "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+    },
+    "multiple_choice": {
+        "output_type": "multiple_choice",
+        "doc_to_text": "{{prompt}}",
+        "doc_to_choice": "choices",
+        "doc_to_target": "right",
+        "metric_list": [
+            {"metric": name, "aggregation": "mean", "higher_is_better": True} for name in ("acc", "acc_norm")
+        ],
+    },
+    "perplexity": {
+        "output_type": "loglikelihood_rolling",
+        "doc_to_text": "",
+        "doc_to_target": "{{text}}",
+        "metric_list": [{"metric": "bits_per_byte", "aggregation": "bits_per_byte", "higher_is_better": False}],
+    },
+}
+HARNESS = {
+    "gsm8k": "gsm8k/gsm8k.yaml",
+    "arc_easy": "arc/arc_easy.yaml",
+    "wikitext": "wikitext/wikitext.yaml",
+    "lambada_openai": "lambada/lambada_openai.yaml",
+}
+
+
+def rows_for(name: str, answers: list[str]) -> Rows:
+    """Eighty rows, more than one batch, in the form the task wants."""
+    made: Rows = []
+    for place in range(80):
+        words = [WORDS[(place * step + step) % len(WORDS)] for step in range(2, 6 + place % 7)]
+        text = " ".join(words)
+        forms: dict[str, dict[str, Any]] = {
+            "exact_match": {"prompt": f"{text}:", "answer": answers[place] if answers else "?"},
+            "multiple_choice": {"prompt": f"{text}:", "choices": words[:4], "answer": place % 4, "right": place % 4},
+            "perplexity": {"text": f"{text}. {text}"},
+            "gsm8k": {"question": f"How many {text}?", "answer": f"There are {place}.\n#### {place}"},
+            "arc_easy": {
+                "question": f"Which is {words[0]}?",
+                "choices": {"text": words[:4], "label": ["A", "B", "C", "D"]},
+                "answerKey": "ABCD"[place % 4],
+            },
+            "wikitext": {"page": f" = {words[0]} = \n\n {text} , {text} @-@ {words[1]} ."},
+            "lambada_openai": {"text": text},
+        }
+        made.append({"id": f"{name}-{place}", **forms[name]})
+    return made
+
+
+@pytest.fixture(scope="module")
+def harness_folder() -> Path:
+    import lm_eval.tasks
+
+    return Path(lm_eval.tasks.__file__).parent
+
+
+# One process for all tasks, each its own call of the command line: together they would share batches, and the
+# composition of a batch decides the last bits. Only the index of thousands of unneeded task names is left out.
+DRIVER = """
+import sys
+from lm_eval.__main__ import cli_evaluate
+from lm_eval.tasks import TaskManager
+assert TaskManager.__init__.__defaults__ == (None, None, True, None)
+TaskManager.__init__.__defaults__ = (None, None, False, None)
+names, *arguments = sys.argv[1:]
+for name in names.split(","):
+    sys.argv = ["lm_eval", "run", *arguments, "--tasks", name]
+    cli_evaluate()
+"""
+
+
+def command_line(folder: Path, model: Path, tasks: dict[str, dict[str, Any]], rows: dict[str, Rows]) -> Any:
+    """Run `lm_eval` once for each task: results by task, and samples by task in the items' order."""
+    for name, config in tasks.items():
+        data = folder / f"{name}.jsonl"
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows[name]))
+        files = dict.fromkeys(("train", "validation", "test"), str(data))
+        local = {"task": f"local_{name}", "dataset_path": "json", "dataset_name": None, "test_split": "test"}
+        local |= {"dataset_kwargs": {"data_files": files}, "fewshot_split": "test", "tag": []}
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump({**config, **local}))
+    arguments = f"--model hf --model_args pretrained={model},dtype=float32 --batch_size 64 --device cpu --num_fewshot 2"
+    arguments += f" --gen_kwargs max_gen_toks=12 --include_path {folder} --output_path {folder / 'out'} --log_samples"
+    names = ",".join(f"local_{name}" for name in tasks)
+    command = [sys.executable, "-c", DRIVER, names, *arguments.split()]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(folder / "cache")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    results: dict[str, Any] = {}
+    for path in (folder / "out").rglob("results_*.json"):
+        results |= json.loads(path.read_text())["results"]
+    samples = {}
+    for name in tasks:
+        [path] = (folder / "out").rglob(f"samples_local_{name}_2*.jsonl")
+        samples[name] = [json.loads(line) for line in path.read_text().splitlines()]
+    return results, samples
+
+
+def test_metrics_and_responses_are_those_of_the_command_line(
+    evaluated, model: Path, harness_folder: Path, tmp_path: Path
+) -> None:
+    rows = {name: rows_for(name, []) for name in (*OWN, *HARNESS)}
+    _, guesses = evaluated("exact_match", rows["exact_match"], {"max_tokens": 12})
+    answers = [sample.extracted if place % 3 else "?" for place, sample in enumerate(guesses)]
+    rows["exact_match"] = rows_for("exact_match", answers)
+    tasks = {name: {**config, "num_fewshot": 0} for name, config in OWN.items()}
+    tasks |= {name: {"include": str(harness_folder / path)} for name, path in HARNESS.items()}
+    results, logged = command_line(tmp_path, model, tasks, rows)
+
+    result, samples = evaluated("exact_match", rows["exact_match"], {"max_tokens": 12})
+    assert result.metrics["exact_match"].value == results["local_exact_match"]["exact_match,none"] > 0.5
+    assert [sample.response for sample in samples] == [entry["resps"][0][0] for entry in logged["exact_match"]]
+
+    result, samples = evaluated("multiple_choice", rows["multiple_choice"])
+    assert result.metrics["accuracy"].value == results["local_multiple_choice"]["acc,none"]
+    assert result.metrics["accuracy_normalised"].value == results["local_multiple_choice"]["acc_norm,none"]
+    for sample, entry in zip(samples, logged["multiple_choice"], strict=True):
+        assert json.loads(sample.details)["logprobs"] == [float(response[0][0]) for response in entry["resps"]]
+
+    result, samples = evaluated("perplexity", rows["perplexity"])
+    assert result.metrics["bits_per_byte_corpus"].value == results["local_perplexity"]["bits_per_byte,none"]
+    assert [sample.logprob for sample in samples] == [float(entry["resps"][0][0]) for entry in logged["perplexity"]]
+
+    for name in HARNESS:
+        limits = {"max_tokens": 12} if name == "gsm8k" else {}
+        result, samples = evaluated(name, rows[name], {"num_fewshot": 2, **limits})
+        theirs = results[f"local_{name}"]
+        ours = {key if "," in key else f"{key},none": metric.value for key, metric in result.metrics.items()}
+        named = {key: value for key, value in theirs.items() if "," in key and "_stderr," not in key}
+        assert ours == named, name
+        assert [sample.item_id for sample in samples] == [row["id"] for row in rows[name]]
+        entries = {entry["doc_id"]: entry for entry in logged[name]}
+        for sample in samples:
+            entry = entries[sample.item_index]
+            if name == "gsm8k":
+                assert sample.response == entry["resps"][0][0]
+            else:
+                responses = json.loads(sample.details)["responses"]
+                assert [str(part) for part in _flat(responses)] == [str(part) for part in _flat(entry["resps"])]
+
+
+def _flat(value: Any) -> list[Any]:
+    return [part for item in value for part in _flat(item)] if isinstance(value, list) else [value]
