@@ -91,9 +91,11 @@ def evaluated(ask: Ask, store: SyncObjectStore, tmp_path_factory: pytest.TempPat
     cache = tmp_path_factory.getbasetemp() / "evaluation"
 
     def evaluation(*arguments: Any, **inputs: Any) -> tuple[EvalResult, list[Sample]]:
+        from assay_evaluator.progress import EvaluationProgress
         from assay_evaluator.worker import evaluate
 
-        result = evaluate(ask(*arguments, **inputs), store, cache, lambda _: None)
+        progress = EvaluationProgress(lambda _: None)
+        result = evaluate(ask(*arguments, **inputs), store, cache, progress)
         return result, samples_from_parquet(store.get_bytes(result.samples))
 
     return evaluation

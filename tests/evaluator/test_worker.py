@@ -20,10 +20,13 @@ class Context(SimpleNamespace):
     """What the worker uses of a job's context."""
 
     def __init__(self, payload: dict[str, Any], workdir: Path) -> None:
-        super().__init__(payload=payload, workdir=workdir, records=[], outcome=None)
+        super().__init__(payload=payload, workdir=workdir, records=[], outcome=None, stop_after=None)
 
     def report_progress(self, record: dict[str, Any]) -> None:
         self.records.append(record)
+
+    def should_stop(self) -> bool:
+        return self.stop_after is not None and len(self.records) >= self.stop_after
 
     def finish(self, outcome: dict[str, Any]) -> None:
         self.outcome = outcome
@@ -58,6 +61,16 @@ def test_progress_counts_rows_while_they_are_generated(context: Context) -> None
     running = [record["step"] for record in context.records if record["phase"] == "running"]
     assert running == [0, 8, 16, 24, 32, 40]
     assert [context.records[0]["phase"], context.records[-1]["phase"]] == ["starting", "finishing"]
+
+
+def test_asked_to_end_it_stops_within_a_batch_and_leaves_nothing(context: Context, store: SyncObjectStore) -> None:
+    from assay_evaluator.worker import run
+
+    context.stop_after = 3
+    run(context)
+    assert len(context.records) == 3
+    assert context.outcome is None
+    assert not store.exists(manifest_key(context.payload["job_key"], 1))
 
 
 def test_a_snapshot_that_was_changed_is_refused_and_leaves_no_manifest(

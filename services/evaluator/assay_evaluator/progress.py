@@ -9,11 +9,21 @@ from collections.abc import Callable
 from typing import Any
 
 
-class EvaluationProgress:
-    """Counts rows as batches end; a row is one response or one likelihood."""
+class Stopped(Exception):
+    """The evaluation was asked to end before it was done."""
 
-    def __init__(self, report: Callable[[dict[str, Any]], None]) -> None:
+
+class EvaluationProgress:
+    """Counts rows as batches end; a row is one response or one likelihood.
+
+    Every call raises Stopped once `should_stop` says so.
+    """
+
+    def __init__(
+        self, report: Callable[[dict[str, Any]], None], should_stop: Callable[[], bool] = lambda: False
+    ) -> None:
         self._report = report
+        self._should_stop = should_stop
         self._total = 0
         self._done = 0
         self._phase = "starting"
@@ -32,5 +42,10 @@ class EvaluationProgress:
         self._done = min(self._done + rows, self._total)
         self._tell()
 
+    def beat(self) -> None:
+        if self._should_stop():
+            raise Stopped("asked to end")
+
     def _tell(self) -> None:
+        self.beat()
         self._report({"phase": self._phase, "step": self._done, "total": self._total})

@@ -8,11 +8,10 @@ from __future__ import annotations
 import logging
 import resource
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assay_chassis.job_service.records import manifest_bytes
 from assay_chassis.object_store import StoreSettings, SyncObjectStore
@@ -29,7 +28,7 @@ from assay_evaluator.engines.base import EngineSettings
 from assay_evaluator.failures import bad_input, classified
 from assay_evaluator.inputs import model_folder, read_rows
 from assay_evaluator.items import ordered_items
-from assay_evaluator.progress import EvaluationProgress
+from assay_evaluator.progress import EvaluationProgress, Stopped
 from assay_evaluator.samples import MEDIA_TYPE, samples_to_parquet
 from assay_evaluator.scoring import Scored
 from assay_evaluator.settings import EvaluatorSettings
@@ -39,47 +38,46 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("lm_eval", "torch", "transformers", "tokenizers", "datasets", "numpy")
 KIB_PER_GIB = 2**20
-Report = Callable[[dict[str, Any]], None]
 log = logging.getLogger(__name__)
 
 
 def run(context: JobContext) -> None:
-    """Do the evaluation that the context's payload, an EvalRequest, asks for."""
+    """Do the evaluation that the context's payload, an EvalRequest, asks for; leaves nothing when asked to end."""
     request = EvalRequest.model_validate(context.payload)
-    with classified(), SyncObjectStore(StoreSettings()) as store:
-        cache = EvaluatorSettings().cache_folder
-        result = evaluate(request, store, cache, context.report_progress)
-        key = manifest_key(result.job_key, result.attempt)
-        store.put_bytes(key, manifest_bytes(result), media_type="application/json")
+    progress = EvaluationProgress(context.report_progress, context.should_stop)
+    try:
+        with classified(), SyncObjectStore(StoreSettings()) as store:
+            result = evaluate(request, store, EvaluatorSettings().cache_folder, progress)
+            key = manifest_key(result.job_key, result.attempt)
+            store.put_bytes(key, manifest_bytes(result), media_type="application/json")
+    except Stopped:
+        log.info("asked to end before the evaluation was done")
+        return
     context.finish({"cpu_s": result.usage.cpu_s})
 
 
-def evaluate(request: EvalRequest, store: SyncObjectStore, cache: Path, report: Report) -> EvalResult:
+def evaluate(request: EvalRequest, store: SyncObjectStore, cache: Path, progress: EvaluationProgress) -> EvalResult:
     """Evaluate, store every sample, and return the manifest, which is still to be written.
 
-    Raises JobFailed for every end that is the job's own.
+    Raises JobFailed for every end that is the job's own, and Stopped where `progress` was asked to end.
     """
     began, cpu_began = time.monotonic(), time.process_time()
-    progress = EvaluationProgress(report)
     progress.phase("starting")
     scored = _score(request, store, cache, progress)
     if scored.items_failed == scored.items:
         first = next((sample.error for sample in scored.samples if sample.error), "it has no items")
-        raise bad_input(f"benchmarks.{request.inputs.benchmark}: every item failed: {first}")
+        raise bad_input(f"inputs.benchmark: every item of {request.inputs.benchmark} failed: {first}")
     progress.phase("finishing")
     samples = _store_samples(store, request, scored)
-    return _manifest(
-        request,
-        scored,
-        samples,
-        Usage(
-            wall_s=time.monotonic() - began,
-            cpu_s=time.process_time() - cpu_began,
-            gpu_s=(time.monotonic() - began) * request.hardware.gpus,
-            peak_memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_GIB,
-            tokens=sum(sample.tokens for sample in scored.samples),
-        ),
+    wall_s = time.monotonic() - began
+    usage = Usage(
+        wall_s=wall_s,
+        cpu_s=time.process_time() - cpu_began,
+        gpu_s=wall_s * request.hardware.gpus,
+        peak_memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_GIB,
+        tokens=sum(sample.tokens for sample in scored.samples),
     )
+    return _manifest(request, scored, samples, usage)
 
 
 def _score(request: EvalRequest, store: SyncObjectStore, cache: Path, progress: EvaluationProgress) -> Scored:

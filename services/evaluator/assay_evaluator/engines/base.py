@@ -19,6 +19,9 @@ class Progress(Protocol):
 
     def rows_done(self, rows: int) -> None: ...
 
+    def beat(self) -> None:
+        """Called at every generated token; like the others it may raise, to end the work."""
+
 
 @dataclass(frozen=True)
 class EngineSettings:

@@ -5,7 +5,7 @@ Never changes the text that counts: what comes after a stop sequence is cut off 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,7 +19,15 @@ class RowStops(StoppingCriteria):  # type: ignore[misc]
     harness will see: everything generated so far, without special tokens.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, stops: Sequence[str], prompt_length: int, rows: int) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        stops: Sequence[str],
+        prompt_length: int,
+        rows: int,
+        beat: Callable[[], None],
+    ) -> None:
+        self._beat = beat
         self._tokenizer = tokenizer
         self._stops = [stop for stop in stops if stop]
         self._prompt_length = prompt_length
@@ -27,6 +35,7 @@ class RowStops(StoppingCriteria):  # type: ignore[misc]
         self.lengths: list[int | None] = [None] * rows
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:  # noqa: ARG002
+        self._beat()
         if self._stops:
             for row, token in enumerate(input_ids[:, -1].tolist()):
                 if self.lengths[row] is None and self._can_end(token):

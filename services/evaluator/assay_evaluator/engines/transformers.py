@@ -72,7 +72,7 @@ class TransformersEngine(HFLM):  # type: ignore[misc]
             settings["temperature"] = temperature
         settings["do_sample"] = bool(settings.get("do_sample", temperature > 0))
         rows, prompt_length = context.shape
-        stops = RowStops(self.tokenizer, stop, prompt_length, rows)
+        stops = RowStops(self.tokenizer, stop, prompt_length, rows, self._progress.beat)
         output: torch.Tensor = self.model.generate(
             input_ids=context,
             max_length=max_length,
