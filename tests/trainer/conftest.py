@@ -61,7 +61,7 @@ def train_afresh(ground: Ground, tmp_path: Path) -> Train:
     def run(request: TrainingRequest) -> TrainingResult:
         root = Path(tempfile.mkdtemp(dir=tmp_path))
         shutil.copytree(ground.root / "datasets", root / "datasets")
-        uri = (root / "datasets" / request.dataset.digest).as_uri()
+        uri = (root / "datasets" / request.dataset.digest / "rows.jsonl").as_uri()
         moved = request.model_copy(update={"dataset": request.dataset.model_copy(update={"uri": uri})})
         return train_in(root, moved, tmp_path, None)
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from assay_chassis.compute import JobContext
 from assay_chassis.job_service.records import manifest_bytes
-from assay_chassis.object_store import ObjectNotFound, StoreSettings, SyncObjectStore
+from assay_chassis.object_store import KeyRefused, ObjectNotFound, StoreSettings, SyncObjectStore
 from assay_chassis.object_store.keys import path_of_file_uri
 from assay_schemas.algorithms import Hyperparameters
 from assay_schemas.artifacts import ModelRef, manifest_key, result_prefix
@@ -87,7 +87,7 @@ class TrainingJob:
         dataset = self._request.dataset
         try:
             data = self._store.get_bytes(dataset.uri, max_bytes=LARGEST_DATASET)
-        except ObjectNotFound as error:
+        except (ObjectNotFound, KeyRefused) as error:
             raise BadInput(f"dataset: no snapshot at {dataset.uri}; publish the dataset again") from error
         return read_rows(data, dataset.digest, self._algorithm_class.row_formats)
 
@@ -100,7 +100,7 @@ class TrainingJob:
             return folder
         try:
             return self._store.get_tree(model.uri, self._scratch / "base")
-        except ObjectNotFound as error:
+        except (ObjectNotFound, KeyRefused) as error:
             raise BadInput(f"base_model: nothing at {model.uri}; give the model again") from error
 
     def _stepper(self, base: Path, device: torch.device, algorithm: Algorithm, resumed: ResumePoint | None) -> Stepper:
