@@ -30,20 +30,16 @@ class Transaction:
     def __init__(self, connection: Any, schema: str) -> None:
         self.connection = connection
         self._schema = schema
-        self._outgoing: list[Event] = []
 
     async def publish(self, *events: Event) -> None:
         """Put events into the outbox; they go out, in this order, once the transaction is committed.
 
         Raises EventTooLarge."""
-        rows = [(event.id, event.type, event.key, event.type, _payload(event)) for event in events]
-        await self.connection.executemany(QUERIES.add_outgoing, rows)
-        self._outgoing += events
-
-    async def announce(self) -> None:
-        """Wake the relay at commit, when there is anything for it."""
-        if self._outgoing:
-            await self.connection.execute(QUERIES.notify, channel(self._schema))
+        if events:
+            ids, topics, keys = zip(*((event.id, event.type, event.key) for event in events), strict=True)
+            payloads = [_payload(event) for event in events]
+            # One statement, which also wakes the relay when the transaction is committed.
+            await self.connection.execute(QUERIES.add_outgoing, ids, topics, keys, payloads, channel(self._schema))
 
 
 def _payload(event: Event) -> Any:
@@ -54,6 +50,4 @@ def _payload(event: Event) -> Any:
 async def transaction(database: Database) -> AsyncIterator[Transaction]:
     """A transaction with an outbox, for work that no event started: timers, HTTP requests, reconcilers."""
     async with database.transaction() as connection:
-        opened = Transaction(connection, database.schema)
-        yield opened
-        await opened.announce()
+        yield Transaction(connection, database.schema)

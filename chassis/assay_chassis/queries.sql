@@ -7,10 +7,13 @@ DELETE FROM inbox WHERE (source, id) IN (
 )
 
 -- name: add_outgoing
-INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload) VALUES ($1, $2, $3, $4, $5)
-
--- name: notify
-SELECT pg_notify($1, '')
+WITH added AS (
+    INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
+    SELECT id, topic, key, topic, payload
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::json[]) WITH ORDINALITY AS event (id, topic, key, payload, place)
+    ORDER BY place
+)
+SELECT pg_notify($5, '')
 
 -- name: lead
 SELECT pg_try_advisory_lock(hashtextextended('assay.relay.' || $1, 0))
