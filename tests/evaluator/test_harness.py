@@ -1,0 +1,114 @@
+"""Tasks of the harness by name: groups, limits in hash order, and stable ids, on files of this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.real
+COLOURS = ["red", "blue", "green", "black"]
+
+
+class Silent:
+    """Progress that nobody reads."""
+
+    def expect(self, rows: int) -> None: ...
+
+    def rows_done(self, rows: int) -> None: ...
+
+    def beat(self) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def lm(model: Path) -> Any:
+    from assay_evaluator.engines import open_engine
+    from assay_evaluator.engines.base import EngineSettings
+
+    return open_engine("transformers", EngineSettings(folder=model), Silent())
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A harness that knows two tasks over local files, a group that averages them and a tag of both."""
+    from lm_eval.tasks import TaskManager
+
+    folder = tmp_path_factory.mktemp("tasks")
+    for name, count in (("colours_small", 6), ("colours_large", 18)):
+        rows = [{"question": f"{name} {place}?", "choices": COLOURS, "answer": place % 4} for place in range(count)]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        task = {
+            "task": name,
+            "tag": "colours_tag",
+            "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": str(folder / f"{name}.jsonl")}},
+            "output_type": "multiple_choice",
+            "test_split": "test",
+            "doc_to_text": "{{question}}",
+            "doc_to_choice": "choices",
+            "doc_to_target": "answer",
+            "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+        }
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(task))
+    group = {"group": "colours", "task": ["colours_small", "colours_large"]}
+    group["aggregate_metric_list"] = [{"metric": "acc", "aggregation": "mean", "weight_by_size": True}]
+    (folder / "colours.yaml").write_text(yaml.safe_dump(group))
+    return TaskManager(include_path=str(folder), include_defaults=False)
+
+
+def evaluate(lm: Any, manager: Any, name: str, limit: int | None = None) -> Any:
+    from assay_evaluator.harness import evaluate_harness
+    from assay_schemas.benchmarks import HarnessTaskParameters
+
+    return evaluate_harness(lm, manager, name, HarnessTaskParameters(), None, limit=limit, seed=0)
+
+
+def test_a_task_over_local_files_runs_by_its_name(lm: Any, manager: Any) -> None:
+    scored = evaluate(lm, manager, "colours_large")
+    assert (scored.primary, scored.items) == ("acc", 18)
+    assert scored.metrics["acc"].value == sum(sample.score for sample in scored.samples) / 18
+    assert scored.samples[3].prompt == "colours_large 3?"
+
+
+def test_a_limit_takes_the_same_items_by_hash_with_their_own_ids(lm: Any, manager: Any) -> None:
+    whole = {sample.item_id: sample for sample in evaluate(lm, manager, "colours_large").samples}
+    few = evaluate(lm, manager, "colours_large", limit=5).samples
+    assert len(few) == 5
+    assert [sample.item_index for sample in few] != [0, 1, 2, 3, 4]
+    for sample in few:
+        assert sample.prompt == whole[sample.item_id].prompt == f"colours_large {sample.item_index}?"
+        assert sample.score == whole[sample.item_id].score
+
+
+def test_a_group_leads_with_the_average_that_the_harness_makes(lm: Any, manager: Any) -> None:
+    scored = evaluate(lm, manager, "colours")
+    small, large = scored.metrics["colours_small.acc"].value, scored.metrics["colours_large.acc"].value
+    assert scored.primary == "acc"
+    assert scored.metrics["acc"].value == pytest.approx((6 * small + 18 * large) / 24)
+    assert scored.metrics["acc"].items == scored.items == 24
+    assert len({sample.item_id.partition("/")[0] for sample in scored.samples}) == 2
+
+
+def test_a_tag_leads_with_the_mean_over_its_items(lm: Any, manager: Any) -> None:
+    scored = evaluate(lm, manager, "colours_tag", limit=4)
+    assert scored.items == 8
+    assert scored.metrics["acc"].value == pytest.approx(sum(sample.score for sample in scored.samples) / 8)
+
+
+def test_the_index_of_tasks_is_read_back_as_it_was_written(
+    tmp_path: Path, manager: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay_evaluator import task_names
+
+    folder = Path(manager.task_index["colours_small"].yaml_path).parent
+    monkeypatch.setattr(task_names, "HARNESS_FOLDER", folder)
+    rows = [task_names._row(entry) for entry in manager.task_index.values()]
+    read = [task_names._entry(row) for row in json.loads(json.dumps(rows))]
+    known = manager.task_index
+    assert {entry.name for entry in read} == set(known)
+    for entry in read:
+        assert (entry.kind, entry.tags) == (known[entry.name].kind, known[entry.name].tags)
+        assert str(entry.yaml_path) == str(known[entry.name].yaml_path)
