@@ -93,18 +93,19 @@ SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at,
   FROM jobs WHERE key = ANY ($1::text[]) ORDER BY key
 
 -- name: open_wants
-SELECT experiment_id, job_key, position, arm, reused, reason, job_end
+SELECT experiment_id, job_key, position, arm, reused, reason, job_end,
+       (SELECT count(*) FROM wants other
+         WHERE other.experiment_id = wants.experiment_id AND other.job_end IS NULL) AS open
   FROM wants WHERE job_key = ANY ($1::text[]) AND job_end IS NULL
 
 -- name: wanted_keys
 SELECT job_key FROM wants WHERE experiment_id = $1
 
 -- name: lock_experiments
-SELECT id, owner, priority, status, cancelled FROM experiments WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
-
--- name: count_open
-SELECT experiment_id, count(*) AS open FROM wants
- WHERE experiment_id = ANY ($1::text[]) AND job_end IS NULL GROUP BY experiment_id
+SELECT id, owner, priority, status, cancelled FROM experiments
+ WHERE id = ANY ($1::text[])
+    OR id IN (SELECT experiment_id FROM wants WHERE job_key = ANY ($2::text[]) AND job_end IS NULL)
+ ORDER BY id FOR UPDATE
 
 -- name: save_job
 UPDATE jobs
@@ -219,8 +220,11 @@ SELECT key, attempt FROM jobs
     OR (status = 'requested' AND requested_at < $2)
  ORDER BY key LIMIT 100
 
--- name: next_retry
-SELECT min(not_before) FROM jobs WHERE status = 'ready' AND not_before > $1
+-- name: what_is_due
+SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'ready' AND (not_before IS NULL OR not_before <= $1)) AS ready,
+       EXISTS (SELECT 1 FROM experiments
+                WHERE status = 'settling' AND (lease_until IS NULL OR lease_until < $1)) AS settling,
+       (SELECT min(not_before) FROM jobs WHERE status = 'ready' AND not_before > $1) AS next_retry
 
 -- name: get_finding
 SELECT finding FROM findings WHERE key = $1
@@ -231,9 +235,3 @@ ON CONFLICT (key) DO UPDATE SET finding = excluded.finding, found_at = now()
 
 -- name: wake
 SELECT pg_notify('assay_scheduler_work', '')
-
--- name: count_by_status
-SELECT kind, status, count(*) AS jobs FROM jobs GROUP BY kind, status
-
--- name: anything_ready
-SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'ready' AND (not_before IS NULL OR not_before <= $1))

@@ -58,8 +58,7 @@ class WorldStore:
         for job in new:
             answer = await self._connection.execute(QUERIES.add_job, job.key, job.kind, body_of(job))
             added |= {job.key} if answer.endswith(" 1") else set()
-        needs = [(job.key, parent) for job in new for parent in job.depends_on]
-        await self._connection.executemany(QUERIES.add_dependency, needs)
+        await self._write(QUERIES.add_dependency, [(job.key, parent) for job in new for parent in job.depends_on])
         world = await self._locked(keys, [planned.experiment_id])
         self._positions = {(planned.experiment_id, key): place for place, key in enumerate(keys)}
         return replace(world, jobs={key: job for key, job in world.jobs.items() if key not in added})
@@ -91,21 +90,14 @@ class WorldStore:
 
     async def _locked(self, keys: list[str], experiment_ids: list[str]) -> World:
         jobs = await self._lock_jobs(keys)
-        wants = [_want_of(row) for row in await self._connection.fetch(QUERIES.open_wants, keys)]
-        wanting = sorted({*experiment_ids, *(want.experiment_id for want in wants)})
-        rows = await self._connection.fetch(QUERIES.lock_experiments, wanting)
-        counted = await self._connection.fetch(QUERIES.count_open, wanting)
-        open_ = {row["experiment_id"]: row["open"] for row in counted}
-        experiments = {
-            row["id"]: Experiment(
-                row["id"], row["owner"], row["priority"], row["status"], row["cancelled"], open_.get(row["id"], 0)
-            )
-            for row in rows
-        }
+        experiments = await self._connection.fetch(QUERIES.lock_experiments, experiment_ids, keys)
+        # Asked for after the locks, so that it tells of all that is committed.
+        wants = await self._connection.fetch(QUERIES.open_wants, keys)
+        open_ = {row["experiment_id"]: row["open"] for row in wants}
         return World(
             {job.key: job for job in jobs},
-            experiments,
-            {(want.experiment_id, want.job_key): want for want in wants},
+            {row["id"]: Experiment(**row, open=open_.get(row["id"], 0)) for row in experiments},
+            {(row["experiment_id"], row["job_key"]): _want_of(row) for row in wants},
         )
 
     async def _lock_jobs(self, keys: Iterable[str]) -> list[Job]:
@@ -114,18 +106,20 @@ class WorldStore:
     async def save(self, before: World, after: World) -> None:
         """Writes what differs."""
         changed = [job for key, job in after.jobs.items() if before.jobs.get(key) != job]
-        await self._connection.executemany(QUERIES.save_job, [_job_row(job) for job in changed])
+        await self._write(QUERIES.save_job, [_job_row(job) for job in changed])
         wants = [want for key, want in after.wants.items() if before.wants.get(key) != want]
-        await self._connection.executemany(QUERIES.save_want, [self._want_row(want) for want in wants])
-        for experiment in after.experiments.values():
-            if before.experiments.get(experiment.id) != experiment:
-                await self._connection.execute(
-                    QUERIES.save_experiment, experiment.id, experiment.status, experiment.cancelled
-                )
+        await self._write(QUERIES.save_want, [self._want_row(want) for want in wants])
+        moved = [
+            (one.id, one.status, one.cancelled)
+            for one in after.experiments.values()
+            if _stored(before.experiments.get(one.id)) != _stored(one)
+        ]
+        await self._write(QUERIES.save_experiment, moved)
         await self._save_attempts(before, after, changed)
 
     async def _save_attempts(self, before: World, after: World, changed: list[Job]) -> None:
-        begun, ended = [], []
+        begun: list[tuple[Any, ...]] = []
+        ended: list[tuple[Any, ...]] = []
         for job in changed:
             earlier = before.jobs.get(job.key)
             if earlier and earlier.status in HOLDING and (job.status not in HOLDING or job.attempt != earlier.attempt):
@@ -135,13 +129,22 @@ class WorldStore:
             if job.status in HOLDING and job.attempt != (earlier.attempt if earlier else 0):
                 share = need_of(job.kind, job.hardware).share_of(self._capacity)
                 begun.append((job.key, job.attempt, _owner(job, after), share, job.requested_at))
-        await self._connection.executemany(QUERIES.end_attempt, ended)
-        await self._connection.executemany(QUERIES.add_attempt, begun)
+        await self._write(QUERIES.end_attempt, ended)
+        await self._write(QUERIES.add_attempt, begun)
+
+    async def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        if rows:
+            await self._connection.executemany(statement, rows)
 
     def _want_row(self, want: Want) -> tuple[Any, ...]:
         end = want.end.model_dump(mode="json", by_alias=True) if want.end else None
         place = self._positions.get((want.experiment_id, want.job_key), 0)
         return (want.experiment_id, want.job_key, place, want.arm, want.reused, want.reason, end)
+
+
+def _stored(experiment: Experiment | None) -> tuple[Any, ...] | None:
+    """What of an experiment is in its row; how many wants are open is counted."""
+    return (experiment.status, experiment.cancelled) if experiment else None
 
 
 def _want_of(row: Any) -> Want:

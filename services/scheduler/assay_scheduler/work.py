@@ -16,6 +16,7 @@ from assay_scheduler.settlement import Settlement
 from assay_scheduler.store import QUERIES
 
 POLL_S = 1.0
+GATHER_S = 0.005  # what rings in quick succession is answered in one round
 
 
 class WorkLoop:
@@ -28,21 +29,24 @@ class WorkLoop:
     async def run(self) -> None:
         with self._bell.listening() as rung:
             while True:
-                await self.once()
-                await rung.wait(await self._until_next_retry_s())
+                await rung.wait(await self.once())
+                await self._app.clock.sleep(GATHER_S)
 
-    async def once(self) -> None:
-        async with self._app.transaction() as tx:
-            if await tx.connection.fetchval(QUERIES.anything_ready, self._app.clock.now()):
-                await self._admitter.run(tx, self._app.clock.now())
-        while await self._settlement.settle_one():
-            pass
-
-    async def _until_next_retry_s(self) -> float:
-        now = self._app.clock.now()
-        async with self._app.database.connection() as connection:
-            due = await connection.fetchval(QUERIES.next_retry, now)
-        return POLL_S if due is None else min(POLL_S, max(0.01, (due - now).total_seconds()))
+    async def once(self) -> float:
+        """Does all that is due; seconds until something will be."""
+        while True:
+            now = self._app.clock.now()
+            async with self._app.database.connection() as connection:
+                due = await connection.fetchrow(QUERIES.what_is_due, now)
+            if due["ready"]:
+                async with self._app.transaction() as tx:
+                    await self._admitter.run(tx, now)
+            if not due["settling"] or not await self._settlement.settle_one():
+                break
+        if due["next_retry"] is None:
+            return POLL_S
+        wait_s: float = (due["next_retry"] - now).total_seconds()
+        return min(POLL_S, max(0.01, wait_s))
 
 
 class Listening:
