@@ -24,12 +24,12 @@ class SchedulerSettings(ServiceSettings):
     readable_roots: str = Field(
         default="", description=f"Folders that data and models may be read from, separated by {os.pathsep!r}"
     )
-    capacity_cpus: float = Field(
-        default_factory=lambda: float(os.cpu_count() or 1), gt=0, description="Cores that jobs may hold at once"
+    capacity_cpus: float | None = Field(
+        default=None, gt=0, description="Cores that jobs may hold at once; default: this machine's"
     )
     capacity_gpus: float = Field(default=0, ge=0, description="GPUs that jobs may hold at once")
-    capacity_memory_gib: float = Field(
-        default_factory=machine_memory_gib, gt=0, description="Memory in GiB that jobs may hold at once"
+    capacity_memory_gib: float | None = Field(
+        default=None, gt=0, description="Memory in GiB that jobs may hold at once; default: this machine's"
     )
     capacity_nodes: int = Field(default=1, ge=1, description="Most machines one job may ask for")
     retries: int = Field(default=2, ge=0, description="Times a failed job is tried again, where that can help")
@@ -61,7 +61,8 @@ class SchedulerSettings(ServiceSettings):
         """On Kubernetes, Kueue holds the slots and everything is submitted at once."""
         if self.backend == "kubernetes":
             return Resources(UNLIMITED, UNLIMITED, UNLIMITED)
-        return Resources(self.capacity_cpus, self.capacity_gpus, self.capacity_memory_gib)
+        cpus = self.capacity_cpus or float(os.cpu_count() or 1)
+        return Resources(cpus, self.capacity_gpus, self.capacity_memory_gib or machine_memory_gib())
 
     @property
     def most_nodes(self) -> int:
