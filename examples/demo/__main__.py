@@ -21,6 +21,7 @@ from examples.wordproblems.__main__ import write_all
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+EXPERIMENT = HERE.parent / "demo.yaml"
 ROWS, ITEMS, DATA_SEED = 4000, 300, 1
 EXAMPLE = "example: python -m examples.demo --seeds 10 11 12"
 
@@ -47,14 +48,17 @@ class Commands:
         return subprocess.run(command, env=self._environment, capture_output=True, check=False).returncode == 0
 
 
-def experiment_file(folder: Path, seeds: list[int] | None) -> Path:
-    """Writes the demo's data and its experiment file with paths that hold from anywhere."""
-    write_all(folder / "data", ROWS, ITEMS, DATA_SEED)
-    document = yaml.safe_load((HERE / "experiment.yaml").read_text(encoding="utf-8"))
-    document["base_model"] = str((HERE / document["base_model"]).resolve())
-    if seeds:
-        document["seeds"] = seeds
-    path = folder / "experiment.yaml"
+def experiment_file(state: Path, seeds: list[int] | None) -> Path:
+    """Writes the demo's data; the experiment as it stands, or a copy of it with other seeds."""
+    write_all(HERE / "data", ROWS, ITEMS, DATA_SEED)
+    if not seeds:
+        return EXPERIMENT
+    document = yaml.safe_load(EXPERIMENT.read_text(encoding="utf-8"))
+    document["seeds"] = seeds
+    document["base_model"] = str(EXPERIMENT.parent / document["base_model"])
+    for holder in (*document["arms"], *(one["parameters"] for one in document["benchmarks"])):
+        holder["dataset"] = str(EXPERIMENT.parent / holder["dataset"])
+    path = state / "experiment.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return path
 
@@ -64,7 +68,7 @@ def demonstrate(state: Path, seeds: list[int] | None, keep: bool, as_json: bool)
     began = time.monotonic()
     commands = Commands(state, quiet=as_json)
     state.mkdir(parents=True, exist_ok=True)
-    file = experiment_file(state / "demo", seeds)
+    file = experiment_file(state, seeds)
     was_up = commands.is_up()
     if not was_up and (started := commands.run("up", "--detach", capture=as_json)).returncode:
         return started.returncode
@@ -99,7 +103,7 @@ def main() -> int:
         prog="python -m examples.demo", description=__doc__.splitlines()[0], epilog=EXAMPLE
     )
     parser.add_argument("--state", type=Path, default=ROOT / ".assay", help="state folder (default: .assay here)")
-    parser.add_argument("--seeds", type=int, nargs="+", help="training seeds (default: those of experiment.yaml)")
+    parser.add_argument("--seeds", type=int, nargs="+", help="training seeds (default: those of examples/demo.yaml)")
     parser.add_argument("--keep", action="store_true", help="leave the system running")
     parser.add_argument("--json", action="store_true", help="print one JSON document only")
     given = parser.parse_args()

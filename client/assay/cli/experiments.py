@@ -31,7 +31,7 @@ def submit(
 ) -> None:
     """Publishes an experiment. Exit code: 0 succeeded or partial, 2 invalid, 3 failed, 5 cancelled.
 
-    Example: assay submit examples/demo/experiment.yaml --wait
+    Example: assay submit examples/demo.yaml --wait
     """
     from assay.errors import AssayError
     from assay.files import read_document
