@@ -125,8 +125,9 @@ async def _rewind(consumer: AIOKafkaConsumer, partitions: list[TopicPartition], 
     if since is None:
         return
     moment = int(since.timestamp() * 1000)
-    places = await consumer.offsets_for_times(dict.fromkeys(partitions, moment))
+    # The ends first: asked for after the places, they would lie behind a record that came in between.
     ends = await consumer.end_offsets(partitions)
+    places = await consumer.offsets_for_times(dict.fromkeys(partitions, moment))
     for partition, place in places.items():
         consumer.seek(partition, place.offset if place is not None else ends[partition])
 
