@@ -21,7 +21,7 @@ from assay_schemas.benchmarks import (
     known_benchmarks,
 )
 from assay_schemas.experiments import RESERVED_ARMS, ArmSpec, ExperimentSpec, safe_location
-from assay_schemas.problems import UNKNOWN_KEY, WHOLE_DOCUMENT, Problem, joined, nearest, problems_of
+from assay_schemas.problems import UNKNOWN_KEY, WHOLE_DOCUMENT, Problem, joined, nearest, problems_of, shown
 
 SCHEMA_VERSION = "experiment.requested/1.0"
 
@@ -216,7 +216,7 @@ def _location_problems(field_path: str, location: str) -> list[Problem]:
     try:
         safe_location(location)
     except ValueError as error:
-        return [Problem(field=field_path, message=f"{error}.")]
+        return [Problem(field=field_path, message=f"{error}.", mend=f"Given: {shown(location)}.")]
     return []
 
 

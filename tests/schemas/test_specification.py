@@ -172,3 +172,9 @@ def test_one_field_has_one_problem():
     found = fields({"training": 3, "arms": "x", "benchmarks": None})
     assert len(found) == len(set(found))
     assert {"base_model", "training", "arms", "benchmarks"} <= set(found)
+
+
+def test_a_bad_location_of_items_is_shown_with_its_problem():
+    problem = only_problem(with_(benchmarks=[{"name": "perplexity", "parameters": {"dataset": "../../etc/passwd"}}]))
+    assert "whole path" in problem.message
+    assert "'../../etc/passwd'" in problem.mend
