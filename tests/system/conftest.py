@@ -1,0 +1,83 @@
+"""Whole systems for the session, started when a test first asks: one with every service, one with the scheduler alone.
+
+Neither uses what the tester's shell offers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from assay.settings import load_settings
+from assay_local import jars
+from assay_local.service import SERVICES
+from assay_local.system import EmbeddedSystem
+
+
+def load_beside(name: str, path: Path) -> ModuleType:
+    """A module of the tests that is no test, by its path."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+if str(root := Path(__file__).resolve().parents[2]) not in sys.path:
+    sys.path.insert(0, str(root))
+ground = load_beside("system_ground", Path(__file__).parent / "ground.py")
+cases = load_beside("contract_cases", Path(__file__).parents[1] / "contract" / "cases.py")
+
+
+@contextmanager
+def running(folder: Path, services: Mapping[str, str], environment: Mapping[str, str]) -> Iterator[Any]:
+    """A system on real Kafka, with settings of its services that make waits short."""
+    if reason := jars.why_unavailable():
+        pytest.skip(f"real Kafka cannot run here: {reason}")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("ASSAY_") and name != "ASSAY_GSM8K"]:
+            patch.delenv(name)
+        patch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.setenv("ASSAY_HOME", str(folder / "state"))
+        system = EmbeddedSystem(folder / "state", broker="apache", services=services)
+        try:
+            system.start()
+            yield ground.Ground(system, load_settings(), ground.write_data(folder / "data"))
+        finally:
+            system.stop()
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Every service."""
+    environment = {"ASSAY_RETRY_BACKOFF_S": "0.5", "OMP_NUM_THREADS": "1"}
+    with running(tmp_path_factory.mktemp("whole"), SERVICES, environment) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def scheduler_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A scheduler whose requests nobody answers."""
+    only = {"scheduler": SERVICES["scheduler"]}
+    roomy = {"ASSAY_CAPACITY_CPUS": "1000", "ASSAY_CAPACITY_MEMORY_GIB": "1000"}
+    with running(tmp_path_factory.mktemp("alone"), only, roomy) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with DATA and MODELS that the contract's cases name."""
+    root: Path = cases.write_files(tmp_path_factory.mktemp("contract"))
+    return root
