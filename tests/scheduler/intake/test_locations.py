@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from assay_chassis.object_store import MemoryStore
+from assay_chassis.object_store import MemoryStore, StoreUnavailable
 from assay_scheduler.intake.locations import Locations
 from assay_scheduler.intake.unusable import Unusable
 
@@ -74,6 +75,8 @@ async def test_objects_of_another_bucket_are_fetched_also_by_pattern(
     await elsewhere.put_bytes("data/b.jsonl", b"2")
     (one,) = await locations.files("s3://bucket/data/a.jsonl")
     assert one.path.read_bytes() == b"1"
+    await locations.release([one])
+    assert not one.path.exists()
     assert [file.name for file in await locations.files("s3://bucket/data/*.jsonl")] == ["a.jsonl", "b.jsonl"]
     assert [file.name for file in await locations.folder("s3://bucket/data")] == ["a.jsonl", "b.jsonl"]
     with pytest.raises(Unusable, match="does not exist"):
@@ -87,3 +90,22 @@ async def test_a_file_that_changed_has_another_identity(locations: Locations, ro
     (root / "a.jsonl").write_text("{}\n{}\n")
     (after,) = await locations.files(str(root / "a.jsonl"))
     assert before.identity != after.identity
+
+
+async def test_what_is_released_is_only_what_was_copied(locations: Locations, root: Path) -> None:
+    files = await locations.files(str(root / "a.jsonl"))
+    await locations.release(files)
+    assert (root / "a.jsonl").exists()
+
+
+async def test_a_bucket_that_cannot_be_reached_is_a_problem_and_an_outage_of_our_own_store_is_not(tmp_path) -> None:
+    class Away(MemoryStore):
+        async def stat(self, key: str) -> Any:
+            raise StoreUnavailable(key, "no route")
+
+    own = Away()
+    locations = Locations(own, [], tmp_path, lambda root: Away(root))
+    with pytest.raises(Unusable, match="cannot be read"):
+        await locations.files("s3://elsewhere/a.jsonl")
+    with pytest.raises(StoreUnavailable):
+        await locations.files(own.uri("datasets/x/rows.jsonl"))

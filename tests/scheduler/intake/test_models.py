@@ -56,6 +56,7 @@ async def test_the_same_files_elsewhere_are_the_same_model(intake, folder) -> No
 async def test_a_model_in_the_store_is_named_by_its_digest(intake, folder) -> None:
     first = await intake.take(str(folder))
     assert (await intake.take(f"sha256:{first.digest}")).digest == first.digest
+    assert (await intake.take(first.uri)).digest == first.digest
 
 
 async def test_pickled_weights_are_refused_with_the_way_out(intake, folder) -> None:

@@ -43,6 +43,12 @@ class DatasetIntake:
         if location.startswith("sha256:"):
             location = self._store.uri(rows_key(_digest_in(location)))
         files = await self._locations.files(location)
+        try:
+            return await self._known_or_new(files, needs, location)
+        finally:
+            await self._locations.release(files)
+
+    async def _known_or_new(self, files: Sequence[SourceFile], needs: Needs, location: str) -> DatasetRef:
         key = digest_of([RULES, needs.who, needs.alternatives, [file.identity for file in files]])
         known = await self._cache.get(key)
         if known is not None and await self._store.exists(rows_key(known["digest"])):

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
-import hashlib
+import shutil
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from assay_chassis.object_store import ObjectNotFound, ObjectStore, ObjectStoreError
+from assay_chassis.object_store import ObjectNotFound, ObjectStore, ObjectStoreError, StoreUnavailable
 
 from assay_scheduler.intake.unusable import Unusable
 
@@ -22,11 +23,15 @@ GLOB_CHARACTERS = "*?["
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file to read; `identity` changes when its content does (place, size and time of change)."""
+    """One file to read; `identity` changes when its content does (place, size and time of change).
+
+    `copied` files lie alone in a folder made for them, and are removed after use.
+    """
 
     path: Path
     name: str
     identity: str
+    copied: bool = False
 
 
 class Locations:
@@ -58,6 +63,10 @@ class Locations:
         if location.startswith("s3://") or location.startswith(self._store.root + "/"):
             return await self._objects(location.rstrip("/"), whole_folder=True)
         return await asyncio.to_thread(self._local_folder, location)
+
+    async def release(self, files: Sequence[SourceFile]) -> None:
+        """Removes the copies that were made of objects; files of this machine stay."""
+        await asyncio.to_thread(_remove_copies, files)
 
     def _local_files(self, location: str) -> list[SourceFile]:
         path = self._path(location)
@@ -101,14 +110,14 @@ class Locations:
         return path
 
     async def _objects(self, location: str, *, whole_folder: bool) -> list[SourceFile]:
-        store = self._store_of(location)
+        store, files = self._store_of(location), list[SourceFile]()
         try:
-            names = await self._object_names(store, location, whole_folder)
-            return [await self._fetched(store, name) for name in names]
-        except ObjectNotFound:
-            raise Unusable(f"{location!r} does not exist.", "Check the bucket and the key.") from None
-        except ObjectStoreError as error:
-            raise Unusable(f"{location!r} cannot be read: {error}.", "Check the address and the access.") from error
+            for name in await self._object_names(store, location, whole_folder):
+                files.append(await self._fetched(store, name))
+        except BaseException as error:
+            _remove_copies(files)
+            raise _explained(location, error, own=store is self._store) from None
+        return files
 
     def _store_of(self, location: str) -> ObjectStore:
         if location.startswith(self._store.root + "/"):
@@ -132,15 +141,32 @@ class Locations:
     async def _fetched(self, store: ObjectStore, uri: str) -> SourceFile:
         stat = await store.stat(uri)
         name = uri.rpartition("/")[2]
-        place = hashlib.sha256(f"{uri}|{stat.size}|{stat.sha256}".encode()).hexdigest()[:32]
-        target = self._scratch / place / name
+        target = self._scratch / uuid.uuid4().hex / name
         await store.get_file(uri, target)
-        return SourceFile(target, name, f"{uri}|{stat.size}|{stat.sha256 or ''}")
+        return SourceFile(target, name, f"{uri}|{stat.size}|{stat.sha256 or ''}", copied=True)
 
 
 def _source(path: Path) -> SourceFile:
     stat = path.stat()
     return SourceFile(path, path.name, f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}")
+
+
+def _explained(location: str, error: BaseException, *, own: bool) -> BaseException:
+    """What an error of a store means for who named the location; an outage of our own stays an outage."""
+    match error:
+        case ObjectNotFound():
+            return Unusable(f"{location!r} does not exist.", "Check the bucket and the key.")
+        case StoreUnavailable() if own:
+            return error
+        case ObjectStoreError():
+            return Unusable(f"{location!r} cannot be read: {error}.", "Check the address and the access.")
+    return error
+
+
+def _remove_copies(files: Sequence[SourceFile]) -> None:
+    for file in files:
+        if file.copied:
+            shutil.rmtree(file.path.parent, ignore_errors=True)
 
 
 def _fixed_part(pattern: Path) -> Path:

@@ -55,6 +55,12 @@ class ModelIntake:
             files = await self._hub.files(location)
         else:
             files = await self._locations.folder(self._stored(location))
+        try:
+            return await self._known_or_new(files, location)
+        finally:
+            await self._locations.release(files)
+
+    async def _known_or_new(self, files: Sequence[SourceFile], location: str) -> ModelRef:
         kept = [file for file in files if _matches(file.name, KEPT)]
         await asyncio.to_thread(_check_folder, files)
         key = digest_of(["model", [file.identity for file in kept]])
