@@ -99,7 +99,8 @@ async def test_pages_show_the_experiment_while_it_runs_and_after(reporter, evide
         accepted = ExperimentAccepted(experiment_id=ID, name="live", owner="me", plan=plan, jobs=38, reused=0)
         await running.publish("experiment.accepted", accepted)
         key = made.plan.jobs[2].key
-        for sequence, step in ((1, 3), (3, 7), (2, 5)):
+        first = 1_795_253_612_788  # sequences are milliseconds, which need more than 32 bits
+        for sequence, step in ((first, 3), (first + 2, 7), (first + 1, 5)):
             progress = JobProgressed(job_key=key, kind="training", attempt=1, sequence=sequence, phase="running", at=AT,
                                      step=step, total=10, message=f"step {step} of 10")  # fmt: skip
             await running.publish("job.progressed", progress, key=key)

@@ -15,7 +15,7 @@ from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.events import ExperimentAccepted, ExperimentCompleted, ExperimentRejected
 
 QUERIES = Queries.load("assay_reporter")
-COMPLETED_SEQUENCE = 2**31 - 1
+COMPLETED_SEQUENCE = 2**63 - 1
 
 
 @dataclass(frozen=True)

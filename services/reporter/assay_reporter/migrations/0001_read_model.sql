@@ -30,7 +30,7 @@ CREATE INDEX experiment_jobs_by_key ON experiment_jobs (job_key);
 CREATE TABLE jobs (
     job_key    text        PRIMARY KEY,
     attempt    integer     NOT NULL,
-    sequence   integer     NOT NULL,
+    sequence   bigint      NOT NULL,
     state      text        NOT NULL,
     step       integer     NOT NULL DEFAULT 0,
     total      integer     NOT NULL DEFAULT 0,
