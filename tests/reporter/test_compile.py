@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from assay_reporter.compile import compile_report
+from assay_reporter.evidence import with_leading_metrics
 from assay_reporter.render import FORMS, render_html, render_json, render_markdown
 from assay_schemas.reports import ReportDocument
+from assay_schemas.results import Metric
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -66,6 +69,18 @@ def test_cells_keep_every_seeds_mean(evidence):
     cell = next(one for one in report.cells if (one.arm, one.benchmark) == ("placebo", "numeric"))
     assert sorted(cell.seed_means) == [3, 4, 5]
     assert cell.mean == pytest.approx(sum(cell.seed_means.values()) / 3)
+
+
+def test_a_harness_task_is_led_by_the_metric_its_results_name(evidence):
+    made = evidence()
+    unnamed = [one.model_copy(update={"primary": "", "higher_is_better": True}) for one in made.plan.benchmarks]
+    made = replace(made, plan=made.plan.model_copy(update={"benchmarks": unnamed}))
+    for key, evaluated in made.evaluations.items():
+        lower = {"x": Metric(value=0, higher_is_better=False)}
+        named = evaluated.result.model_copy(update={"metrics": lower})
+        made.evaluations[key] = replace(evaluated, result=named)
+    plan = with_leading_metrics(made).plan
+    assert [(one.primary, one.higher_is_better) for one in plan.benchmarks] == [("x", False), ("x", False)]
 
 
 def test_what_a_verdict_rests_on_is_in_the_sections(evidence):

@@ -9,7 +9,7 @@ import asyncio
 import io
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -84,7 +84,7 @@ async def gather_evidence(store: ObjectStore, result: ExperimentResult) -> Evide
     tables = await asyncio.gather(*(read(one.samples) for one in evals.values()))
     logged = {key: one.metrics for key, one in trainings.items() if one.metrics is not None}
     curves = await asyncio.gather(*(read(ref) for ref in logged.values()))
-    return Evidence(
+    found = Evidence(
         plan=plan,
         result=result,
         trainings=trainings,
@@ -95,6 +95,21 @@ async def gather_evidence(store: ObjectStore, result: ExperimentResult) -> Evide
         },
         curves={key: _records(data) for key, data in zip(logged, curves, strict=True)},
     )
+    return with_leading_metrics(found)
+
+
+def with_leading_metrics(evidence: Evidence) -> Evidence:
+    """Names the metric that leads where only the harness knows it: a task's own, said by its results."""
+    benchmarks = [_with_leading_metric(evidence, benchmark) for benchmark in evidence.plan.benchmarks]
+    return replace(evidence, plan=evidence.plan.model_copy(update={"benchmarks": benchmarks}))
+
+
+def _with_leading_metric(evidence: Evidence, benchmark: PlannedBenchmark) -> PlannedBenchmark:
+    result = next((evaluated.result for _, evaluated in evidence.evaluated(benchmark)), None)
+    if benchmark.primary or result is None:
+        return benchmark
+    direction = result.metrics[result.primary].higher_is_better
+    return benchmark.model_copy(update={"primary": result.primary, "higher_is_better": direction})
 
 
 def _records(data: bytes) -> list[dict[str, Any]]:
