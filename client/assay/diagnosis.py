@@ -5,6 +5,7 @@ Each check answers within seconds; nothing is changed but one small object in th
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from assay.store import Store
 
 Check = dict[str, Any]
 TIMEOUT_S = 5.0
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def examine() -> list[Check]:
@@ -62,7 +64,7 @@ def _tool(name: str, use: str) -> Check:
     if path is None:
         return _check(name, None, "not found", use)
     answer = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=60, check=False)
-    first = (answer.stdout or answer.stderr).strip().splitlines()
+    first = _COLOURS.sub("", answer.stdout or answer.stderr).strip().splitlines()
     return _check(name, True, first[0] if first else path)
 
 
