@@ -22,7 +22,7 @@ from assay_schemas.events import (
     payload,
 )
 from assay_schemas.ids import JobKind
-from assay_schemas.results import Plan
+from assay_schemas.results import Plan, job_titles
 from pydantic import ValidationError
 
 JobState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "reused"]
@@ -74,7 +74,7 @@ class ExperimentView:
 
     def plan_is(self, plan: Plan) -> None:
         """Takes in the plan: events of its jobs are understood, also those that came before it."""
-        titles = _titles(plan)
+        titles = job_titles(plan)
         for job in plan.jobs:
             state: JobState = "reused" if job.reused else "waiting"
             self.jobs[job.key] = JobView(job.key, job.kind, titles.get(job.key, job.kind), state)
@@ -137,16 +137,3 @@ def _progress(job: JobView, body: JobProgressed) -> bool:
     job.fraction = min(body.step / body.total, 1.0) if body.total else 0.0
     job.eta_s, job.message = body.eta_s, body.message
     return True
-
-
-def _titles(plan: Plan) -> dict[str, str]:
-    titles: dict[str, str] = {}
-    for replicate in plan.replicates:
-        who = replicate.arm if replicate.seed is None else f"{replicate.arm} seed {replicate.seed}"
-        if replicate.training:
-            titles.setdefault(replicate.training, f"train {who}")
-        if replicate.selection:
-            titles.setdefault(replicate.selection, f"select {who}")
-        for benchmark, key in replicate.evals.items():
-            titles.setdefault(key, f"{benchmark} of {who}")
-    return titles

@@ -173,6 +173,20 @@ class Plan(BaseModel):
     warnings: list[str] = Field(default_factory=list)
 
 
+def job_titles(plan: Plan) -> dict[str, str]:
+    """What each job of a plan does, in words, by its key: `train clean, seed 0`. A shared job has its first use's."""
+    titles: dict[str, str] = {}
+    for replicate in plan.replicates:
+        who = replicate.arm if replicate.seed is None else f"{replicate.arm}, seed {replicate.seed}"
+        if replicate.training:
+            titles.setdefault(replicate.training, f"train {who}")
+        if replicate.selection:
+            titles.setdefault(replicate.selection, f"select the checkpoint of {who}")
+        for benchmark, key in replicate.evals.items():
+            titles.setdefault(key, f"{benchmark} of {who}")
+    return titles
+
+
 class JobEnd(BaseModel):
     """How one job of an experiment ended; `skipped` means that something it depended on did not succeed."""
 

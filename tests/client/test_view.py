@@ -73,7 +73,7 @@ def planned_view(**options) -> ExperimentView:
 
 
 def test_a_job_is_named_by_what_it_does():
-    assert planned_view().jobs[KEY].title == "train a seed 0"
+    assert planned_view().jobs[KEY].title == "train a, seed 0"
 
 
 def test_progress_and_completion_move_the_job():

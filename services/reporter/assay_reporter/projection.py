@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay_schemas.events import JobCompleted, JobProgressed
-from assay_schemas.results import Plan
+from assay_schemas.results import Plan, job_titles
 
 from assay_reporter.store import COMPLETED_SEQUENCE, JobNews, JobRow
 
@@ -38,14 +38,6 @@ def news_of_completion(event: JobCompleted) -> JobNews:
 
 
 def job_rows(plan: Plan) -> list[JobRow]:
-    """The plan's jobs in order, each with what it does in words: `train clean, seed 0`."""
-    titles: dict[str, str] = {}
-    for replicate in plan.replicates:
-        who = replicate.arm if replicate.seed is None else f"{replicate.arm}, seed {replicate.seed}"
-        if replicate.training:
-            titles.setdefault(replicate.training, f"train {who}")
-        if replicate.selection:
-            titles.setdefault(replicate.selection, f"select the checkpoint of {who}")
-        for benchmark, key in replicate.evals.items():
-            titles.setdefault(key, f"{benchmark} of {who}")
+    """The plan's jobs in order, each with what it does in words."""
+    titles = job_titles(plan)
     return [JobRow(job.key, job.kind, titles.get(job.key, job.kind), job.reused) for job in plan.jobs]
