@@ -113,6 +113,7 @@ class RunFolder:
         keeper = self.read("keeper")
         alive = keeper is not None and self.keeper_alive()
         end = self.read("end")
+        ended = not alive or end is not None
         return Records(
             run=run,
             keeper=keeper,
@@ -124,7 +125,7 @@ class RunFolder:
             failure=self.read("failure"),
             cancel_asked=self.has("cancel"),
             heartbeat=self._heartbeat(),
-            log_tail=self.log_tail(STATUS_LINES, STATUS_BYTES) if keeper is not None and not alive else "",
+            log_tail=self.log_tail(STATUS_LINES, STATUS_BYTES) if keeper is not None and ended else "",
         )
 
     def _heartbeat(self) -> float | None:
