@@ -37,6 +37,7 @@ class Trainer:
         self.store = FileStore(ground.root)
         self.broker = InMemoryBroker()
         self._watching: asyncio.Task[None] | None = None
+        self._asked = ""
 
     async def start(self) -> None:
         await self.backend.start()
@@ -70,6 +71,7 @@ class Trainer:
         await self.broker.stop()
 
     async def ask(self, request: TrainingRequest) -> None:
+        self._asked = request.job_key
         await self.service.requested(make_event("training.requested", request, key=request.job_key, source="scheduler"))
 
     async def cancel(self, request: TrainingRequest) -> None:
@@ -78,13 +80,17 @@ class Trainer:
         await self.service.cancel_requested(event)
 
     async def completion(self, attempt: int = 1) -> dict[str, Any]:
-        """The completion of an attempt, waited for."""
+        """The completion of an attempt at what was asked for last; an earlier test's may be said again."""
 
         def found() -> list[Event]:
-            return [event for event in self.broker.events("training.completed") if event.data["attempt"] == attempt]
+            return [event for event in self.completions() if event.data["attempt"] == attempt]
 
         await until(found)
         return found()[0].data
+
+    def completions(self) -> list[Event]:
+        events = self.broker.events("training.completed")
+        return [event for event in events if event.data["job_key"] == self._asked]
 
     async def result(self, attempt: int = 1) -> TrainingResult:
         completion = await self.completion(attempt)
@@ -169,7 +175,7 @@ def _digests(result: TrainingResult) -> list[str]:
 async def test_a_killed_run_is_asked_for_again_and_goes_on_bit_for_bit(
     trainer: Trainer, ground: Ground, train_afresh: Train
 ) -> None:
-    settings = {"steps": 300, "checkpoint_every": 20, "seed": 2}
+    settings = {"steps": 150, "checkpoint_every": 20, "seed": 2}
     await trainer.ask(ground.request(**settings))
     os.kill(await trainer.step(60), signal.SIGKILL)
     ended = await trainer.completion(1)
@@ -181,6 +187,16 @@ async def test_a_killed_run_is_asked_for_again_and_goes_on_bit_for_bit(
     assert _digests(resumed) == _digests(uninterrupted)
 
 
+async def test_a_run_told_to_stop_saves_first_and_can_go_on(trainer: Trainer, ground: Ground) -> None:
+    settings = {"steps": 400, "checkpoint_every": 400, "seed": 9}
+    await trainer.ask(ground.request(**settings))
+    os.kill(await trainer.step(5), signal.SIGTERM)
+    error = (await trainer.completion(1))["error"]
+    assert (error["class"], error["retryable"]) == ("interrupted", True)
+    await trainer.ask(ground.request(attempt=2, **settings))
+    assert (await trainer.result(2)).resumed_from_step >= 5
+
+
 async def test_a_restarted_service_adopts_its_run_and_does_nothing_twice(trainer: Trainer, ground: Ground) -> None:
     request = ground.request(steps=200, seed=3)
     await trainer.ask(request)
@@ -190,7 +206,7 @@ async def test_a_restarted_service_adopts_its_run_and_does_nothing_twice(trainer
     assert psutil.pid_exists(pid)
     result = await trainer.result()
     assert result.resumed_from_step == 0
-    assert len(trainer.broker.events("training.completed")) == 1
+    assert len({event.id for event in trainer.completions()}) == 1
 
 
 async def test_a_cancelled_run_ends_soon(trainer: Trainer, ground: Ground) -> None:
