@@ -1,0 +1,65 @@
+"""The file a benchmark leaves behind: figures, goal, command, versions, and the machine in words.
+
+Never measures; names neither hosts nor folders.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "results"
+
+
+def machine() -> str:
+    """This machine in words: its cores, memory and GPU."""
+    memory_gb = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
+    gpu = "with a GPU" if shutil.which("nvidia-smi") else "no GPU"
+    return f"{os.cpu_count()} cores, {memory_gb} GB, {gpu}"
+
+
+def load() -> float:
+    """The load average of the last minute: near 0 before a measurement that can be trusted."""
+    return round(os.getloadavg()[0], 2)
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Python's version and those of installed packages."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
+
+
+def write(
+    name: str,
+    *,
+    figures: Mapping[str, Any],
+    goal: Mapping[str, str],
+    command: str,
+    packages: Sequence[str],
+    load_before: float,
+    notes: Sequence[str],
+    wall_s: float,
+    folder: Path = FOLDER,
+) -> Path:
+    """Write the result `name`.json and print its figures; `load_before` is `load()` from before the measurement."""
+    document = {
+        "name": name,
+        "goal": dict(goal),
+        "figures": dict(figures),
+        "command": command,
+        "notes": list(notes),
+        "versions": versions(packages),
+        "machine": machine(),
+        "load_before": load_before,
+        "wall_s": round(wall_s, 1),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(document["figures"], indent=2, ensure_ascii=False), flush=True)
+    return path
