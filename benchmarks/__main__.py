@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = parser.parse_args(arguments).names or NAMES
     if unknown := sorted(set(names) - set(NAMES)):
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    return 0 if all([run(name) for name in names]) else 1
+    done = [run(name) for name in names]
+    return 0 if all(done) else 1
 
 
 if __name__ == "__main__":

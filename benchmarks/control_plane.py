@@ -111,7 +111,9 @@ def specification(folder: Path, number: int) -> dict[str, Any]:
         "training": {"algorithm": "SFT", "hyperparameters": {"steps": 10, "batch_size": 4, "learning_rate": 1.0e-3}},
         "arms": [{"name": "a", "dataset": str(folder / "rows.jsonl")}],
         "seeds": [3 * number, 3 * number + 1, 3 * number + 2],
-        "benchmarks": [{"name": "perplexity", "parameters": {"dataset": str(folder / "rows.jsonl")}, "limit": number + 1}],
+        "benchmarks": [
+            {"name": "perplexity", "parameters": {"dataset": str(folder / "rows.jsonl")}, "limit": number + 1}
+        ],
         "hardware": {"gpus": 0, "cpus": 1, "memory_gib": 1},
     }
 
@@ -177,9 +179,7 @@ class Driver:
 
     async def _unless_workers_fail(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
-        done, _ = await asyncio.wait(
-            {task, *self._workers}, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED
-        )
+        done, _ = await asyncio.wait({task, *self._workers}, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
         task.cancel()
         for ended in done:
             ended.result()
@@ -249,7 +249,9 @@ def figures(traffic: Traffic, bare_s: float, experiments: int) -> dict[str, Any]
 
 def main() -> None:
     """Measure, write the result and print its figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.control_plane", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.control_plane", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--experiments", type=int, default=40, help="experiments of 10 jobs each")
     parser.add_argument("--scheduler", default="assay_scheduler", help="module to run as the scheduler, for profiling")
     parser.add_argument("--output", type=Path, default=results_file.FOLDER, help="folder of the result file")

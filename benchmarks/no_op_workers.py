@@ -39,7 +39,9 @@ async def completion(kind: str, request: dict[str, Any], store: ObjectStore) -> 
 
 async def answer(records: list[ConsumerRecord], store: ObjectStore, producer: AIOKafkaProducer) -> None:
     """Answers each record's request; returns when Kafka has all the answers."""
-    events = await asyncio.gather(*(completion(KIND[one.topic], json.loads(one.value)["data"], store) for one in records))
+    events = await asyncio.gather(
+        *(completion(KIND[one.topic], json.loads(one.value)["data"], store) for one in records)
+    )
     await asyncio.gather(*[await send(producer, event) for event in events])
 
 

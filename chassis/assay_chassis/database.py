@@ -55,6 +55,7 @@ class Database:
                 command_timeout=COMMAND_TIMEOUT_S,
                 server_settings=_session(schema),
                 init=_speak_json,
+                reset=_leave_as_it_is,
             )
         except (*LOST, asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
             raise _explained(error, plain) from error
@@ -124,6 +125,10 @@ def _session(schema: str) -> dict[str, str]:
 async def _speak_json(connection: Any) -> None:
     for name in ("json", "jsonb"):
         await connection.set_type_codec(name, encoder=_to_json, decoder=json.loads, schema="pg_catalog")
+
+
+async def _leave_as_it_is(_connection: Any) -> None:
+    """Spares a round trip for each use: what a session could keep (locks, LISTEN) is for dedicated connections."""
 
 
 def _to_json(value: Any) -> str:

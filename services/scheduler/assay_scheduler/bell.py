@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 CHANNEL = "assay_scheduler_work"
+REQUEST = "request"
+"""What a NOTIFY says when there is something new for intake; of everything else it says nothing."""
 
 
 class Listener:
-    """One loop's ear: remembers that the bell rang while the loop was busy."""
+    """One loop's ear: remembers that the bell rang while the loop was busy. `only` is all it hears, if not empty."""
 
-    def __init__(self) -> None:
+    def __init__(self, only: str) -> None:
+        self.only = only
         self._rung = asyncio.Event()
 
     def ring(self) -> None:
@@ -32,13 +35,14 @@ class Bell:
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
 
-    def ring(self) -> None:
+    def ring(self, news: str) -> None:
         for listener in self._listeners:
-            listener.ring()
+            if listener.only in ("", news):
+                listener.ring()
 
     @contextmanager
-    def listening(self) -> Iterator[Listener]:
-        listener = Listener()
+    def listening(self, only: str = "") -> Iterator[Listener]:
+        listener = Listener(only)
         self._listeners.append(listener)
         try:
             yield listener

@@ -42,7 +42,7 @@ class Commander:
         decision = decide(world, happening, self._limits)
         await store.save(world, decision.world)
         await say(tx, decision.messages, happening.at, cause)
-        await tx.connection.execute(QUERIES.wake)
+        await tx.connection.execute(QUERIES.wake, "")
         return decision
 
     async def admit(self, tx: Transaction, keys: list[str], at: datetime) -> None:

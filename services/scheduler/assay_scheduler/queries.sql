@@ -64,9 +64,11 @@ UPDATE experiments SET status = 'ended', outcome = $2, result_ref = $3, ended_at
  WHERE id = $1 AND status = 'settling'
 RETURNING id
 
--- name: add_job
-INSERT INTO jobs (key, kind, status, body) VALUES ($1, $2, 'waiting', $3)
+-- name: add_jobs
+INSERT INTO jobs (key, kind, status, body)
+SELECT key, kind, 'waiting', body FROM unnest($1::text[], $2::text[], $3::jsonb[]) new (key, kind, body) ORDER BY key
 ON CONFLICT (key) DO NOTHING
+RETURNING key
 
 -- name: add_dependency
 INSERT INTO dependencies (job_key, needs) VALUES ($1, $2) ON CONFLICT DO NOTHING
@@ -80,9 +82,23 @@ WITH RECURSIVE below AS (
     UNION
     SELECT dependencies.job_key FROM dependencies JOIN below ON dependencies.needs = below.key
 )
-SELECT key FROM below
+SELECT jobs.key FROM jobs JOIN below ON jobs.key = below.key
 UNION
 SELECT dependencies.needs FROM dependencies JOIN below ON dependencies.job_key = below.key
+
+-- name: lock_family
+WITH RECURSIVE below AS (
+    SELECT unnest($1::text[]) AS key
+    UNION
+    SELECT dependencies.job_key FROM dependencies JOIN below ON dependencies.needs = below.key
+)
+SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at, heartbeat_at, ended_at, body
+  FROM jobs
+ WHERE key = ANY (ARRAY(
+       SELECT key FROM below
+       UNION
+       SELECT dependencies.needs FROM dependencies JOIN below ON dependencies.job_key = below.key))
+ ORDER BY key FOR UPDATE
 
 -- name: lock_jobs
 SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at, heartbeat_at, ended_at, body
@@ -103,8 +119,7 @@ SELECT job_key FROM wants WHERE experiment_id = $1
 
 -- name: lock_experiments
 SELECT id, owner, priority, status, cancelled FROM experiments
- WHERE id = ANY ($1::text[])
-    OR id IN (SELECT experiment_id FROM wants WHERE job_key = ANY ($2::text[]) AND job_end IS NULL)
+ WHERE id = ANY ($1::text[] || ARRAY(SELECT experiment_id FROM wants WHERE job_key = ANY ($2::text[]) AND job_end IS NULL))
  ORDER BY id FOR UPDATE
 
 -- name: save_job
@@ -234,4 +249,4 @@ INSERT INTO findings (key, finding) VALUES ($1, $2)
 ON CONFLICT (key) DO UPDATE SET finding = excluded.finding, found_at = now()
 
 -- name: wake
-SELECT pg_notify('assay_scheduler_work', '')
+SELECT pg_notify('assay_scheduler_work', $1)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from assay_schemas.canonical import digest_of
 from assay_schemas.experiments import PRIORITIES
 
+from assay_scheduler.bell import REQUEST
 from assay_scheduler.store import QUERIES
 
 RequestKind = Literal["experiment", "training_job", "eval_job", "retry"]
@@ -40,7 +41,7 @@ async def store_request(
         dataschema,
         at,
     )
-    await connection.execute(QUERIES.wake)
+    await connection.execute(QUERIES.wake, REQUEST)
     return new is not None
 
 

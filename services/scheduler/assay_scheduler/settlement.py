@@ -78,4 +78,4 @@ class Settlement:
             ended = await tx.connection.fetchval(QUERIES.end_experiment, identity, outcome, result, now)
             if ended and payload is not None:
                 await say(tx, [Message("experiment.completed", identity, payload, (identity,))], now)
-            await tx.connection.execute(QUERIES.wake)
+            await tx.connection.execute(QUERIES.wake, "")

@@ -5,8 +5,9 @@ Rows are locked in one order, jobs by key first, then experiments by id. Decides
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from assay_chassis.queries import Queries
@@ -53,43 +54,42 @@ class WorldStore:
         """The slice for a plan. Jobs that are new are added first, so that two plans cannot add one job twice."""
         keys = [wanted.job.key for wanted in planned.jobs]
         there = {row["key"] for row in await self._connection.fetch(QUERIES.existing_keys, keys)}
-        new = sorted((wanted.job for wanted in planned.jobs if wanted.job.key not in there), key=lambda job: job.key)
-        added = set()
-        for job in new:
-            answer = await self._connection.execute(QUERIES.add_job, job.key, job.kind, body_of(job))
-            added |= {job.key} if answer.endswith(" 1") else set()
+        new = [wanted.job for wanted in planned.jobs if wanted.job.key not in there]
+        columns = [job.key for job in new], [job.kind for job in new], [body_of(job) for job in new]
+        added = {row["key"] for row in await self._connection.fetch(QUERIES.add_jobs, *columns)}
         await self._write(QUERIES.add_dependency, [(job.key, parent) for job in new for parent in job.depends_on])
-        world = await self._locked(keys, [planned.experiment_id])
+        world = await self._around(await self._lock(QUERIES.lock_jobs, keys), [planned.experiment_id])
         self._positions = {(planned.experiment_id, key): place for place, key in enumerate(keys)}
         return replace(world, jobs={key: job for key, job in world.jobs.items() if key not in added})
 
     async def family(self, key: str) -> World:
         """The slice around a job: what it depends on, what depends on it, and who wants any of these."""
-        return await self._settled(lambda: self._keys(QUERIES.family_of, [key]), [])
+        world = await self._around(await self._lock(QUERIES.lock_family, [key]), [])
+        return await self._settled(world, lambda: self._keys(QUERIES.family_of, [key]), [])
 
     async def of_experiment(self, experiment_id: str) -> World:
         """The slice around an experiment: the jobs it wants, and who else wants them."""
-        return await self._settled(lambda: self._keys(QUERIES.wanted_keys, experiment_id), [experiment_id])
+        find = partial(self._keys, QUERIES.wanted_keys, experiment_id)
+        world = await self._around(await self._lock(QUERIES.lock_jobs, sorted(await find())), [experiment_id])
+        return await self._settled(world, find, [experiment_id])
 
     async def jobs(self, keys: list[str]) -> World:
         """These jobs alone, and who wants them: for what concerns no other job."""
-        return await self._locked(keys, [])
+        return await self._around(await self._lock(QUERIES.lock_jobs, keys), [])
 
-    async def _settled(self, find: Any, experiments: list[str]) -> World:
+    async def _settled(self, world: World, find: Callable[[], Awaitable[set[str]]], experiment_ids: list[str]) -> World:
         """Looks again once the locks are held: what was added in between is part of the slice too."""
-        keys: set[str] = await find()
-        while True:
-            world = await self._locked(sorted(keys), experiments)
-            again = await find()
-            if again <= keys:
-                return world
-            keys |= again
+        while not (found := await find()) <= world.jobs.keys():
+            keys = sorted(found | world.jobs.keys())
+            world = await self._around(await self._lock(QUERIES.lock_jobs, keys), experiment_ids)
+        return world
 
     async def _keys(self, query: str, argument: Any) -> set[str]:
         return {row[0] for row in await self._connection.fetch(query, argument)}
 
-    async def _locked(self, keys: list[str], experiment_ids: list[str]) -> World:
-        jobs = await self._lock_jobs(keys)
+    async def _around(self, jobs: list[Job], experiment_ids: list[str]) -> World:
+        """Locked jobs with the experiments that want them, and these others."""
+        keys = [job.key for job in jobs]
         experiments = await self._connection.fetch(QUERIES.lock_experiments, experiment_ids, keys)
         # Asked for after the locks, so that it tells of all that is committed.
         wants = await self._connection.fetch(QUERIES.open_wants, keys)
@@ -100,8 +100,8 @@ class WorldStore:
             {(row["experiment_id"], row["job_key"]): _want_of(row) for row in wants},
         )
 
-    async def _lock_jobs(self, keys: Iterable[str]) -> list[Job]:
-        return [job_of(row) for row in await self._connection.fetch(QUERIES.lock_jobs, list(keys))]
+    async def _lock(self, query: str, keys: list[str]) -> list[Job]:
+        return [job_of(row) for row in await self._connection.fetch(query, keys)]
 
     async def save(self, before: World, after: World) -> None:
         """Writes what differs."""

@@ -11,7 +11,7 @@ from typing import Any
 from assay_chassis.app import ServiceApp
 
 from assay_scheduler.admission import Admitter
-from assay_scheduler.bell import CHANNEL, Bell
+from assay_scheduler.bell import CHANNEL, REQUEST, Bell
 from assay_scheduler.settlement import Settlement
 from assay_scheduler.store import QUERIES
 
@@ -62,11 +62,11 @@ class Listening:
         try:
             connection.add_termination_listener(lambda *_: gone.set())
             await connection.add_listener(CHANNEL, self._heard)
-            self._bell.ring()
+            self._bell.ring(REQUEST)
             await gone.wait()
             raise ConnectionError("the listening connection to PostgreSQL was closed; it is opened again")
         finally:
             await connection.close(timeout=1.0)
 
-    def _heard(self, *_: Any) -> None:
-        self._bell.ring()
+    def _heard(self, _connection: Any, _pid: int, _channel: str, news: str) -> None:
+        self._bell.ring(news)

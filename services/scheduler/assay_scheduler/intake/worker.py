@@ -19,6 +19,7 @@ from assay_schemas.events import CheckpointSelected, ExperimentAccepted, Experim
 from assay_schemas.problems import Problem
 from assay_schemas.results import Plan
 
+from assay_scheduler.bell import REQUEST
 from assay_scheduler.commander import say
 from assay_scheduler.intake.jobs import SingleJob, inspect_eval_job, inspect_training_job
 from assay_scheduler.lineage import lineage_of
@@ -58,7 +59,7 @@ class IntakeWorker:
         self._lease = timedelta(seconds=parts.settings.intake_lease_s)
 
     async def run(self) -> None:
-        with self._parts.bell.listening() as rung:
+        with self._parts.bell.listening(REQUEST) as rung:
             while True:
                 if not await self.take_one():
                     await rung.wait(POLL_S)
