@@ -211,7 +211,8 @@ class Driver:
             reader.assign(list(fresh))
             for partition, offset in fresh.items():
                 reader.seek(partition, offset)
-            left, sizes = sum(after[partition] - fresh[partition] for partition in fresh), []
+            left = sum(after[partition] - fresh[partition] for partition in fresh)
+            sizes: list[int] = []
             while len(sizes) < left:
                 sizes.append(len((await reader.getone()).value))
         finally:

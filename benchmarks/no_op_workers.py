@@ -39,16 +39,16 @@ async def completion(kind: str, request: dict[str, Any], store: ObjectStore) -> 
 
 async def answer(records: list[ConsumerRecord], store: ObjectStore, producer: AIOKafkaProducer) -> None:
     """Answers each record's request; returns when Kafka has all the answers."""
-    events = await asyncio.gather(
-        *(completion(KIND[one.topic], json.loads(one.value)["data"], store) for one in records)
-    )
+    requests = [(KIND[record.topic], json.loads(record.value)["data"]) for record in records]
+    events = await asyncio.gather(*(completion(kind, request, store) for kind, request in requests))
     await asyncio.gather(*[await send(producer, event) for event in events])
 
 
 async def send(producer: AIOKafkaProducer, event: Event) -> asyncio.Future[Any]:
     """Hands an event over; the future is done when it is acknowledged."""
     key, value, headers = encode_checked(event)
-    return await producer.send(event.type, value=value, key=key, headers=headers)
+    acknowledged: asyncio.Future[Any] = await producer.send(event.type, value=value, key=key, headers=headers)
+    return acknowledged
 
 
 async def work(group: str, bootstrap_servers: str, store: ObjectStore, producer: AIOKafkaProducer) -> None:

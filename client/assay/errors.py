@@ -10,8 +10,10 @@ AssayError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from assay_schemas.problems import Problem
+if TYPE_CHECKING:
+    from assay_schemas.problems import Problem  # pydantic takes longer to import than `assay --help` may
 
 
 class AssayError(Exception):

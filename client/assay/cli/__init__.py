@@ -18,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its panels would double the time of `assay --help`
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (system, experiments, reports):
