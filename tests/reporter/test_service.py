@@ -16,7 +16,14 @@ from assay_reporter.app import make_app
 from assay_reporter.settings import ReporterSettings
 from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.envelope import decode
-from assay_schemas.events import ExperimentAccepted, ExperimentCompleted, ExperimentRejected, JobProgressed
+from assay_schemas.events import (
+    ExperimentAccepted,
+    ExperimentCompleted,
+    ExperimentRejected,
+    JobProgressed,
+    TrainingCompleted,
+)
+from assay_schemas.jobs import JobError
 from assay_schemas.problems import Problem
 
 pytestmark = pytest.mark.real
@@ -99,16 +106,34 @@ async def test_pages_show_the_experiment_while_it_runs_and_after(reporter, evide
         accepted = ExperimentAccepted(experiment_id=ID, name="live", owner="me", plan=plan, jobs=38, reused=0)
         await running.publish("experiment.accepted", accepted)
         key = made.plan.jobs[2].key
-        first = 1_795_253_612_788  # sequences are milliseconds, which need more than 32 bits
-        for sequence, step in ((first, 3), (first + 2, 7), (first + 1, 5)):
-            progress = JobProgressed(job_key=key, kind="training", attempt=1, sequence=sequence, phase="running", at=AT,
-                                     step=step, total=10, message=f"step {step} of 10")  # fmt: skip
+        start = int(AT.timestamp() * 1000)
+        for later, step in ((1, 3), (3, 7), (2, 5)):
+            progress = JobProgressed(
+                job_key=key,
+                kind="training",
+                attempt=1,
+                sequence=start + later,
+                phase="running",
+                at=AT,
+                step=step,
+                total=10,
+                message=f"step {step} of 10",
+            )
             await running.publish("job.progressed", progress, key=key)
 
         async def seen() -> bool:
             return "step 7 of 10" in (await running.client.get(f"/experiments/{ID}")).text
 
         await running.until(seen, 10)
+        error = JobError.of("diverged", "the loss is not finite", retryable=False)
+        completion = TrainingCompleted(job_key=key, attempt=1, outcome="failed", error=error, completed_at=AT)
+        await running.publish("training.completed", completion, key=key)
+
+        async def ended() -> bool:
+            text = (await running.client.get(f"/experiments/{ID}")).text
+            return "1 failed" in text and "Running now" not in text
+
+        await running.until(ended, 10)
         assert "live" in (await running.client.get("/?status=running")).text
         assert "Nothing here" in (await running.client.get("/?status=failed")).text
         await completed(running, made, store_evidence)

@@ -134,7 +134,9 @@ def _leading(verdicts: list[Verdict]) -> list[Verdict]:
 
 def warm_up() -> None:
     """Imports what the first report needs, so that it does not wait for it."""
-    import altair
+    # Altair looks into pandas wherever that is loaded, also while another thread has only begun to load it.
+    import pandas  # noqa: F401
+    import altair  # isort: skip
     import vl_convert
 
     vl_convert.vegalite_to_svg(altair.Chart(altair.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q").to_dict())
