@@ -410,7 +410,12 @@ class TestInlineJobs:
         key = job_key(self.INPUTS)
         reference = ArtifactRef(uri="file:///manifest", sha256="d" * 64, size=1)
         request = SelectionRequest(job_key=key, attempt=1, inputs=self.INPUTS, training_result=reference)
-        return make_event("selection.requested", request, key=key, source="scheduler")
+        return make_event("selection.requested", request, key=key, source="scheduler", correlation="experiment-1")
+
+    def origin(self, ground: Ground) -> tuple[str, str]:
+        """What the one completion names as its cause, and what it belongs to."""
+        [event] = [event for event in ground.publisher.events if event.type == "checkpoint.selected"]
+        return event.causationid, event.correlationid
 
     async def test_an_inline_job_is_done_in_the_handler(self) -> None:
         chosen = CheckpointRef(uri="file:///checkpoint", digest="c" * 64, step=3)
@@ -424,6 +429,7 @@ class TestInlineJobs:
         await ground.service.requested(self.event())
         [completion] = ground.publisher.of("checkpoint.selected")
         assert completion["outcome"] == "succeeded"
+        assert self.origin(ground) == (self.event().id, "experiment-1")
         assert completion["checkpoint"]["step"] == 3
 
     async def test_an_inline_job_that_fails_says_why(self) -> None:

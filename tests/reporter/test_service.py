@@ -90,6 +90,8 @@ async def test_a_completed_experiment_becomes_one_published_report(reporter, evi
         await completed(running, evidence(), store_evidence)
         await asyncio.sleep(1.5)
         assert len(await running.published_reports()) == 1
+        (asked, *_), (said,) = map(running.log.records, ("experiment.completed", "report.published"))
+        assert decode(said).causationid == decode(asked).id
         assert reports[0]["sentence"].startswith("clean is better than control")
         assert {one["verdict"] for one in reports[0]["verdicts"] if one["family"] == "primary"} == {"better", "worse"}
         html = await running.client.get(f"/experiments/{ID}/report.html")

@@ -28,6 +28,18 @@ def test_an_admitted_job_is_asked_for_with_its_first_attempt(story: Story) -> No
     assert (message.topic, message.payload.attempt) == ("training.requested", 1)
 
 
+def test_a_request_belongs_to_an_experiment_that_wants_the_job(story: Story) -> None:
+    training, *_ = chain()
+    story.plan("e", chain())
+    story.plan("f", chain())
+    story.admit(training)
+    story.succeed(training)
+    assert [(message.topic, message.correlation) for message in story.said] == [
+        ("training.requested", "e"),
+        ("selection.requested", "e"),
+    ]
+
+
 def test_a_job_admitted_twice_is_asked_for_once(story: Story) -> None:
     training, *_ = chain()
     story.plan("e", chain())

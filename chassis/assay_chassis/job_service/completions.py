@@ -57,8 +57,10 @@ def cancelled(job_type: JobType, job_key: str, attempt: int, at: datetime, usage
     )
 
 
-def completion_event(job_type: JobType, completion: JobCompleted, source: str, correlation: str = "") -> Event:
+def completion_event(
+    job_type: JobType, completion: JobCompleted, source: str, correlation: str = "", cause: Event | None = None
+) -> Event:
     """The event of a completion; its id depends on the topic, the job and the attempt alone."""
     topic, key = job_type.completion_topic, completion.job_key
     identity = event_id(topic, key, completion.attempt)
-    return make_event(topic, completion, key=key, source=source, id=identity, correlation=correlation)
+    return make_event(topic, completion, key=key, source=source, id=identity, cause=cause, correlation=correlation)

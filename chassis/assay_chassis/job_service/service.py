@@ -96,11 +96,11 @@ class JobService:
             return
         await self._backend.stop_older(job_type.kind, key, attempt)
         if ends.succeeded:
-            await self._complete_with(job_type, request, ends.succeeded[-1])
+            await self._complete_with(job_type, request, ends.succeeded[-1], event)
         elif attempt in ends.completed:
-            await self._publish(job_type, await self._records.completion(job_type, key, attempt))
+            await self._publish(job_type, await self._records.completion(job_type, key, attempt), event)
         elif job_type.inline is not None:
-            await self._do_inline(job_type, request)
+            await self._do_inline(job_type, request, event)
         else:
             await self._submit(job_type, request, event)
 
@@ -124,34 +124,35 @@ class JobService:
         try:
             await self._backend.submit(run)
         except ResourcesUnavailable as error:
-            await self._fail(job_type, request, JobError.of("bad_input", str(error), retryable=False))
+            await self._fail(job_type, request, JobError.of("bad_input", str(error), retryable=False), event)
         else:
             self.monitor.wake()
 
-    async def _do_inline(self, job_type: JobType, request: JobRequest) -> None:
+    async def _do_inline(self, job_type: JobType, request: JobRequest, event: Event) -> None:
         assert job_type.inline is not None
         try:
             manifest = await job_type.inline(request)
         except JobFailed as error:
-            await self._fail(job_type, request, error.as_error())
+            await self._fail(job_type, request, error.as_error(), event)
         else:
             reference = await write_manifest(self._store, manifest)
-            await self._publish(job_type, succeeded(job_type, request.attempt, reference, manifest))
+            await self._publish(job_type, succeeded(job_type, request.attempt, reference, manifest), event)
 
-    async def _complete_with(self, job_type: JobType, request: JobRequest, attempt: int) -> None:
+    async def _complete_with(self, job_type: JobType, request: JobRequest, attempt: int, event: Event) -> None:
         found = await self._records.manifest(job_type, request.job_key, attempt)
         assert found is not None
-        await self._publish(job_type, succeeded(job_type, request.attempt, *found))
+        await self._publish(job_type, succeeded(job_type, request.attempt, *found), event)
 
-    async def _fail(self, job_type: JobType, request: JobRequest, error: JobError) -> None:
-        await self._conclude(job_type, failed(job_type, request.job_key, request.attempt, error, self._clock.now()))
+    async def _fail(self, job_type: JobType, request: JobRequest, error: JobError, event: Event) -> None:
+        ended = failed(job_type, request.job_key, request.attempt, error, self._clock.now())
+        await self._conclude(job_type, ended, event)
 
-    async def _conclude(self, job_type: JobType, completion: JobCompleted) -> None:
+    async def _conclude(self, job_type: JobType, completion: JobCompleted, event: Event) -> None:
         await self._records.write_completion(completion)
-        await self._publish(job_type, completion)
+        await self._publish(job_type, completion, event)
 
-    async def _publish(self, job_type: JobType, completion: JobCompleted) -> None:
-        await self._publisher.publish(completion_event(job_type, completion, self._source))
+    async def _publish(self, job_type: JobType, completion: JobCompleted, event: Event) -> None:
+        await self._publisher.publish(completion_event(job_type, completion, self._source, cause=event))
 
     async def cancel_requested(self, event: Event) -> None:
         """Stop a job's attempts. A cancel that comes before its request is remembered in the object store."""
@@ -163,9 +164,9 @@ class JobService:
         if job_type is None:
             return
         async with self._lock:
-            await self._cancel(job_type, cancel)
+            await self._cancel(job_type, cancel, event)
 
-    async def _cancel(self, job_type: JobType, cancel: JobCancelRequested) -> None:
+    async def _cancel(self, job_type: JobType, cancel: JobCancelRequested, event: Event) -> None:
         names = [
             status.name
             for status in await self._backend.list()
@@ -178,7 +179,8 @@ class JobService:
             return
         ends = await self._records.ends(cancel.job_key)
         if not _has_ended(ends, cancel.attempt):
-            await self._conclude(job_type, cancelled(job_type, cancel.job_key, cancel.attempt, self._clock.now()))
+            ended = cancelled(job_type, cancel.job_key, cancel.attempt, self._clock.now())
+            await self._conclude(job_type, ended, event)
 
 
 def _read(job_type: JobType, event: Event) -> JobRequest:

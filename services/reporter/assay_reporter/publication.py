@@ -82,16 +82,15 @@ class Publication:
         report, texts = await asyncio.to_thread(_compiled, evidence)
         refs = await write_report(self._app.store, report, texts)
         await model.report_made(report.experiment_id, report.sentence)
-        await tx.publish(
-            make_event(
-                "report.published",
-                published(report, refs, self._web_url()),
-                key=report.experiment_id,
-                source=self._app.name,
-                id=event_id("report.published", report.experiment_id),
-                correlation=report.experiment_id,
-            )
+        event = make_event(
+            "report.published",
+            published(report, refs, self._web_url()),
+            key=report.experiment_id,
+            source=self._app.name,
+            id=event_id("report.published", report.experiment_id),
+            correlation=report.experiment_id,
         )
+        await tx.publish(event.model_copy(update={"causationid": due.caused_by}))
         self._app.log.info("report published", experiment_id=report.experiment_id, sentence=report.sentence)
 
 

@@ -70,6 +70,7 @@ def as_event(message: Message, at: datetime, cause: Event | None = None) -> Even
         source=SOURCE,
         id=event_id(message.topic, *message.about),
         cause=cause,
+        correlation=message.correlation,
         time=at,
     )
 

@@ -137,7 +137,8 @@ class _Turn:
             job, status="requested", attempt=job.attempt + 1, requested_at=at, heartbeat_at=None, not_before=None
         )
         self._jobs[job.key] = asked
-        self._messages.append(request_message(asked, self._limits))
+        first = min((want.experiment_id for want in self._open_wants(job.key)), default="")
+        self._messages.append(replace(request_message(asked, self._limits), correlation=first))
 
     def completed(self, happening: Completed) -> None:
         job = self._job(happening.job_key)

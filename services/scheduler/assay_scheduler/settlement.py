@@ -77,5 +77,5 @@ class Settlement:
             result = reference.model_dump() if reference else None
             ended = await tx.connection.fetchval(QUERIES.end_experiment, identity, outcome, result, now)
             if ended and payload is not None:
-                await say(tx, [Message("experiment.completed", identity, payload, (identity,))], now)
+                await say(tx, [Message("experiment.completed", identity, payload, (identity,), identity)], now)
             await tx.connection.execute(QUERIES.wake, "")

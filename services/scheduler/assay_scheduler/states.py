@@ -97,12 +97,16 @@ class World:
 
 @dataclass(frozen=True)
 class Message:
-    """An event to publish; `about` makes its id, so that saying it again is the same event."""
+    """An event to publish; `about` makes its id, so that saying it again is the same event.
+
+    `correlation` is the experiment it belongs to: for a job, one that wants it.
+    """
 
     topic: str
     key: str
     payload: BaseModel
     about: tuple[str | int, ...]
+    correlation: str = ""
 
 
 @dataclass(frozen=True)

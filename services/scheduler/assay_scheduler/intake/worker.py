@@ -168,7 +168,7 @@ class IntakeWorker:
                 payload = ExperimentRejected(
                     experiment_id=claim.id, name=row["name"], owner=row["owner"], problems=listed
                 )
-                await say(tx, [Message("experiment.rejected", claim.id, payload, (claim.id,))], at)
+                await say(tx, [Message("experiment.rejected", claim.id, payload, (claim.id,), claim.id)], at)
 
 
 def sayable(problems: Sequence[Problem]) -> list[Problem]:
@@ -198,7 +198,7 @@ def _accepted(plan: Plan, reference: ArtifactRef, reused: int) -> Message:
         reused=reused,
         warnings=[_shortened(warning) for warning in plan.warnings[:MOST_WARNINGS]],
     )
-    return Message("experiment.accepted", plan.experiment_id, payload, (plan.experiment_id,))
+    return Message("experiment.accepted", plan.experiment_id, payload, (plan.experiment_id,), plan.experiment_id)
 
 
 def _control_selected(plan: Plan, at: datetime) -> Message:
@@ -206,4 +206,4 @@ def _control_selected(plan: Plan, at: datetime) -> Message:
     key = control_selection_key(plan.model)
     checkpoint = CheckpointRef(uri=plan.model.uri, digest=plan.model.digest, step=0)
     payload = CheckpointSelected(job_key=key, attempt=1, outcome="succeeded", completed_at=at, checkpoint=checkpoint)
-    return Message("checkpoint.selected", key, payload, (key, 1))
+    return Message("checkpoint.selected", key, payload, (key, 1), plan.experiment_id)
