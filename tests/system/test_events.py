@@ -1,0 +1,105 @@
+"""The chain of events of one experiment, as it stands on the topics of real Kafka."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import jsonschema
+import pytest
+import system_ground as ground
+from assay.run import Run
+from assay_schemas.envelope import Event, Record
+from assay_schemas.events import COMPLETION_TOPIC, REQUEST_TOPIC
+from assay_schemas.results import PlannedJob
+from system_ground import Ground, Tape
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+SCHEMAS = ground.ROOT / "schemas" / "json" / "events"
+
+
+@pytest.fixture(scope="module")
+def ran(whole: Ground) -> tuple[Run, datetime]:
+    """One experiment that went through the whole loop, and when it began."""
+    since = ground.now()
+    return whole.ended(whole.submit(seeds=[500, 501])), since
+
+
+@pytest.fixture
+async def tape(whole: Ground, ran: tuple[Run, datetime]) -> Tape:
+    run, since = ran
+    tape: Tape = await whole.tape(since, lambda tape: tape.of("report.published", run.id))
+    return tape
+
+
+def only(tape: Tape, topic: str, key: str) -> Event:
+    (event,) = tape.of(topic, key)
+    return event
+
+
+def asked_and_done(tape: Tape, job: PlannedJob) -> tuple[Event, Event]:
+    return only(tape, REQUEST_TOPIC[job.kind], job.key), only(tape, COMPLETION_TOPIC[job.kind], job.key)
+
+
+async def test_every_event_of_the_loop_comes_once_and_after_what_it_follows_from(
+    tape: Tape, ran: tuple[Run, datetime]
+) -> None:
+    run, _ = ran
+    plan = run.plan()
+    requested, accepted = only(tape, "experiment.requested", run.id), only(tape, "experiment.accepted", run.id)
+    completed, published = only(tape, "experiment.completed", run.id), only(tape, "report.published", run.id)
+    times = {job.key: asked_and_done(tape, job) for job in plan.jobs}
+    assert requested.time <= accepted.time
+    for job in plan.jobs:
+        asked, done = times[job.key]
+        earliest = max([accepted.time, *(times[parent][1].time for parent in job.depends_on if parent in times)])
+        assert earliest <= asked.time <= done.time <= completed.time, job
+        assert done.data["outcome"] == "succeeded"
+    assert completed.time <= published.time
+    assert {job.kind for job in plan.jobs} == {"training", "selection", "eval"}
+    assert completed.data["outcome"] == published.data["outcome"] == "succeeded"
+
+
+async def test_the_control_has_its_checkpoint_without_training(tape: Tape, ran: tuple[Run, datetime]) -> None:
+    run, _ = ran
+    jobs = {job.key for job in run.plan().jobs}
+    (control,) = [event for event in tape.of("checkpoint.selected") if event.key not in jobs]
+    assert control.data["checkpoint"]["step"] == 0
+
+
+async def test_each_event_names_its_cause_and_the_experiment_it_belongs_to(
+    tape: Tape, ran: tuple[Run, datetime]
+) -> None:
+    run, _ = ran
+    plan = run.plan()
+    known = {event.id for event in tape.events}
+    for job in plan.jobs:
+        for event in asked_and_done(tape, job):
+            assert event.causationid in known | {""}, event
+            assert event.correlationid == run.id, event
+    assert only(tape, "report.published", run.id).causationid == only(tape, "experiment.completed", run.id).id
+
+
+async def test_every_event_is_valid_against_its_schema_and_well_enveloped(
+    tape: Tape, ran: tuple[Run, datetime]
+) -> None:
+    for record in tape.records:
+        body = json.loads(record.value or b"")
+        validator(record.topic).validate(body)
+        headers = {name: (value or b"").decode() for name, value in record.headers}
+        assert body["specversion"] == headers["ce_specversion"] == "1.0"
+        assert body["type"] == headers["ce_type"] == record.topic
+        assert (body["id"], body["source"]) == (headers["ce_id"], headers["ce_source"])
+        assert body["dataschema"] == f"{record.topic}/1.0"
+        assert key_of(record) == body["partitionkey"]
+    assert tape.letters() == []
+
+
+def validator(topic: str) -> Any:
+    schema = json.loads((SCHEMAS / f"{topic}-1.0.json").read_text())
+    return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+
+
+def key_of(record: Record) -> str:
+    return (record.key or b"").decode()
