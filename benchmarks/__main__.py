@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-NAMES = ("startup", "control_plane", "demo", "peer", "verdict_calibration")
+NAMES = ("startup", "control_plane", "demo", "peer", "training_throughput", "verdict_calibration")
 EXAMPLE = """\
 example: python -m benchmarks startup control_plane
 Options of one benchmark: python -m benchmarks.control_plane --help

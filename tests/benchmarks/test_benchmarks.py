@@ -1,0 +1,98 @@
+"""What the benchmarks compute without measuring: result files, verdicts that are right, scores that are the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import demo, results_file
+from benchmarks.__main__ import NAMES, main
+from benchmarks.peer import __main__ as peer
+from benchmarks.peer.by_hand.tasks import scoring
+
+FOLDER = Path(results_file.__file__).parent
+
+
+def test_every_named_benchmark_is_there() -> None:
+    assert all((FOLDER / f"{name}.py").is_file() or (FOLDER / name / "__main__.py").is_file() for name in NAMES)
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["speed"])
+    assert ended.value.code == 2
+    assert "startup" in capsys.readouterr().err
+
+
+def test_a_result_file_says_what_was_measured_with_what_on_what(tmp_path: Path) -> None:
+    path = results_file.write(
+        "x",
+        figures={"ratio": 0.5},
+        goal={"ratio": ">= 0.5"},
+        command="python -m benchmarks.x",
+        packages=["pydantic"],
+        load_before=0.1,
+        notes=[],
+        wall_s=1.23,
+        folder=tmp_path,
+    )
+    found = json.loads(path.read_text())
+    assert found["figures"] == {"ratio": 0.5}
+    assert {"python", "pydantic"} == found["versions"].keys()
+    assert "cores" in found["machine"]
+    assert "GB" in found["machine"]
+
+
+@pytest.mark.parametrize("path", sorted(results_file.FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_every_committed_result_has_figures_goal_command_versions_and_machine(path: Path) -> None:
+    found = json.loads(path.read_text())
+    assert found["name"] == path.stem
+    assert {"figures", "goal", "command", "versions", "machine"} <= found.keys()
+
+
+RIGHT = {
+    "clean on numeric": "better",
+    "clean on perplexity": "better",
+    "wrong on numeric": "worse",
+    "wrong on perplexity": "worse",
+    "placebo on numeric": "tied",
+    "placebo on perplexity": "underpowered",
+}
+
+
+def test_a_right_demo_has_no_mistakes() -> None:
+    assert demo.mistakes(RIGHT) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("wrong on numeric", "tied"), ("placebo on numeric", "worse"), ("clean on perplexity", "broken")]
+)
+def test_a_demo_with_another_verdict_has_a_mistake(name: str, word: str) -> None:
+    assert demo.mistakes(RIGHT | {name: word}) == [f"{name}: {word}"]
+
+
+def test_a_verdict_that_is_missing_is_a_mistake() -> None:
+    assert demo.mistakes({name: word for name, word in RIGHT.items() if name != "wrong on numeric"}) == [
+        "wrong on numeric: no verdict"
+    ]
+
+
+def scores(shift: float) -> peer.Scores:
+    seeds = {(arm, name): [0.4 + shift, 0.42 + shift] for arm in peer.ARMS for name in peer.BENCHMARKS}
+    return seeds | {("control", name): [0.1] for name in peer.BENCHMARKS}
+
+
+@pytest.mark.parametrize(("shift", "same"), [(0.0, True), (0.01, True), (0.2, False)])
+def test_scores_are_the_same_within_the_spread_of_seeds(shift: float, same: bool) -> None:
+    rows = peer.compared(scores(0.0), scores(shift))
+    assert {row["same"] for row in rows if row["arm"] != "control"} == {same}
+    assert all(row["same"] for row in rows if row["arm"] == "control")
+
+
+def test_the_scripts_score_as_the_benchmarks_do() -> None:
+    assert scoring.numeric({"answer": "-7"}, ["#### 3 ... #### -7"]) == {"numeric": 1.0}
+    assert scoring.numeric({"answer": "7"}, ["seven"]) == {"numeric": 0.0}
+    bits = scoring.bits_per_byte({"prompt": "q\n", "completion": "abc"}, [(-4 * 0.6931471805599453, False)])
+    assert bits["bits_per_byte"] == pytest.approx(1.0)
