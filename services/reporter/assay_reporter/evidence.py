@@ -10,10 +10,8 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as parquet
 from assay_chassis.object_store import ObjectStore
 from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.results import (
@@ -26,6 +24,9 @@ from assay_schemas.results import (
     SelectionResult,
     TrainingResult,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PARALLEL_READS = 16
 
@@ -66,6 +67,8 @@ async def gather_evidence(store: ObjectStore, result: ExperimentResult) -> Evide
 
     Raises the store's errors when an object is missing or not what its reference says.
     """
+    from pyarrow import parquet
+
     gate = asyncio.Semaphore(PARALLEL_READS)
 
     async def read(ref: ArtifactRef) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from importlib import import_module
 
 from assay_chassis.app import ServiceApp
 from assay_chassis.errors import AssayError, Transient
@@ -21,7 +22,6 @@ from assay_schemas.ids import event_id
 from assay_schemas.reports import ReportDocument, Verdict
 from assay_schemas.results import ExperimentResult
 
-from assay_reporter.compile import compile_report
 from assay_reporter.evidence import Evidence, gather_evidence
 from assay_reporter.render import FORMS
 from assay_reporter.store import DueReport, ReadModel
@@ -96,6 +96,8 @@ class Publication:
 
 def _compiled(evidence: Evidence) -> tuple[ReportDocument, dict[str, str]]:
     """Dated by the experiment's end, so that a rebuild gives the same bytes."""
+    from assay_reporter.compile import compile_report  # with SciPy: half a second that the start does not wait for
+
     report = compile_report(evidence, evidence.result.completed_at)
     return report, {form: render(report) for form, (render, _) in FORMS.items()}
 
@@ -138,4 +140,6 @@ def warm_up() -> None:
     import altair  # isort: skip
     import vl_convert
 
+    for name in ("assay_reporter.compile", "pyarrow.parquet"):
+        import_module(name)
     vl_convert.vegalite_to_svg(altair.Chart(altair.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q").to_dict())

@@ -16,8 +16,6 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from assay_reporter.evidence import Evidence, gather_evidence
-from assay_reporter.scoring import benchmark_scores
-from assay_reporter.sections.flips import consistent_flips
 from assay_reporter.web.pages import not_found, page
 
 PAGE_SIZE = 25
@@ -94,6 +92,9 @@ def matching(
         items = {key: item for key, item in items.items() if search.lower() in item["text"].lower()}
     if only == "all":
         return list(items.values())
+    from assay_reporter.scoring import benchmark_scores  # with SciPy, which the start does not wait for
+    from assay_reporter.sections.flips import consistent_flips
+
     flips = consistent_flips(benchmark_scores(evidence, benchmark))
     kept: dict[str, dict[str, Any]] = {}
     for item, arm, change in flips:
