@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,45 +77,60 @@ def time_it(folder: Path) -> dict[str, Any]:
     return figures
 
 
-def try_seed_sets(folder: Path, sets: int) -> dict[str, Any]:
-    """Demos of fresh seeds, as far as they came; one that breaks counts as not right."""
-    tried = []
-    for number in range(sets):
+def try_seed_sets(folder: Path, sets: int, tried: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The figures after each demo of fresh seeds, `tried` ones included; one that breaks counts as not right."""
+    for number in range(len(tried), sets):
         first = FIRST_SEED + SEEDS_A_SET * number
         seeds = list(range(first, first + SEEDS_A_SET))
         try:
-            summary = demo(folder / "state", seeds)
-            wrong = mistakes(summary["verdicts"])
+            verdicts = demo(folder / "state", seeds)["verdicts"]
+            wrong = mistakes(verdicts)
         except RuntimeError as error:
-            summary, wrong = {"verdicts": {}}, [str(error)]
-        tried.append({"seeds": seeds, "right": not wrong, "mistakes": wrong, "verdicts": summary["verdicts"]})
+            verdicts, wrong = {}, [str(error)]
+        tried.append({"seeds": seeds, "right": not wrong, "mistakes": wrong, "verdicts": verdicts})
         print(f"   seeds {seeds}: {'; '.join(wrong) or 'right'}", flush=True)
-    return {"right": sum(one["right"] for one in tried), "of": sets, "sets": tried}
+        yield {"right": sum(one["right"] for one in tried), "of": len(tried), "sets": tried}
+
+
+def earlier_sets(folder: Path) -> list[dict[str, Any]]:
+    """What an earlier run that was stopped has tried already."""
+    path = folder / "demo_seed_sets.json"
+    return list(json.loads(path.read_text())["figures"]["sets"]) if path.exists() else []
 
 
 def main() -> None:
     """Measure, write the result and print its figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.demo", description=__doc__)
     parser.add_argument("--seed-sets", type=int, metavar="N", help="instead of timing: try N fresh seed sets")
+    parser.add_argument("--resume", action="store_true", help="with --seed-sets: go on where the result file ends")
     parser.add_argument("--output", type=Path, default=results_file.FOLDER, help="folder of the result file")
     given = parser.parse_args()
     load, began = results_file.load(), time.monotonic()
     folder = Path(tempfile.mkdtemp())
+
+    def write(name: str, figures: dict[str, Any], goal: dict[str, str], command: str, notes: list[str]) -> None:
+        results_file.write(
+            name,
+            figures=figures,
+            goal=goal,
+            command=command,
+            packages=PACKAGES,
+            load_before=load,
+            notes=notes,
+            wall_s=time.monotonic() - began,
+            folder=given.output,
+        )
+
     try:
-        figures = try_seed_sets(folder, given.seed_sets) if given.seed_sets else time_it(folder)
+        if given.seed_sets:
+            tried = earlier_sets(given.output) if given.resume else []
+            command = f"python -m benchmarks.demo --seed-sets {given.seed_sets}"
+            for figures in try_seed_sets(folder, given.seed_sets, tried):
+                write("demo_seed_sets", figures, SEED_SETS_GOAL, command, SEED_SETS_NOTES)
+        else:
+            write("demo", time_it(folder), GOAL, "python -m benchmarks.demo", NOTES)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    results_file.write(
-        "demo_seed_sets" if given.seed_sets else "demo",
-        figures=figures,
-        goal=SEED_SETS_GOAL if given.seed_sets else GOAL,
-        command=f"python -m benchmarks.demo{f' --seed-sets {given.seed_sets}' if given.seed_sets else ''}",
-        packages=PACKAGES,
-        load_before=load,
-        notes=SEED_SETS_NOTES if given.seed_sets else NOTES,
-        wall_s=time.monotonic() - began,
-        folder=given.output,
-    )
 
 
 if __name__ == "__main__":

@@ -96,3 +96,18 @@ def test_the_scripts_score_as_the_benchmarks_do() -> None:
     assert scoring.numeric({"answer": "7"}, ["seven"]) == {"numeric": 0.0}
     bits = scoring.bits_per_byte({"prompt": "q\n", "completion": "abc"}, [(-4 * 0.6931471805599453, False)])
     assert bits["bits_per_byte"] == pytest.approx(1.0)
+
+
+def test_seed_sets_go_on_where_an_earlier_run_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[int]] = []
+
+    def stand_in(state: Path, seeds: list[int]) -> dict[str, object]:
+        asked.append(seeds)
+        return {"verdicts": RIGHT if len(asked) > 1 else {}}
+
+    monkeypatch.setattr(demo, "demo", stand_in)
+    first = list(demo.try_seed_sets(tmp_path, 2, []))[-1]
+    assert (first["right"], first["of"]) == (1, 2)
+    last = list(demo.try_seed_sets(tmp_path, 3, first["sets"]))[-1]
+    assert (last["right"], last["of"]) == (2, 3)
+    assert len({seed for seeds in asked for seed in seeds}) == 9
