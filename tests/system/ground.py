@@ -22,6 +22,7 @@ from assay.run import Run
 from assay.settings import ClientSettings
 from assay.stream import records
 from assay_local import processes
+from assay_local.broker_admin import answers
 from assay_local.system import EmbeddedSystem
 from assay_schemas.artifacts import result_prefix
 from assay_schemas.envelope import Event, Record, Unreadable, decode
@@ -34,6 +35,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 PILOT = ROOT / "examples" / "pilot" / "model"
 WITHIN_S = 120.0
+LOOK_S = 0.3
 
 
 @dataclass
@@ -93,9 +95,9 @@ class Ground:
     def submit(self, **changes: Any) -> Run:
         return submit_document(self.document(**changes), self.data, self.settings)
 
-    def ended(self, run: Run, within_s: float = WITHIN_S) -> Run:
-        """The run once its report is published."""
-        run.watch(lambda _: None, within_s)
+    def ended(self, run: Run, within_s: float = WITHIN_S, seen: Callable[[Any], Any] = lambda _: None) -> Run:
+        """The run once its report is published; `seen` is called with each view before that."""
+        run.watch(seen, within_s)
         return run
 
     def process(self, name: str) -> psutil.Process | None:
@@ -103,11 +105,12 @@ class Ground:
         return processes.live(record.processes[name]) if record and name in record.processes else None
 
     def kill(self, name: str) -> None:
-        """`kill -9` on one part; returns when another process of that part runs."""
+        """`kill -9` on one part; returns when another process of that part runs, and the broker answers."""
         before = self.process(name)
         assert before is not None, f"{name} does not run"
         before.kill()
         until(lambda: self.process(name) not in (None, before), f"{name} was started again", 60.0)
+        until(lambda: answers(self.settings.kafka_bootstrap_servers), "the broker answers", 60.0)
 
     def manifests(self, key: str) -> list[Path]:
         """The result manifests that the attempts of a job have left."""
@@ -122,14 +125,17 @@ class Ground:
         within_s: float = WITHIN_S,
         topics: Iterable[str] = tuple(topic.name for topic in every_topic()),
     ) -> Tape:
-        """The records from a moment on, once they are enough; at least those that are there now."""
-        tape = Tape()
+        """The records from a moment on, once they are enough; every 0.3 s it is asked whether they are."""
+        tape, looked_at = Tape(), time.monotonic()
         try:
             async with asyncio.timeout(within_s):
                 async for record in records(self.settings, topics, since):
                     if record is not None:
                         tape.add(record)
-                    elif enough(tape):
+                    if record is not None and time.monotonic() - looked_at < LOOK_S:
+                        continue
+                    looked_at = time.monotonic()
+                    if enough(tape):
                         return tape
         except TimeoutError:
             seen = [(event.type, event.key[:12], event.data.get("outcome")) for event in tape.events]

@@ -140,7 +140,7 @@ async def test_the_same_experiment_again_reuses_every_job_and_says_so(whole: Gro
     assert all(job.reused and "done before" in job.reason for job in run.plan().jobs)
     tape = await whole.tape(since, lambda tape: tape.of("report.published", run.id))
     assert [tape.of(topic) for topic in REQUEST_TOPIC.values()] == [[], [], []]
-    assert f"{report.reused} of {report.jobs}" in run.report_text("md")
+    assert f"{report.jobs} jobs, {report.reused} reused" in run.report_text("md")
 
 
 async def test_an_experiment_joins_jobs_that_already_run_for_another(whole: Ground) -> None:

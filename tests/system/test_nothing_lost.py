@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 import system_ground as ground
 from assay.run import Run
@@ -40,11 +43,14 @@ async def test_an_experiment_survives_the_death_of(whole: Ground, victim: str) -
     plan = run.answer(60.0) and run.plan()
     kind = "eval" if victim == "evaluator" else "training"
     await whole.tape(since, lambda tape: is_under_way(tape, plan, kind), topics=["job.progressed"])
-    whole.kill(victim)
+    watched = threading.Event()
+    waiting = asyncio.create_task(asyncio.to_thread(whole.ended, run, 240.0, lambda _: watched.set()))
+    assert await asyncio.to_thread(watched.wait, 30.0)
+    await asyncio.to_thread(whole.kill, victim)
     if victim == "reporter":
         await whole.tape(since, lambda tape: tape.of("experiment.completed", run.id), topics=["experiment.completed"])
-        whole.kill(victim)
-    whole.ended(run, 240.0)
+        await asyncio.to_thread(whole.kill, victim)
+    await waiting
     tape = await whole.tape(since, lambda tape: tape.of("report.published", run.id))
     assert run.result().outcome == "succeeded"
     nothing_is_lost(tape, plan, run)
