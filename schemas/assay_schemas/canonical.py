@@ -20,10 +20,15 @@ def canonical_json(value: Any) -> bytes:
     value keeps its digest when it passes through a YAML or JSON reader that changes its type.
     Raises ValueError for NaN and infinities, which have no JSON form.
     """
-    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    return json.dumps(
-        _settled(plain), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return _written(_settled(_plain(value)))
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def _written(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def _settled(value: Any) -> Any:
@@ -36,11 +41,22 @@ def _settled(value: Any) -> Any:
     return value
 
 
+def _rounded(value: Any) -> Any:
+    """Whole numbers that a float cannot tell apart as floats: PostgreSQL gives 1e30 back as an integer."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    if isinstance(value, int) and 2**53 <= abs(value) < 10**300:
+        return float(value)
+    return value
+
+
 def sha256_hex(data: bytes) -> str:
     """The lower-case hexadecimal SHA-256 of bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
 def digest_of(value: Any) -> str:
-    """SHA-256 over the canonical JSON of a value."""
-    return sha256_hex(canonical_json(value))
+    """SHA-256 over the canonical JSON of a value, in which whole numbers from 2**53 on count as floats."""
+    return sha256_hex(_written(_rounded(_settled(_plain(value)))))
