@@ -23,7 +23,7 @@ from system_ground import Ground, Tape
 from typer.testing import CliRunner, Result
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
-LONG = ground.training(steps=400, checkpoint_every=400)
+LONG = ground.training(steps=150, checkpoint_every=150)
 ENDLESS = ground.training(steps=1_000_000)
 
 
