@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Iterator
 
 import uvicorn
@@ -15,6 +16,8 @@ from fastapi.responses import JSONResponse
 
 from assay_chassis import telemetry
 
+SYSTEM_ID = "ASSAY_SYSTEM_ID"
+"""Names the embedded system a process belongs to, so that two of them on one machine are told apart."""
 Problems = Callable[[], Awaitable[list[str]]]
 _MOST_SHOWN = 20
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -33,7 +36,7 @@ def add_health_routes(api: FastAPI, service: str, problems: Problems, retrying: 
     async def readyz() -> JSONResponse:
         reasons = [str(telemetry.without_secrets(reason)) for reason in await problems()]
         body = {"service": service, "ready": not reasons, "reasons": reasons, "retrying": retrying()[:_MOST_SHOWN]}
-        return JSONResponse(body, 503 if reasons else 200)
+        return JSONResponse({**body, "system": os.environ.get(SYSTEM_ID)}, 503 if reasons else 200)
 
     @api.get("/metrics", tags=["health"], summary="Metrics in Prometheus' text format", response_class=Response)
     async def metrics() -> Response:

@@ -5,12 +5,14 @@ Never imports a service: it runs `python -m <module>` and asks its HTTP port.
 from __future__ import annotations
 
 import http.client
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from assay_local.component import Command
-from assay_local.ports import HOST
+from assay_local.ports import HOST, free_port
+from assay_local.processes import MARK
 
 SERVICES = {
     "scheduler": "assay_scheduler",
@@ -39,7 +41,8 @@ class Service:
         return f"http://{HOST}:{self.port}"
 
     def prepare(self) -> None:
-        """Nothing: a service migrates its own database schema when it starts."""
+        """Moves to another port when the one it had was taken meanwhile, by another system say."""
+        self.port = free_port(self.port)
 
     def command(self) -> Command:
         own = {"ASSAY_HTTP_HOST": HOST, "ASSAY_HTTP_PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
@@ -51,12 +54,17 @@ class Service:
         )
 
     def ready(self) -> bool:
-        """Whether `GET /readyz` answers 200."""
+        """Whether `GET /readyz` answers 200, and this system's service is what answers."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=_READY_TIMEOUT_S)
         try:
             connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
+            answer = connection.getresponse()
+            return answer.status == 200 and self._is_own(json.loads(answer.read()))
+        except (OSError, ValueError, http.client.HTTPException):
             return False
         finally:
             connection.close()
+
+    def _is_own(self, answer: Mapping[str, str]) -> bool:
+        """Another system on this machine may hold the port; a service that does not say whose it is, is believed."""
+        return answer.get("system") in (None, self._environment().get(MARK))
