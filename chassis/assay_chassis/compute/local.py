@@ -24,7 +24,9 @@ class LocalBackend(FolderBackend):
     """A ComputeBackend for one machine.
 
     The warm parent imports `preload`; it and the jobs have this process's environment and `environment`.
-    It ends by itself 60 s after the last service let go; running jobs go on without it."""
+    It ends by itself 60 s after the last service let go; running jobs go on without it.
+    Where none lives yet it is started `warm_up_after_s` after the service, or with the first job: its imports
+    would otherwise compete with the start of everything else on a small machine."""
 
     def __init__(
         self,
@@ -33,8 +35,10 @@ class LocalBackend(FolderBackend):
         preload: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         grace_s: float = 10.0,
+        warm_up_after_s: float = 0.0,
     ) -> None:
         super().__init__(root, grace_s)
+        self._warm_up_after_s = warm_up_after_s
         self._preload = tuple(preload)
         self._environment = dict(environment or {})
         self._warm: WarmClient | None = None
@@ -45,7 +49,8 @@ class LocalBackend(FolderBackend):
             self._warm = await asyncio.to_thread(
                 WarmClient, self.root, self._preload, self._environment, self.grace_s, IDLE_S
             )
-            await asyncio.to_thread(self._warm.renew)
+            if self._warm_up_after_s == 0 or await asyncio.to_thread(self._warm.alive):
+                await asyncio.to_thread(self._warm.renew)
             self._keeping_awake = asyncio.create_task(self._keep_awake(self._warm))
 
     async def close(self) -> None:
@@ -80,6 +85,7 @@ class LocalBackend(FolderBackend):
             await asyncio.to_thread(self._warm.end)
 
     async def _keep_awake(self, warm: WarmClient) -> None:
+        await asyncio.sleep(self._warm_up_after_s)
         while True:
-            await asyncio.sleep(KEEP_AWAKE_S)
             await asyncio.to_thread(warm.ensure)
+            await asyncio.sleep(KEEP_AWAKE_S)

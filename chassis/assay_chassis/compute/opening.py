@@ -24,7 +24,13 @@ def open_backend(
     Raises BackendMissing for one that this version does not have."""
     root, grace_s = settings.compute_root / service, settings.stop_grace_s
     if settings.backend == "local":
-        return LocalBackend(root, preload=preload, environment=environment, grace_s=grace_s)
+        return LocalBackend(
+            root,
+            preload=preload,
+            environment=environment,
+            grace_s=grace_s,
+            warm_up_after_s=settings.warm_up_after_s,
+        )
     if settings.backend == "ray":
         from assay_chassis.compute.ray import RayBackend
 

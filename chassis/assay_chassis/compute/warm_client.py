@@ -48,6 +48,10 @@ class WarmClient:
                 self._start()
         self._folder.nudge()
 
+    def alive(self) -> bool:
+        """Whether a warm parent lives, of this service or of the one before it."""
+        return self._folder.alive()
+
     def renew(self) -> None:
         """Like `ensure`, and replace a warm parent of other preloads, settings or code. Its runs go on."""
         record = self.record()
