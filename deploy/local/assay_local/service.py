@@ -59,12 +59,17 @@ class Service:
         try:
             connection.request("GET", "/readyz")
             answer = connection.getresponse()
-            return answer.status == 200 and self._is_own(json.loads(answer.read()))
-        except (OSError, ValueError, http.client.HTTPException):
+            return answer.status == 200 and self._is_own(answer.read())
+        except (OSError, http.client.HTTPException):
             return False
         finally:
             connection.close()
 
-    def _is_own(self, answer: Mapping[str, str]) -> bool:
+    def _is_own(self, answer: bytes) -> bool:
         """Another system on this machine may hold the port; a service that does not say whose it is, is believed."""
-        return answer.get("system") in (None, self._environment().get(MARK))
+        try:
+            said = json.loads(answer)
+        except ValueError:
+            return True
+        owner = said.get("system") if isinstance(said, dict) else None
+        return owner in (None, self._environment().get(MARK))
