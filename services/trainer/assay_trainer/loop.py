@@ -16,7 +16,7 @@ from assay_schemas.algorithms import Hyperparameters
 from assay_trainer.algorithms.base import Example
 from assay_trainer.errors import Diverged, Interrupted
 from assay_trainer.metrics import MetricsLog, StepRecord, finite, numbers, peak_memory_gib
-from assay_trainer.stepper import StepOutcome, Stepper
+from assay_trainer.stepper import StepOutcome, Stepping
 
 log = logging.getLogger(__name__)
 DEFAULT_CHECKPOINTS = 5
@@ -33,7 +33,7 @@ class Watch(Protocol):
 class Checkpoints(Protocol):
     """Where checkpoints go."""
 
-    def take(self, stepper: Stepper, step: int, validation_loss: float | None, metrics: bytes) -> None: ...
+    def take(self, stepper: Stepping, step: int, validation_loss: float | None, metrics: bytes) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class TrainingLoop:
 
     def __init__(
         self,
-        stepper: Stepper,
+        stepper: Stepping,
         schedule: Schedule,
         batches: Sequence[Sequence[Example]],
         validation: Sequence[Example],
@@ -117,27 +117,27 @@ class TrainingLoop:
             tokens_per_s=outcome.tokens / seconds,
             seconds=seconds,
             memory_gib=peak_memory_gib(self._stepper.device),
+            metrics={name: value for name, value in outcome.metrics.items() if finite(value) is not None},
         )
 
     def _save(self, done: int) -> None:
-        loss = self._stepper.validate(self._validation)
-        self._metrics.note_validation(loss)
+        found = self._stepper.validate(self._validation)
+        loss = found.loss if found else None
+        if found:
+            self._metrics.note_validation(found.loss, found.metrics)
         self._checkpoints.take(self._stepper, done, loss, self._metrics.as_jsonl())
         self._saved_step = done
         log.info("step %d of %d: checkpoint, validation loss %s", done, self._schedule.steps, loss)
 
     def _report(self, done: int, seconds_a_step: float) -> None:
         record = self._metrics.records[-1]
-        shown = numbers(record)
-        if record.validation_loss is not None:
-            shown["validation_loss"] = record.validation_loss
         self._watch.report_progress(
             {
                 "step": done,
                 "total": self._schedule.steps,
                 "eta_s": seconds_a_step * (self._schedule.steps - done),
                 "message": f"training, loss {record.loss:.4f}" if record.loss is not None else "training",
-                "metrics": shown,
+                "metrics": numbers(record),
                 "resumable": self._saved_step > 0,
             }
         )

@@ -16,6 +16,7 @@ from assay_schemas.algorithms import Lora
 from torch import Tensor, nn
 
 from assay_trainer.errors import BadInput
+from assay_trainer.model import HEAD
 
 PREFIX = "base_model.model."
 
@@ -51,7 +52,7 @@ class LoraLinear(nn.Module):
 def add_adapters(model: Any, lora: Lora) -> None:
     """Freeze the model and put adapters on the target modules, initialised from torch's generator.
 
-    Raises BadInput where no module has a target's name.
+    A scorer's head is new, so it is trained whole. Raises BadInput where no module has a target's name.
     """
     targets = [name for name, module in model.named_modules() if _is_target(model, name, module, lora)]
     if not targets:
@@ -61,12 +62,14 @@ def add_adapters(model: Any, lora: Lora) -> None:
             f"it has {', '.join(sorted(linear))}"
         )
     model.requires_grad_(False)
+    for parameter in _head(model).values():
+        parameter.requires_grad_(True)
     for name in targets:
         _replace(model, name, LoraLinear(model.get_submodule(name), lora))
 
 
 def _is_target(model: Any, name: str, module: nn.Module, lora: Lora) -> bool:
-    if not isinstance(module, nn.Linear) or module is model.get_output_embeddings():
+    if not isinstance(module, nn.Linear) or module is model.get_output_embeddings() or name == HEAD:
         return False
     return lora.target_modules == "all-linear" or name.rpartition(".")[2] in lora.target_modules
 
@@ -81,34 +84,54 @@ def adapted(model: nn.Module) -> dict[str, LoraLinear]:
     return {name: module for name, module in model.named_modules() if isinstance(module, LoraLinear)}
 
 
+def _head(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The weights of a scorer's head by their name in the model; none of a causal model."""
+    return {name: parameter for name, parameter in model.named_parameters() if name.startswith(f"{HEAD}.")}
+
+
 @contextlib.contextmanager
 def merged(model: nn.Module) -> Iterator[None]:
     """Within: the model has plain layers with the adapters merged in. After: as it was, to the bit."""
-    layers = adapted(model)
     with torch.no_grad():
-        for name, layer in layers.items():
-            _replace(model, name, layer.merged())
+        plain = {name: layer.merged() for name, layer in adapted(model).items()}
+    with _replaced(model, plain):
+        yield
+
+
+@contextlib.contextmanager
+def without_adapters(model: nn.Module) -> Iterator[None]:
+    """Within: the base model alone. After: as it was, to the bit."""
+    with _replaced(model, {name: layer.base for name, layer in adapted(model).items()}):
+        yield
+
+
+@contextlib.contextmanager
+def _replaced(model: nn.Module, plain: dict[str, nn.Linear]) -> Iterator[None]:
+    layers = adapted(model)
+    for name, layer in plain.items():
+        _replace(model, name, layer)
     try:
         yield
     finally:
-        for name, layer in layers.items():
-            _replace(model, name, layer)
+        for name, adapter in layers.items():
+            _replace(model, name, adapter)
 
 
 def adapter_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """The adapters' weights under the names PEFT gives them."""
+    """The adapters' weights, and those of a scorer's head, under the names PEFT gives them."""
     tensors: dict[str, Tensor] = {}
     for name, layer in adapted(model).items():
         tensors[f"{PREFIX}{name}.lora_A.weight"] = layer.lora_A.detach()
         tensors[f"{PREFIX}{name}.lora_B.weight"] = layer.lora_B.detach()
-    return tensors
+    return tensors | {f"{PREFIX}{name}": parameter.detach() for name, parameter in _head(model).items()}
 
 
 def adapter_config(model: nn.Module, lora: Lora, base_model: str) -> dict[str, Any]:
     """PEFT's `adapter_config.json` for these adapters."""
     return {
         "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
+        "task_type": "SEQ_CLS" if _head(model) else "CAUSAL_LM",
+        "modules_to_save": [HEAD] if _head(model) else None,
         "base_model_name_or_path": base_model,
         "r": lora.rank,
         "lora_alpha": lora.alpha,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import resource
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pydantic_core
@@ -15,11 +15,16 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 KIB_PER_GIB = 2**20
+VALIDATION = "validation_"
+SHOWN = {"loss", "learning_rate", "grad_norm", "tokens_per_s", "memory_gib", "validation_loss"}
 BYTES_PER_GIB = 2**30
 
 
 class StepRecord(BaseModel):
-    """One optimizer step. Loss in nats a token, time in seconds; None where a value was not finite or not taken."""
+    """One optimizer step. Loss in nats a term, time in seconds; None where a value was not finite or not taken.
+
+    `metrics` are the algorithm's own, those of held-out rows with the prefix `validation_`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -33,6 +38,7 @@ class StepRecord(BaseModel):
     seconds: float
     memory_gib: float
     validation_loss: float | None = None
+    metrics: dict[str, float] = {}
 
 
 @dataclass
@@ -48,10 +54,11 @@ class MetricsLog:
     def append(self, record: StepRecord) -> None:
         self.records.append(record)
 
-    def note_validation(self, loss: float | None) -> None:
-        """The validation loss belongs to the last step."""
-        if loss is not None:
-            self.records[-1] = self.records[-1].model_copy(update={"validation_loss": loss})
+    def note_validation(self, loss: float, metrics: Mapping[str, float]) -> None:
+        """Loss and metrics of held-out rows belong to the last step."""
+        own = {f"{VALIDATION}{name}": value for name, value in metrics.items() if finite(value) is not None}
+        last = self.records[-1]
+        self.records[-1] = last.model_copy(update={"validation_loss": loss, "metrics": {**last.metrics, **own}})
 
     def as_jsonl(self) -> bytes:
         return b"".join(pydantic_core.to_json(record) + b"\n" for record in self.records)
@@ -67,8 +74,8 @@ def finite(value: float) -> float | None:
 
 def numbers(record: StepRecord) -> dict[str, float]:
     """What of a record is shown live: numbers that are there."""
-    shown = record.model_dump(include={"loss", "learning_rate", "grad_norm", "tokens_per_s", "memory_gib"})
-    return {name: value for name, value in shown.items() if value is not None}
+    shown = {name: value for name, value in record.model_dump(include=SHOWN).items() if value is not None}
+    return {**shown, **record.metrics}
 
 
 def peak_memory_gib(device: torch.device) -> float:

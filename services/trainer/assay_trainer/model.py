@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from assay_trainer.attention import ATTENTION, register
@@ -19,6 +19,8 @@ from assay_trainer.errors import BadInput
 
 log = logging.getLogger(__name__)
 SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+ModelKind = Literal["causal_lm", "sequence_classification"]
+HEAD = "score"
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -29,20 +31,56 @@ def load_tokenizer(folder: Path) -> Any:
         raise BadInput(f"base_model: its tokenizer cannot be read ({error}); add the tokenizer's files") from error
 
 
+def padding_id_of(tokenizer: Any) -> int:
+    """The token that fills rows up: the tokenizer's own, else its end of text, else 0."""
+    ids = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
+    return next(int(id_) for id_ in ids if id_ is not None)
+
+
 def load_model(folder: Path, device: torch.device) -> Any:
     """The causal language model with weights in float32, which stay the masters also for bfloat16.
 
     Raises BadInput where there are no safetensors, or transformers does not know the architecture.
     """
+    model, _ = _loaded(AutoModelForCausalLM, folder)
+    return model.to(device)
+
+
+def load_scorer(folder: Path, device: torch.device, padding_id: int, seed: int) -> Any:
+    """The model with one score a sequence in place of next-token logits, in float32.
+
+    A folder without that head, such as a causal model's, gets one from the seed alone. Raises BadInput as `load_model`.
+    """
+    model, missing = _loaded(AutoModelForSequenceClassification, folder, num_labels=1)
+    model.config.pad_token_id = padding_id
+    head = getattr(model, HEAD, None)
+    if not isinstance(head, torch.nn.Linear):
+        raise BadInput(f"base_model: {type(model).__name__} has no linear layer `{HEAD}`; choose another architecture")
+    if f"{HEAD}.weight" in missing:
+        spread = float(getattr(model.config, "initializer_range", None) or 0.02)
+        torch.nn.init.normal_(head.weight, std=spread, generator=torch.Generator().manual_seed(seed))
+    return model.to(device)
+
+
+def load(kind: ModelKind, folder: Path, device: torch.device, padding_id: int, seed: int) -> Any:
+    """The model that an algorithm trains; `padding_id` and `seed` matter to scorers only."""
+    if kind == "causal_lm":
+        return load_model(folder, device)
+    return load_scorer(folder, device, padding_id, seed)
+
+
+def _loaded(auto_class: Any, folder: Path, **options: Any) -> tuple[Any, set[str]]:
+    """The model, and the names of the weights that its folder lacks."""
     if not any(folder.glob("*.safetensors")):
         raise BadInput("base_model: has no *.safetensors; save it as safetensors, other formats are not read")
     transformers_logging.disable_progress_bar()
+    options |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True, **SAFE}
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, **SAFE)
+        model, info = auto_class.from_pretrained(folder, **options)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise BadInput(f"base_model: cannot be loaded ({error}); save it again with save_pretrained") from error
     _use_packed_attention(model)
-    return model.to(device)
+    return model, set(info["missing_keys"])
 
 
 def _use_packed_attention(model: Any) -> None:

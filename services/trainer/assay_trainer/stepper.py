@@ -7,43 +7,77 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from assay_schemas.algorithms import Hyperparameters
+from torch import Tensor
 
-from assay_trainer.algorithms.base import Algorithm, Example
 from assay_trainer.data.packing import passes
 from assay_trainer.errors import OutOfMemory
 from assay_trainer.optimizer import build_optimizer, learning_rate, set_learning_rate
 
+if TYPE_CHECKING:
+    from assay_trainer.algorithms.base import Algorithm, Example, Loss
+
 SEED_STRIDE = 2**32
+LOSS = "loss"
 
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """Mean loss per term in nats, the gradient's norm before clipping, and the rate that was applied."""
+    """Mean loss per term in nats, the gradient's norm before clipping, the rate that was applied, other means."""
 
     loss: float
     grad_norm: float
     learning_rate: float
     tokens: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def finite(self) -> bool:
         return math.isfinite(self.loss) and math.isfinite(self.grad_norm)
 
 
+@dataclass(frozen=True)
+class Validation:
+    """Means over the terms of held-out examples."""
+
+    loss: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Stepping(Protocol):
+    """A model in training, as the loop and the checkpoints know it."""
+
+    model: Any
+    optimizer: torch.optim.Optimizer
+    device: torch.device
+    hyperparameters: Hyperparameters
+
+    def step(self, number: int, steps: int, examples: Sequence[Example]) -> StepOutcome:
+        """Take optimizer step `number` (from 0) of `steps`. Raises OutOfMemory."""
+
+    def validate(self, examples: Sequence[Example]) -> Validation | None:
+        """What held-out examples say; None where there are none."""
+
+    def own_tensors(self) -> dict[str, Tensor]:
+        """What the next step depends on besides weights, optimizer and step number."""
+
+    def restore_own(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `own_tensors` gave."""
+
+
 class Stepper:
-    """A model in training. All randomness of step n comes from (seed, n), so that n can be run again."""
+    """Takes one update a step. All randomness of step n comes from (seed, n), so that n can be run again."""
 
     def __init__(self, model: Any, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int) -> None:
         self.model = model
         self.algorithm = algorithm
         self.hyperparameters = hyperparameters
-        self.optimizer = build_optimizer(model, hyperparameters)
+        self.optimizer: torch.optim.Optimizer = build_optimizer(model, hyperparameters)
         self.device = next(model.parameters()).device
         self._seed = seed
         self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -56,41 +90,53 @@ class Stepper:
         self.model.train()
         tokens = sum(example.length for example in examples)
         try:
-            loss = self._gradients(examples)
+            means = self._gradients(examples)
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise OutOfMemory(number + 1, tokens) from error
         limit = self.hyperparameters.gradient_clip or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self._trainable, limit, foreach=True))
-        outcome = StepOutcome(loss, norm, rate, tokens)
+        outcome = StepOutcome(means.pop(LOSS), norm, rate, tokens, means)
         if outcome.finite:
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return outcome
 
-    def _gradients(self, examples: Sequence[Example]) -> float:
-        """Accumulate the gradient of the mean loss over the whole step's terms; that mean."""
+    def _gradients(self, examples: Sequence[Example]) -> dict[str, float]:
+        """Accumulate the gradient of the mean loss over the whole step's terms; that mean, and those of the metrics."""
         terms = sum(example.weight for example in examples)
-        total = 0.0
+        sums: dict[str, float] = {}
         for part in passes(examples, self.hyperparameters.micro_batch_size):
             with self._precision():
                 loss = self.algorithm.loss(self.model, part, self.device)
-            (loss / terms).backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
-        return total / terms
+            (loss.total / terms).backward()  # type: ignore[no-untyped-call]
+            _add(sums, loss)
+        return {name: total / terms for name, total in sums.items()}
 
-    def validate(self, examples: Sequence[Example]) -> float | None:
-        """Mean loss per term over held-out examples; None where there are none."""
+    def validate(self, examples: Sequence[Example]) -> Validation | None:
         terms = sum(example.weight for example in examples)
         if not terms:
             return None
         self.model.eval()
-        total = 0.0
+        sums: dict[str, float] = {}
         with torch.inference_mode(), self._precision():
             for part in passes(examples, self.hyperparameters.micro_batch_size):
-                total += float(self.algorithm.loss(self.model, part, self.device))
-        return total / terms
+                _add(sums, self.algorithm.loss(self.model, part, self.device))
+        means = {name: total / terms for name, total in sums.items()}
+        return Validation(means.pop(LOSS), means)
+
+    def own_tensors(self) -> dict[str, Tensor]:
+        return {}
+
+    def restore_own(self, tensors: Mapping[str, Tensor]) -> None:
+        """Nothing to put back."""
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
         if self.hyperparameters.dtype == "bfloat16":
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return contextlib.nullcontext()
+
+
+def _add(sums: dict[str, float], loss: Loss) -> None:
+    sums[LOSS] = sums.get(LOSS, 0.0) + float(loss.total.detach())
+    for name, value in loss.sums.items():
+        sums[name] = sums.get(name, 0.0) + float(value)

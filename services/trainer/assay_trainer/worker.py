@@ -5,9 +5,11 @@ Runs in a process of its own; never touches the broker.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import logging
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,18 +27,18 @@ from assay_schemas.results import TrainingResult
 from pydantic import ValidationError
 
 from assay_trainer.algorithms import algorithm_named
-from assay_trainer.algorithms.base import Algorithm
+from assay_trainer.algorithms.base import Algorithm, Surroundings
 from assay_trainer.checkpoints.resume import CheckpointReader, ResumePoint
 from assay_trainer.checkpoints.writer import CheckpointWriter
 from assay_trainer.data.prepare import Prepared, prepare
 from assay_trainer.data.rows import Row, read_rows
 from assay_trainer.errors import BadInput
 from assay_trainer.loop import Schedule, TrainingLoop, Watch
-from assay_trainer.lora import add_adapters, load_adapters
+from assay_trainer.lora import add_adapters, load_adapters, without_adapters
 from assay_trainer.metrics import MetricsLog, final_loss, peak_memory_gib
-from assay_trainer.model import choose_device, load_model, load_tokenizer
+from assay_trainer.model import choose_device, load, load_model, load_tokenizer, padding_id_of
 from assay_trainer.optimizer import restore_optimizer
-from assay_trainer.stepper import Stepper
+from assay_trainer.stepper import Stepping
 
 log = logging.getLogger(__name__)
 LARGEST_DATASET = 64 * 2**30
@@ -73,11 +75,14 @@ class TrainingJob:
             raise BadInput("interventions: do not run in this engine version; give the changed rows as a dataset")
         device = choose_device(self._request.hardware.gpus)
         base = self._model_folder(self._request.model)
-        algorithm = self._algorithm_class(self._hyperparameters, load_tokenizer(base))
+        tokenizer = load_tokenizer(base)
+        algorithm = self._algorithm_class(self._hyperparameters, tokenizer)
         prepared = prepare(self._rows(), algorithm, self._hyperparameters, self._inputs.seed)
         log.info("%d rows, %d steps, seed %d", prepared.training_rows, prepared.steps, self._inputs.seed)
         resumed = self._reader.latest(self._scratch)
-        stepper = self._stepper(base, device, algorithm, resumed)
+        around = Surroundings(self._inputs.seed, device, base, self._scratch)
+        stepper = self._stepper(algorithm, around, padding_id_of(tokenizer), resumed)
+        algorithm.before_first_step(self._base_model(stepper, around, resumed is not None), prepared.examples(), device)
         metrics = MetricsLog.read(resumed.metrics if resumed else b"")
         schedule = Schedule.of(prepared.steps, self._hyperparameters)
         self._train(stepper, schedule, prepared, metrics, base, resumed.step if resumed else 0)
@@ -103,22 +108,39 @@ class TrainingJob:
         except (ObjectNotFound, KeyRefused) as error:
             raise BadInput(f"base_model: nothing at {model.uri}; give the model again") from error
 
-    def _stepper(self, base: Path, device: torch.device, algorithm: Algorithm, resumed: ResumePoint | None) -> Stepper:
-        lora, seed = self._hyperparameters.lora, self._inputs.seed
-        torch.manual_seed(seed)
-        model = load_model(resumed.model if resumed and lora is None else base, device)
+    def _stepper(
+        self, algorithm: Algorithm, around: Surroundings, padding_id: int, resumed: ResumePoint | None
+    ) -> Stepping:
+        lora = self._hyperparameters.lora
+        torch.manual_seed(around.seed)
+        folder = resumed.model if resumed and lora is None else around.base
+        model = load(algorithm.model_kind, folder, around.device, padding_id, around.seed)
         if lora is not None:
             add_adapters(model, lora)
-        stepper = Stepper(model, algorithm, self._hyperparameters, seed)
+        stepper = algorithm.stepper(model, self._hyperparameters, around)
         if resumed is not None:
             log.info("resuming after step %d", resumed.step)
             if lora is not None:
                 load_adapters(model, resumed.adapters)
             restore_optimizer(model, stepper.optimizer, resumed.optimizer)
+            stepper.restore_own(resumed.own)
         return stepper
 
+    @contextlib.contextmanager
+    def _base_model(self, stepper: Stepping, around: Surroundings, resumed: bool) -> Iterator[Any]:
+        """The untouched base model: what is in training where it still is that, without its adapters, or loaded."""
+        with contextlib.ExitStack() as stack:
+            model = stepper.model
+            if self._hyperparameters.lora is not None:
+                stack.enter_context(without_adapters(model))
+            elif resumed:
+                model = load_model(around.base, around.device)
+            model.eval()
+            stack.enter_context(torch.no_grad())
+            yield model
+
     def _train(
-        self, stepper: Stepper, schedule: Schedule, prepared: Prepared, metrics: MetricsLog, base: Path, start: int
+        self, stepper: Stepping, schedule: Schedule, prepared: Prepared, metrics: MetricsLog, base: Path, start: int
     ) -> None:
         key, attempt = self._request.job_key, self._request.attempt
         writer = CheckpointWriter(

@@ -37,7 +37,7 @@ def loss_and_gradients(model: Any, sft: Any, parts: list[Any]) -> tuple[float, A
     model.zero_grad()
     total = 0.0
     for part in parts:
-        loss = sft.loss(model, part, torch.device("cpu"))
+        loss = sft.loss(model, part, torch.device("cpu")).total
         loss.backward()
         total += float(loss.detach())
     return total, {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
@@ -79,9 +79,9 @@ def test_a_document_is_blind_to_its_neighbours_in_the_pack() -> None:
     model, sft = ready(build_model()), algorithm()
     first, _, *rest = examples(sft)
     with torch.no_grad():
-        one = [float(sft.loss(model, [first, other], torch.device("cpu"))) for other in rest[:3]]
-        other = [float(sft.loss(model, [other], torch.device("cpu"))) for other in rest[:3]]
-        alone = float(sft.loss(model, [first], torch.device("cpu")))
+        one = [float(sft.loss(model, [first, other], torch.device("cpu")).total) for other in rest[:3]]
+        other = [float(sft.loss(model, [other], torch.device("cpu")).total) for other in rest[:3]]
+        alone = float(sft.loss(model, [first], torch.device("cpu")).total)
     assert [both - single for both, single in zip(one, other, strict=True)] == pytest.approx([alone] * 3, rel=1e-4)
 
 
@@ -143,6 +143,6 @@ def test_neftune_s_noise_is_in_training_only_and_of_the_papers_size(packing: boo
         assert 0.9 * limit < noise.flatten(0, 1)[start : start + length].max() <= limit * 1.001
     model.eval()
     with torch.no_grad():
-        assert float(sft.loss(model, examples(sft), torch.device("cpu"))) == pytest.approx(
-            float(algorithm(packing=packing).loss(model, examples(sft), torch.device("cpu")))
+        assert float(sft.loss(model, examples(sft), torch.device("cpu")).total) == pytest.approx(
+            float(algorithm(packing=packing).loss(model, examples(sft), torch.device("cpu")).total)
         )

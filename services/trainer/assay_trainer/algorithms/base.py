@@ -6,8 +6,10 @@ Never takes an optimizer step and never reads a file.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -15,6 +17,8 @@ from assay_schemas.algorithms import Hyperparameters
 from torch import Tensor
 
 from assay_trainer.data.rows import Row
+from assay_trainer.model import ModelKind
+from assay_trainer.stepper import Stepper, Stepping
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,30 @@ class Example:
     truncated: bool
 
 
+@dataclass(frozen=True)
+class Loss:
+    """The sum of the loss over all terms, shape (), and sums over the same terms of what else is worth watching."""
+
+    total: Tensor
+    sums: Mapping[str, float | Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a run takes place: its seed, its device, the base model's folder, and a folder for its own files."""
+
+    seed: int
+    device: torch.device
+    base: Path
+    scratch: Path
+
+
 class Algorithm(ABC):
     """One algorithm, with its hyperparameters and the base model's tokenizer."""
 
     row_formats: ClassVar[tuple[str, ...]]
     hyperparameters_class: ClassVar[type[Hyperparameters]]
+    model_kind: ClassVar[ModelKind] = "causal_lm"
 
     @abstractmethod
     def __init__(self, hyperparameters: Any, tokenizer: Any) -> None: ...
@@ -45,5 +68,18 @@ class Algorithm(ABC):
         """An example for each row. Raises BadInput for a row that no policy covers."""
 
     @abstractmethod
-    def loss(self, model: torch.nn.Module, examples: Sequence[Any], device: torch.device) -> Tensor:
-        """The sum of the loss over all terms of the examples, one forward pass. Shape: ()."""
+    def loss(self, model: torch.nn.Module, examples: Sequence[Any], device: torch.device) -> Loss:
+        """Loss and metrics of the examples, one forward pass; metrics are means over the step's terms in the end."""
+
+    def stepper(self, model: Any, hyperparameters: Hyperparameters, around: Surroundings) -> Stepping:
+        """What takes this algorithm's optimizer steps."""
+        return Stepper(model, self, hyperparameters, around.seed)
+
+    def before_first_step(  # noqa: B027
+        self, base: AbstractContextManager[Any], examples: Sequence[Any], device: torch.device
+    ) -> None:
+        """Called in every attempt before its first step, with all examples that the run will see, each once.
+
+        Within `base`: the untouched base model, evaluating, without gradients; entered only by who needs it.
+        The same examples must always leave the same state behind.
+        """

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from assay_schemas.algorithms import ALGORITHMS, SftHyperparameters
 from torch import Tensor
 
-from assay_trainer.algorithms.base import Algorithm, Example
+from assay_trainer.algorithms.base import Algorithm, Example, Loss
 from assay_trainer.attention import takes_packed
 from assay_trainer.data.messages import encode_rows
 from assay_trainer.data.packing import Layout, pack, pad
@@ -56,7 +56,7 @@ class Sft(Algorithm):
             targets_N=torch.tensor(targets, dtype=torch.int32),
         )
 
-    def loss(self, model: torch.nn.Module, examples: Sequence[Document], device: torch.device) -> Tensor:
+    def loss(self, model: torch.nn.Module, examples: Sequence[Document], device: torch.device) -> Loss:
         """-sum of log p(token | the tokens before it) over the examples' targets, in nats."""
         documents = [example.tokens_T for example in examples]
         packed = self._hyperparameters.packing and takes_packed(model)
@@ -66,7 +66,7 @@ class Sft(Algorithm):
         )
         wanted_N = layout.tokens_BT.flatten()[targets_N]
         logits_NV = self._logits(model, layout.to(device), (targets_N - 1).to(device))
-        return F.cross_entropy(logits_NV.float(), wanted_N.to(device), reduction="sum")
+        return Loss(F.cross_entropy(logits_NV.float(), wanted_N.to(device), reduction="sum"))
 
     def _logits(self, model: Any, layout: Layout, positions_N: Tensor) -> Tensor:
         """Next-token logits (N, V) at positions of the flattened layout."""

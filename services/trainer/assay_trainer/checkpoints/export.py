@@ -11,13 +11,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 from assay_schemas.algorithms import Lora
 from safetensors.torch import save_file
 
-from assay_trainer.checkpoints.layout import ADAPTER, OPTIMIZER
+from assay_trainer.checkpoints.layout import ADAPTER, OPTIMIZER, OWN
 from assay_trainer.lora import adapter_config, adapter_tensors, merged
 from assay_trainer.optimizer import optimizer_tensors
+from assay_trainer.stepper import Stepping
 
 NOT_COPIED = ("config.json", "generation_config.json")
 COPIED_SUFFIXES = {".json", ".txt", ".model", ".jinja"}
@@ -43,8 +43,9 @@ def _export_adapter(model: Any, lora: Lora, folder: Path) -> None:
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
 
 
-def export_optimizer(model: Any, optimizer: torch.optim.Optimizer, folder: Path) -> None:
-    """Write the optimizer's state, as tensors by name."""
+def export_state(stepper: Stepping, folder: Path) -> None:
+    """Write the optimizer's state and what else the stepper needs to go on, as tensors by name."""
     folder.mkdir(parents=True)
-    tensors = {name: tensor.contiguous() for name, tensor in optimizer_tensors(model, optimizer).items()}
-    save_file(tensors, folder / OPTIMIZER)
+    found = {OPTIMIZER: optimizer_tensors(stepper.model, stepper.optimizer), OWN: stepper.own_tensors()}
+    for file, tensors in found.items():
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / file)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 MARKER = "complete.json"
 ADAPTER = "adapter"
 OPTIMIZER = "optimizer.safetensors"
+OWN = "own.safetensors"
 METRICS = "metrics.jsonl"
 KEPT_RESUME_STATES = 2
 

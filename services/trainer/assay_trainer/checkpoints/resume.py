@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from assay_trainer.checkpoints.layout import ADAPTER, MARKER, METRICS, OPTIMIZER, Marker, StoredFile, resume_prefix
+from assay_trainer.checkpoints.layout import ADAPTER, MARKER, METRICS, OPTIMIZER, OWN, Marker, StoredFile, resume_prefix
 
 log = logging.getLogger(__name__)
 DAMAGE = (ObjectDamaged, ObjectNotFound, ObjectTooLarge)
@@ -37,6 +37,7 @@ class ResumePoint:
     step: int
     model: Path
     optimizer: dict[str, Tensor] = field(repr=False)
+    own: dict[str, Tensor] = field(repr=False)
     adapters: dict[str, Tensor] = field(repr=False)
     metrics: bytes = field(repr=False)
 
@@ -90,6 +91,7 @@ class CheckpointReader:
             step=step,
             model=model,
             optimizer=load_file(state / OPTIMIZER),
+            own=load_file(state / OWN),
             adapters=load_file(adapter) if adapter.exists() else {},
             metrics=(state / METRICS).read_bytes(),
         )

@@ -15,7 +15,7 @@ from assay_schemas.algorithms import Lora
 from assay_schemas.artifacts import CheckpointRef, checkpoint_prefix
 from assay_schemas.results import SavedCheckpoint
 
-from assay_trainer.checkpoints.export import export_model, export_optimizer
+from assay_trainer.checkpoints.export import export_model, export_state
 from assay_trainer.checkpoints.layout import (
     KEPT_RESUME_STATES,
     MARKER,
@@ -25,7 +25,7 @@ from assay_trainer.checkpoints.layout import (
     model_digest,
     resume_prefix,
 )
-from assay_trainer.stepper import Stepper
+from assay_trainer.stepper import Stepping
 
 
 class CheckpointWriter:
@@ -44,13 +44,13 @@ class CheckpointWriter:
         self._pending: deque[Future[SavedCheckpoint]] = deque()
         self._resumable: deque[int] = deque()
 
-    def take(self, stepper: Stepper, step: int, validation_loss: float | None, metrics: bytes) -> None:
+    def take(self, stepper: Stepping, step: int, validation_loss: float | None, metrics: bytes) -> None:
         """Save the model and everything the next step depends on. Returns while the upload goes on."""
         folder = self._scratch / f"{step:08d}"
         model, resume = folder / "model", folder / "resume"
         model.mkdir(parents=True)
         export_model(stepper.model, self._lora, self._base, model)
-        export_optimizer(stepper.model, stepper.optimizer, resume)
+        export_state(stepper, resume)
         (resume / METRICS).write_bytes(metrics)
         while self._pending and self._pending[0].done():
             self._pending.popleft().result()

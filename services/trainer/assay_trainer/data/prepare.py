@@ -5,6 +5,7 @@ Encodes only rows that the run comes to, and counts what the length policy did t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,11 @@ class Prepared:
     training_rows: int
     truncated: int
     dropped: int
+
+    def examples(self) -> list[Example]:
+        """All that the run will see, each once, in the order it sees them."""
+        seen = itertools.chain(*self.batches, self.validation)
+        return list({id(example): example for example in seen}.values())
 
     @property
     def steps(self) -> int:
