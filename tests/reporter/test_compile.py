@@ -112,3 +112,18 @@ def test_the_html_reaches_for_nothing_outside(evidence):
     assert "http://" not in html
     assert "https://" not in html
     assert "src=" not in html.replace("&#34;", "")
+
+
+def test_every_metric_an_algorithm_reports_is_drawn_over_the_steps_that_have_it(evidence):
+    found = evidence()
+    measured = [
+        {"step": 1, "loss": 2.0, "metrics": {"reward": 0.1}},
+        {"step": 2, "loss": None, "metrics": {"reward": 0.3}},
+        {"step": 3, "loss": 1.0, "validation_loss": 1.5, "metrics": {}},
+    ]
+    report = compile_report(replace(found, curves=dict.fromkeys(found.curves, measured)), NOW)
+    (section,) = [section for section in report.sections if section["anchor"] == "training"]
+    plots = {block["title"]: block for block in section["blocks"] if block["kind"] == "curves"}
+    assert list(plots) == ["Training loss", "Reward"]
+    assert plots["Training loss"]["curves"][0]["x"] == [1.0, 3.0]
+    assert plots["Reward"]["curves"][0]["y"] == [0.1, 0.3]

@@ -1,17 +1,24 @@
-"""Training health: the loss of every replicate, the checkpoint that was selected, and what rows were lost."""
+"""Training health: how the steps of every replicate went, the checkpoint selected, and what rows were lost."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 from assay_reporter.blocks import AnyBlock, Curve, CurvePlot, Section, TableBlock
 from assay_reporter.sections.findings import Findings
 
 MOST_POINTS = 200
+MOST_METRICS = 12
+LOSSES = {"loss": ("Training loss", "loss per term"), "validation_loss": ("Validation loss", "loss per term")}
+Records = list[dict[str, Any]]
 
 
 def training(findings: Findings) -> Section | None:
     """Nothing where nothing was trained."""
     evidence = findings.evidence
-    rows, curves, seen = [], [], set()
+    rows: list[list[str]] = []
+    logs: dict[str, tuple[str, str, Records]] = {}
     for replicate in evidence.plan.replicates:
         result = evidence.trainings.get(replicate.training or "")
         if result is None or replicate.training is None:
@@ -22,25 +29,38 @@ def training(findings: Findings) -> Section | None:
         losses = [one.validation_loss for one in result.checkpoints if one.validation_loss is not None]
         rows.append([who, chosen, _number(min(losses, default=None)), _number(result.final_loss), str(result.rows),
                      str(result.rows_truncated + result.rows_dropped)])  # fmt: skip
-        if replicate.training not in seen:
-            curves.append(_curve(who, replicate.arm, evidence.curves.get(replicate.training, [])))
-            seen.add(replicate.training)
+        records = evidence.curves.get(replicate.training, [])
+        logs.setdefault(replicate.training, (who, replicate.arm, records))
     if not rows:
         return None
-    blocks: list[AnyBlock] = []
-    drawn = [curve for curve in curves if len(curve.x) > 1]
-    if drawn:
-        blocks.append(CurvePlot(title="Training loss", x_title="step", y_title="loss per token", curves=drawn))
+    blocks: list[AnyBlock] = list(_plots(list(logs.values())))
     columns = ["replicate", "selected step", "best validation loss", "final loss", "rows", "rows cut or dropped"]
     blocks.append(TableBlock(columns=columns, rows=rows, numeric=[1, 2, 3, 4, 5]))
     return Section(title="Training", anchor="training", blocks=blocks)
 
 
-def _curve(label: str, group: str, records: list[dict[str, float]]) -> Curve:
-    points = [(record["step"], record["loss"]) for record in records if "step" in record and "loss" in record]
-    every = max(1, len(points) // MOST_POINTS)
-    kept = points[::every]
+def _plots(logs: list[tuple[str, str, Records]]) -> Iterator[CurvePlot]:
+    """One for each loss, and one for each metric that the algorithm reported; none of fewer than two points."""
+    own = dict.fromkeys(name for _, _, records in logs for record in records for name in record.get("metrics", {}))
+    wanted = LOSSES | {name: (_words(name), _words(name).lower()) for name in list(own)[:MOST_METRICS]}
+    for name, (title, y_title) in wanted.items():
+        curves = [_curve(who, arm, records, name) for who, arm, records in logs]
+        drawn = [curve for curve in curves if len(curve.x) > 1]
+        if drawn:
+            yield CurvePlot(title=title, x_title="step", y_title=y_title, curves=drawn)
+
+
+def _curve(label: str, group: str, records: Records, name: str) -> Curve:
+    """The values of one name over the steps that have it."""
+    values = [(record["step"], record.get(name, record.get("metrics", {}).get(name))) for record in records]
+    points = [(step, value) for step, value in values if value is not None]
+    kept = points[:: max(1, len(points) // MOST_POINTS)]
     return Curve(label=label, group=group, x=[float(x) for x, _ in kept], y=[float(y) for _, y in kept])
+
+
+def _words(name: str) -> str:
+    """`validation_clip_fraction` as a title."""
+    return name.replace("_", " ").capitalize()
 
 
 def _number(value: float | None) -> str:
