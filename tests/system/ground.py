@@ -6,6 +6,7 @@ Every wait has a time limit; what was not seen in time is a failure that says wh
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -36,6 +37,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PILOT = ROOT / "examples" / "pilot" / "model"
 WITHIN_S = 120.0
 LOOK_S = 0.3
+_seeds = itertools.count(1000)
+
+
+def new_seed() -> int:
+    """A seed that nothing was trained with yet: what an earlier test, or an earlier try of this one, has
+    trained would be reused."""
+    return next(_seeds)
 
 
 @dataclass

@@ -59,14 +59,15 @@ def training_of(plan: Plan, arm_name: str) -> PlannedJob:
 
 
 def test_an_arm_that_diverges_is_missing_with_its_reason_and_the_others_go_on(whole: Ground, submit: Any) -> None:
+    seed = ground.new_seed()
     arms = [arm(whole, "sound"), arm(whole, "wild", learning_rate=1e30, gradient_clip=0.0, steps=20)]
-    answer = submit(seeds=[2000], arms=arms)
+    answer = submit(seeds=[seed], arms=arms)
     assert answer.exit_code == 0, answer.output
     report = report_of(answer)
     assert report.outcome == "partial"
     assert {cell.arm for cell in report.cells if cell.mean is not None} == {"control", "sound"}
     (line,) = report.missing
-    assert line.startswith("wild, seed 2000: training failed (diverged)")
+    assert line.startswith(f"wild, seed {seed}: training failed (diverged)")
     assert "learning_rate" in line
     failed = [end for end in ends_of(whole, report).values() if end.outcome == "failed"]
     assert [(end.kind, end.attempt) for end in failed] == [("training", 1)]
@@ -78,7 +79,7 @@ def test_an_arm_that_diverges_is_missing_with_its_reason_and_the_others_go_on(wh
 
 
 def test_without_the_memory_they_need_all_jobs_fail_once_and_the_exit_code_says_so(whole: Ground, submit: Any) -> None:
-    answer = submit(seeds=[2010], hardware={"memory_gib": 0.01})
+    answer = submit(seeds=[ground.new_seed()], hardware={"memory_gib": 0.01})
     assert answer.exit_code == 3, answer.output
     report = report_of(answer)
     assert report.outcome == "failed"
@@ -90,7 +91,7 @@ def test_without_the_memory_they_need_all_jobs_fail_once_and_the_exit_code_says_
 
 async def test_a_job_killed_from_outside_is_tried_again_and_succeeds(whole: Ground) -> None:
     since = ground.now()
-    run = whole.submit(seeds=[2020], training=LONG)
+    run = whole.submit(seeds=[ground.new_seed()], training=LONG)
     run.answer()
     key = training_of(run.plan(), "clean").key
     await whole.tape(since, lambda tape: _steps(tape, key), topics=["job.progressed"])
@@ -117,21 +118,23 @@ def impatient(whole: Ground) -> Iterator[None]:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_job_past_its_deadline_is_missing_and_the_others_go_on(whole: Ground, submit: Any) -> None:
+    seed = ground.new_seed()
     arms = [arm(whole, "quick"), arm(whole, "endless", steps=1_000_000)]
-    answer = submit(seeds=[2030], arms=arms)
+    answer = submit(seeds=[seed], arms=arms)
     assert answer.exit_code == 0, answer.output
     report = report_of(answer)
     assert report.outcome == "partial"
     (line,) = report.missing
-    assert line.startswith("endless, seed 2030: training failed (timeout)")
+    assert line.startswith(f"endless, seed {seed}: training failed (timeout)")
     assert "deadline" in line
 
 
 async def test_the_same_experiment_again_reuses_every_job_and_says_so(whole: Ground, submit: Any) -> None:
-    first = submit(seeds=[2040])
+    seed = ground.new_seed()
+    first = submit(seeds=[seed])
     assert first.exit_code == 0, first.output
     since = ground.now()
-    again = submit(seeds=[2040], name="again")
+    again = submit(seeds=[seed], name="again")
     assert again.exit_code == 0, again.output
     report = report_of(again)
     assert report.outcome == "succeeded"
@@ -144,12 +147,13 @@ async def test_the_same_experiment_again_reuses_every_job_and_says_so(whole: Gro
 
 
 async def test_an_experiment_joins_jobs_that_already_run_for_another(whole: Ground) -> None:
+    seed = ground.new_seed()
     since = ground.now()
-    first = whole.submit(seeds=[2050], training=LONG)
+    first = whole.submit(seeds=[seed], training=LONG)
     first.answer()
     key = training_of(first.plan(), "clean").key
     await whole.tape(since, lambda tape: _steps(tape, key), topics=["job.progressed"])
-    second = whole.submit(seeds=[2050], training=LONG, name="joins")
+    second = whole.submit(seeds=[seed], training=LONG, name="joins")
     second.answer()
     (training,) = [job for job in second.plan().jobs if job.key == key]
     assert training.reused
@@ -164,7 +168,9 @@ async def test_an_experiment_joins_jobs_that_already_run_for_another(whole: Grou
 
 async def test_cancelled_in_the_middle_it_ends_at_once_and_its_jobs_stop(whole: Ground, submit: Any) -> None:
     since = ground.now()
-    waiting = asyncio.create_task(asyncio.to_thread(submit, seeds=[2060], training=ENDLESS, name="to-cancel"))
+    waiting = asyncio.create_task(
+        asyncio.to_thread(submit, seeds=[ground.new_seed()], training=ENDLESS, name="to-cancel")
+    )
     tape = await whole.tape(since, lambda tape: any(e.data["name"] == "to-cancel" for e in _accepted(tape)))
     (accepted,) = [event for event in _accepted(tape) if event.data["name"] == "to-cancel"]
     run = ground.Run(accepted.key, whole.settings)

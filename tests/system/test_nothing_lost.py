@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 
 import pytest
@@ -17,8 +16,6 @@ from system_ground import Ground, Tape
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 VICTIMS = ("scheduler", "trainer", "evaluator", "reporter", "kafka", "postgres")
 LONG = ground.training(steps=60, checkpoint_every=20)
-# A try of its own has seeds of its own: what an earlier one has trained would be reused.
-SEEDS = itertools.count(1000)
 
 
 def is_under_way(tape: Tape, plan: Plan, victim: str) -> bool:
@@ -45,7 +42,7 @@ def distinct(events: list[Event]) -> set[str]:
 @pytest.mark.parametrize("victim", VICTIMS)
 async def test_an_experiment_survives_the_death_of(whole: Ground, victim: str) -> None:
     since = ground.now()
-    run = whole.submit(name=victim, seeds=[next(SEEDS), next(SEEDS)], training=LONG)
+    run = whole.submit(name=victim, seeds=[ground.new_seed(), ground.new_seed()], training=LONG)
     plan = run.answer(60.0) and run.plan()
     await whole.tape(since, lambda tape: is_under_way(tape, plan, victim), topics=["job.progressed", "eval.requested"])
     watched = threading.Event()
