@@ -57,6 +57,11 @@ def rows_key(digest: str) -> str:
     return f"{dataset_prefix(digest)}/rows.jsonl"
 
 
+def row_sample_key(digest: str) -> str:
+    """Where a sample of a snapshot's rows lies, as JSONL, for those who only need to know what rows are like."""
+    return f"{dataset_prefix(digest)}/sample.jsonl"
+
+
 def model_prefix(digest: str) -> str:
     return f"models/{digest}"
 

@@ -6,6 +6,7 @@ Pure: readers and writers live with the services; here are the rules they share.
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -36,6 +37,25 @@ class SnapshotManifest(BaseModel):
     columns: tuple[str, ...]
     formats: tuple[RowFormat, ...]
     source: str = ""
+
+
+class RowSample:
+    """Keeps the rows whose canonical bytes hash lowest: a sample that is the same whatever the order of rows."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: list[tuple[int, bytes]] = []
+
+    def take(self, line: bytes) -> None:
+        """`line` is a row's canonical JSON."""
+        rank = -int.from_bytes(hashlib.sha256(line).digest()[:8], "big")
+        if len(self._kept) < self._most:
+            heapq.heappush(self._kept, (rank, line))
+        elif rank > self._kept[0][0]:
+            heapq.heapreplace(self._kept, (rank, line))
+
+    def lines(self) -> list[bytes]:
+        return [line for _, line in sorted(self._kept, reverse=True)]
 
 
 def formats_of(columns: Iterable[str]) -> tuple[RowFormat, ...]:

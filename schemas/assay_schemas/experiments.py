@@ -9,11 +9,21 @@ import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from assay_schemas.algorithms import AlgorithmName
 from assay_schemas.benchmarks import Engine
 from assay_schemas.ids import Name
+from assay_schemas.parallelism import Parallelism
 from assay_schemas.problems import SINK_PATTERN
 
 Priority = Literal["LOW", "MED", "HIGH"]
@@ -125,14 +135,41 @@ class BenchmarkSpec(SpecModel):
     smallest_effect: Annotated[float, Field(gt=0.0)] | None = None
 
 
+def _auto_is_none(value: Any) -> Any:
+    return None if value == "auto" else value
+
+
+ParallelismOrAuto = Annotated[
+    Parallelism | None,
+    BeforeValidator(_auto_is_none),
+    WithJsonSchema({"anyOf": [Parallelism.model_json_schema(), {"const": "auto"}, {"type": "null"}]}),
+]
+
+
 class Hardware(SpecModel):
-    """What one job gets: devices, cores, memory in GiB; `nodes` machines of that size."""
+    """What one job gets: devices, cores, memory in GiB; `nodes` machines of that size.
+
+    `parallelism` says how one training job is spread over processes; none of this changes what is computed.
+    """
 
     gpus: int = Field(default=0, ge=0, le=64)
     gpu_type: str | None = None
     cpus: float = Field(default=1, gt=0, le=1024)
     memory_gib: float = Field(default=4, gt=0, le=65536)
     nodes: int = Field(default=1, ge=1, le=4096)
+    parallelism: ParallelismOrAuto = Field(default=None, description="None: auto, chosen from model, memory, devices")
+    activation_checkpointing: bool = Field(default=False, description="compute activations again in backward passes")
+    cpu_offload: bool = Field(default=False, description="keep sharded weights and optimizer state in main memory")
+
+    @field_validator("parallelism")
+    @classmethod
+    def _over_all_devices(cls, value: Parallelism | None, info: ValidationInfo) -> Parallelism | None:
+        devices = info.data.get("gpus", 0) * info.data.get("nodes", 1)
+        if value is not None and devices and value.processes != devices:
+            raise ValueError(
+                f"its degrees multiply to {value.processes}, and there are {devices} GPUs; make them equal"
+            )
+        return value
 
 
 class ExperimentSpec(SpecModel):

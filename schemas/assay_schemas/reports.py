@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from assay_schemas.cost import CostCheck
 from assay_schemas.jobs import Usage
 
 VerdictWord = Literal["better", "worse", "tied", "underpowered", "broken"]
@@ -88,5 +89,8 @@ class ReportDocument(BaseModel):
     jobs: int = 0
     reused: int = 0
     usage: Usage = Field(default_factory=Usage)
+    estimates: list[CostCheck] = Field(
+        default_factory=list, description="the plan's estimate against what was measured"
+    )
     generated_at: AwareDatetime
     sections: list[dict[str, Any]] = Field(default_factory=list, description="title and blocks of each section")

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from assay_schemas.artifacts import ArtifactRef, CheckpointRef, DatasetRef, ModelRef
+from assay_schemas.cost import PlanCost
 from assay_schemas.events import ExperimentOutcome
 from assay_schemas.experiments import ExperimentSpec
 from assay_schemas.ids import ExperimentId, JobKey, JobKind
@@ -171,6 +172,7 @@ class Plan(BaseModel):
     replicates: list[PlannedReplicate]
     jobs: list[PlannedJob]
     warnings: list[str] = Field(default_factory=list)
+    cost: PlanCost | None = Field(default=None, description="estimated at planning; None where it could not be")
 
 
 def job_titles(plan: Plan) -> dict[str, str]:

@@ -141,7 +141,8 @@ def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
 def _write_model(folder: Path, weights: str) -> None:
     """A folder that looks like a model: what intake reads of it, and no more."""
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "hidden_size": 8}))
+    widths = {"hidden_size": 8, "intermediate_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1}
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "vocab_size": 16, **widths}))
     (folder / "tokenizer.json").write_text(json.dumps({"version": "1.0"}))
     if weights.endswith(".safetensors"):
         header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()

@@ -9,6 +9,8 @@ from typing import Any
 import contract_cases as cases
 import pytest
 import scheduler_stand_ins as stand_ins
+from assay_schemas.cost import PlanCost
+from assay_schemas.results import Plan
 
 pytestmark = pytest.mark.real
 
@@ -252,3 +254,18 @@ async def test_with_tokens_only_their_owners_may_ask(system, files: Path, tmp_pa
         answer = await running.http.post("/experiments", json=cases.minimal(files) | {"owner": "bob"}, headers=header)
         assert answer.json()["owner"] == "alice"
         await running.completed(answer.json()["id"])
+
+
+async def test_a_dry_run_says_what_it_would_cost_and_the_plan_keeps_it(system, files: Path) -> None:
+    async with system() as running:
+        cost = (await running.http.post("/experiments?dry_run=true", json=cases.minimal(files))).json()["cost"]
+        assert cost["parameters"] > 0
+        assert cost["device_hours"] > 0
+        assert {tokens["sampled_rows"] for tokens in cost["tokens"].values()} == {12, 20}
+        identity = (await running.http.post("/experiments", json=cases.minimal(files))).json()["id"]
+        await running.completed(identity)
+        kept = await running.parts.app.store.get_bytes(f"experiments/{identity}/plan.json")
+        assert Plan.model_validate_json(kept).cost == PlanCost.model_validate(cost)
+        again = (await running.http.post("/experiments?dry_run=true", json=cases.minimal(files))).json()["cost"]
+        assert again["device_hours"] == 0
+        assert again["reused_device_hours"] == pytest.approx(cost["device_hours"])

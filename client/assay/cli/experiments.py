@@ -90,12 +90,19 @@ def _finish(run: Run, as_json: bool) -> int:
 
 def _dry_run(document: Any, folder: Path, settings: ClientSettings, as_json: bool) -> None:
     from assay.api import Api
+    from assay.cost import cost_lines
     from assay.locations import located
     from assay.store import Store
 
     plan = Api(settings).plan(located(document, folder, Store(settings)))
     columns = {"kind": "kind", "title": "job", "reused": "reused", "reason": "why"}
-    emit(plan, as_json, lambda found: rows(found.get("jobs", []), columns, "No jobs."))
+
+    def show(found: Any) -> None:
+        rows(found.get("jobs", []), columns, "No jobs.")
+        for line in cost_lines(found.get("cost")):
+            console().print(line, soft_wrap=True)
+
+    emit(plan, as_json, show)
 
 
 def list_(

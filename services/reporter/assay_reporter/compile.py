@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from assay_schemas.cost_actual import cost_checks
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.jobs import Usage
 from assay_schemas.reports import ReportDocument, Verdict, VerdictWord
@@ -49,6 +50,7 @@ def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
         jobs=len(plan.jobs),
         reused=sum(end.reused for end in evidence.result.ends),
         usage=total_usage(evidence),
+        estimates=cost_checks(plan.cost, evidence.result.ends),
         generated_at=now,
         sections=[section.model_dump(mode="json") for section in sections],
     )

@@ -17,6 +17,7 @@ from assay_scheduler.bell import Bell
 from assay_scheduler.commander import Commander
 from assay_scheduler.findings_cache import DatabaseCache
 from assay_scheduler.handlers import Handlers
+from assay_scheduler.intake.costing import Costing
 from assay_scheduler.intake.datasets import DatasetIntake
 from assay_scheduler.intake.hub import HubModels
 from assay_scheduler.intake.inspection import Inspector
@@ -49,7 +50,7 @@ def build(
         commander,
         Admitter(commander, settings.capacity, settings.patience_s),
         _inspector(app, settings),
-        Planning(app),
+        Planning(app, Costing(app, DatabaseCache(app))),
         Bell(),
     )
     _register_handlers(parts)

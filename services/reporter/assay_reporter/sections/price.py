@@ -1,10 +1,11 @@
-"""What the answer cost, by kind of job, and what reuse saved."""
+"""What the answer cost, by kind of job, what reuse saved, and how far the estimate was off."""
 
 from __future__ import annotations
 
+from assay_schemas.cost_actual import CostCheck, cost_checks
 from assay_schemas.results import JobEnd
 
-from assay_reporter.blocks import Section, TableBlock
+from assay_reporter.blocks import Block, Section, TableBlock
 from assay_reporter.sections.findings import Findings
 
 KINDS = {"training": "training", "selection": "checkpoint selection", "eval": "evaluation"}
@@ -22,7 +23,29 @@ def price(findings: Findings) -> Section | None:
     if not rows:
         return None
     columns = ["work", "jobs run", "device or processor time", "jobs reused", "time saved"]
-    return Section(title="Price", anchor="price", blocks=[TableBlock(columns=columns, rows=rows, numeric=[1, 2, 3, 4])])
+    blocks: list[Block] = [TableBlock(columns=columns, rows=rows, numeric=[1, 2, 3, 4])]
+    evidence = findings.evidence
+    if checks := cost_checks(evidence.plan.cost, evidence.result.ends):
+        blocks.append(_estimates(checks, evidence.plan.cost.device if evidence.plan.cost else ""))
+    return Section(title="Price", anchor="price", blocks=blocks)
+
+
+def _estimates(checks: list[CostCheck], device: str) -> TableBlock:
+    unit = "GPU-hours" if device == "gpu" else "processor-hours"
+    columns = ["work", f"{unit}, estimated", "measured", "measured / estimated", "GiB, estimated", "GiB, measured"]
+    rows = [
+        [
+            KINDS[check.kind],
+            f"{check.estimated_device_hours:.3g}",
+            f"{check.measured_device_hours:.3g}",
+            f"{check.hours_ratio:.2f}" if check.hours_ratio is not None else "",
+            f"{check.estimated_memory_gib:.3g}",
+            f"{check.measured_memory_gib:.3g}",
+        ]
+        for check in checks
+    ]
+    caption = "The estimate made at planning against what was measured, over jobs that ran and succeeded."
+    return TableBlock(columns=columns, rows=rows, numeric=[1, 2, 3, 4, 5], caption=caption)
 
 
 def _hours(ends: list[JobEnd]) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 
 import pydantic_core
 from assay_chassis.object_store import ObjectNotFound, ObjectStore
-from assay_schemas.artifacts import DatasetRef, dataset_prefix, rows_key
+from assay_schemas.artifacts import DatasetRef, dataset_prefix, row_sample_key, rows_key
 from assay_schemas.canonical import canonical_json, digest_of
-from assay_schemas.datasets import SnapshotManifest, formats_of
+from assay_schemas.cost_tokens import SAMPLED_ROWS
+from assay_schemas.datasets import RowSample, SnapshotManifest, formats_of
 from pydantic import ValidationError
 
 from assay_scheduler.intake.cache import FindingCache
@@ -63,8 +64,12 @@ class DatasetIntake:
     async def _snapshot(self, files: Sequence[SourceFile], needs: Needs, location: str) -> SnapshotManifest:
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             target = Path(folder) / "rows.jsonl"
-            manifest = await asyncio.to_thread(write_rows, files, needs, target, location)
+            sample = RowSample(SAMPLED_ROWS)
+            manifest = await asyncio.to_thread(write_rows, files, needs, target, location, sample)
             prefix = dataset_prefix(manifest.digest)
+            if not await self._store.exists(row_sample_key(manifest.digest)):
+                lines = b"".join(sample.lines())
+                await self._store.put_bytes(row_sample_key(manifest.digest), lines, media_type="application/jsonl")
             if not await self._complete(prefix):
                 await self._store.put_file(rows_key(manifest.digest), target, media_type="application/jsonl")
                 await self._store.put_bytes(
@@ -87,8 +92,10 @@ def _digest_in(location: str) -> str:
     return digest
 
 
-def write_rows(files: Sequence[SourceFile], needs: Needs, target: Path, source: str) -> SnapshotManifest:
-    """Writes the canonical JSONL of all rows to `target`. Raises Unusable."""
+def write_rows(
+    files: Sequence[SourceFile], needs: Needs, target: Path, source: str, sample: RowSample
+) -> SnapshotManifest:
+    """Writes the canonical JSONL of all rows to `target`, and shows each row to `sample`. Raises Unusable."""
     checker, hasher = RowChecker(needs), hashlib.sha256()
     rows, size, columns = 0, 0, dict[str, int]()
     with target.open("wb") as sink:
@@ -99,6 +106,7 @@ def write_rows(files: Sequence[SourceFile], needs: Needs, target: Path, source: 
                 line = _canonical_line(where, row, checker)
                 hasher.update(line)
                 sink.write(line)
+                sample.take(line)
                 rows, size = rows + 1, size + len(line)
                 for column in row:
                     columns[column] = columns.get(column, 0) + 1

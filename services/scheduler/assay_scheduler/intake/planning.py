@@ -14,6 +14,7 @@ from assay_schemas.results import Plan, PlannedJob
 from pydantic import TypeAdapter
 
 from assay_scheduler.findings import Findings
+from assay_scheduler.intake.costing import Costing
 from assay_scheduler.planner import plan_experiment
 from assay_scheduler.reuse import Earlier, assess, nearest_difference
 from assay_scheduler.states import Job
@@ -24,19 +25,21 @@ _INPUTS: TypeAdapter[JobInputs] = TypeAdapter(JobInputs)
 
 
 class Planning:
-    def __init__(self, app: ServiceApp) -> None:
+    def __init__(self, app: ServiceApp, costing: Costing) -> None:
         self._app = app
+        self._costing = costing
 
     async def plan(
         self, spec: ExperimentSpec, findings: Findings, *, experiment_id: str, owner: str, warnings: list[str]
     ) -> Plan:
-        """The plan, with each job's `reused` and `reason` filled in."""
+        """The plan, with each job's `reused` and `reason` filled in, and what it will cost."""
         plan = plan_experiment(spec, findings, experiment_id=experiment_id, owner=owner, warnings=warnings)
         existing = await self._existing([job.key for job in plan.jobs])
         new_kinds = sorted({job.kind for job in plan.jobs if job.key not in existing})
         earlier = {kind: await self._earlier(kind, experiment_id) for kind in new_kinds}
         jobs = [_judged(job, existing.get(job.key), earlier.get(job.kind, [])) for job in plan.jobs]
-        return plan.model_copy(update={"jobs": jobs})
+        judged = plan.model_copy(update={"jobs": jobs})
+        return judged.model_copy(update={"cost": await self._costing.of(judged)})
 
     async def reason(self, inputs: JobInputs, experiment_id: str) -> str:
         """Why no earlier job fits these inputs."""
