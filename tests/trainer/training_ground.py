@@ -66,6 +66,14 @@ def sums(count: int) -> list[dict[str, Any]]:
     ]
 
 
+def preferences(count: int) -> list[dict[str, Any]]:
+    """Pairs of answers of different lengths to questions of different lengths."""
+    return [
+        {"prompt": f"{n}+{n * 7 % 83}=", "chosen": f"{n + n * 7 % 83}" + "." * (n % 5), "rejected": "no" * (1 + n % 4)}
+        for n in range(count)
+    ]
+
+
 class Ground:
     """A store in a folder, with a dataset and a model in it, and the requests that use them."""
 

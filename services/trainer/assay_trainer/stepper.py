@@ -106,7 +106,7 @@ class Stepper:
         terms = sum(example.weight for example in examples)
         sums: dict[str, float] = {}
         for part in passes(examples, self.hyperparameters.micro_batch_size):
-            with self._precision():
+            with precision(self.hyperparameters, self.device):
                 loss = self.algorithm.loss(self.model, part, self.device)
             (loss.total / terms).backward()  # type: ignore[no-untyped-call]
             _add(sums, loss)
@@ -118,7 +118,7 @@ class Stepper:
             return None
         self.model.eval()
         sums: dict[str, float] = {}
-        with torch.inference_mode(), self._precision():
+        with torch.inference_mode(), precision(self.hyperparameters, self.device):
             for part in passes(examples, self.hyperparameters.micro_batch_size):
                 _add(sums, self.algorithm.loss(self.model, part, self.device))
         means = {name: total / terms for name, total in sums.items()}
@@ -130,10 +130,12 @@ class Stepper:
     def restore_own(self, tensors: Mapping[str, Tensor]) -> None:
         """Nothing to put back."""
 
-    def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        if self.hyperparameters.dtype == "bfloat16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return contextlib.nullcontext()
+
+def precision(hyperparameters: Hyperparameters, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """In what number format a forward pass computes."""
+    if hyperparameters.dtype == "bfloat16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
 
 
 def _add(sums: dict[str, float], loss: Loss) -> None:

@@ -49,9 +49,9 @@ def reference_loss(model: Any, sft: Any) -> float:
 
     total = 0.0
     for example in examples(sft):
-        tokens = example.tokens_T.long()
+        tokens = example.document.tokens_T.long()
         labels = torch.full_like(tokens, -100)
-        labels[example.targets_N.long()] = tokens[example.targets_N.long()]
+        labels[example.document.targets_N.long()] = tokens[example.document.targets_N.long()]
         outcome = model(input_ids=tokens[None], labels=labels[None], use_cache=False)
         total += float(outcome.loss.detach()) * example.weight
     return total
@@ -90,7 +90,7 @@ def test_transformers_own_mask_for_reset_positions_agrees() -> None:
     from assay_trainer.data.packing import pack
 
     model, sft = build_model(), algorithm()
-    layout = pack([example.tokens_T for example in examples(sft, 4)])
+    layout = pack([example.document.tokens_T for example in examples(sft, 4)])
     with torch.no_grad():
         theirs = model(input_ids=layout.tokens_BT, position_ids=layout.positions_BT, use_cache=False).logits
         ours = ready(model)(
@@ -135,7 +135,7 @@ def test_neftune_s_noise_is_in_training_only_and_of_the_papers_size(packing: boo
     from assay_trainer.data.packing import pack, pad
 
     model, sft = ready(build_model()), algorithm(neftune_alpha=5.0, packing=packing)
-    documents = [example.tokens_T for example in examples(sft, 3)]
+    documents = [example.document.tokens_T for example in examples(sft, 3)]
     layout = pack(documents) if packing else pad(documents, 0)
     noise = (sft._noised(model, layout) - model.get_input_embeddings()(layout.tokens_BT)).abs()
     for start, length in zip(layout.starts(), layout.lengths, strict=True):

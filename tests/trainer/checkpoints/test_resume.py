@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from assay_schemas.jobs import TrainingRequest
 from assay_schemas.results import TrainingResult
 from assay_trainer.errors import Interrupted
-from training_ground import Ground, Watched
+from training_ground import Ground, Watched, preferences
 
 pytestmark = pytest.mark.real
 Train = Callable[..., TrainingResult]
@@ -26,6 +29,28 @@ def digests(result: TrainingResult) -> dict[int, str]:
 def folder(result: TrainingResult, step: int) -> Path:
     [saved] = [saved for saved in result.checkpoints if saved.checkpoint.step == step]
     return Path(saved.checkpoint.uri.removeprefix("file://"))
+
+
+def request_for(ground: Ground, algorithm: str, attempt: int = 1, **changes: Any) -> TrainingRequest:
+    dataset = None if algorithm == "SFT" else ground.dataset(preferences(64))
+    return ground.request(dataset, algorithm=algorithm, attempt=attempt, **changes)
+
+
+class Killed(Watched):
+    """Kills its own process with SIGKILL after a step."""
+
+    def report_progress(self, record: dict[str, Any]) -> None:
+        if record["step"] == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill(train: Train, request: TrainingRequest) -> None:
+    """Run the request in a child process that is killed after its fifth step."""
+    child = os.fork()
+    if child == 0:
+        train(request, Killed())
+        os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
 
 
 def interrupt(train: Train, ground: Ground, after: int, **changes: Any) -> None:
@@ -46,6 +71,19 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
         saved.validation_loss for saved in whole.checkpoints
     ]
     assert resumed.tokens == whole.tokens
+    assert resumed.final_loss == whole.final_loss
+
+
+@pytest.mark.parametrize("changes", [{}, LORA])
+@pytest.mark.parametrize("algorithm", ["SFT", "DPO", "REWARD"])
+def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(
+    train: Train, train_afresh: Train, ground: Ground, algorithm: str, changes: dict[str, Any]
+) -> None:
+    kill(train, request_for(ground, algorithm, **changes))
+    resumed = train(request_for(ground, algorithm, attempt=2, **changes))
+    whole = train_afresh(request_for(ground, algorithm, **changes))
+    assert resumed.resumed_from_step in {2, 4}
+    assert digests(resumed) == digests(whole)
     assert resumed.final_loss == whole.final_loss
 
 

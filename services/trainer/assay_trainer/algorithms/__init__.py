@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from assay_trainer.algorithms.base import Algorithm
+from assay_trainer.algorithms.dpo import Dpo
+from assay_trainer.algorithms.reward import RewardModelling
 from assay_trainer.algorithms.sft import Sft
 from assay_trainer.errors import BadInput
 
-ALGORITHMS: Mapping[str, type[Algorithm]] = {"SFT": Sft}
+ALGORITHMS: Mapping[str, type[Algorithm]] = {"SFT": Sft, "REWARD": RewardModelling, "DPO": Dpo}
 
 
 def algorithm_named(name: str) -> type[Algorithm]:

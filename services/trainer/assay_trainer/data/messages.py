@@ -6,6 +6,7 @@ Never truncates: how long a document may be is decided by its caller.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from assay_trainer.data.rows import Row
@@ -16,27 +17,41 @@ Learned = list[bool]
 Message = dict[str, Any]
 
 
-def encode_rows(rows: Sequence[Row], tokenizer: Any, loss_on: str) -> list[tuple[Tokens, Learned]]:
-    """Each row's token ids and, aligned with them, whether the token is a target of the loss."""
-    conversations = [_messages(row) for row in rows]
-    plain = [row for row, messages in zip(rows, conversations, strict=True) if messages is None]
-    encoded_plain = iter(_encode_plain(plain, tokenizer))
+@dataclass(frozen=True)
+class Conversation:
+    """Messages, of which the first `given` are the prompt: nothing in them is learned."""
+
+    messages: list[Message]
+    given: int
+
+
+def encode_rows(
+    rows: Sequence[Row], tokenizer: Any, loss_on: str, column: str = "completion"
+) -> list[tuple[Tokens, Learned]]:
+    """Each row's token ids and, aligned with them, whether the token is a target of the loss.
+
+    `column` has what follows the prompt, where rows have one.
+    """
+    conversations = [_conversation(row, column) for row in rows]
+    plain = [row for row, conversation in zip(rows, conversations, strict=True) if conversation is None]
+    encoded_plain = iter(_encode_plain(plain, tokenizer, column))
     encoded = [
-        next(encoded_plain) if messages is None else _encode_chat(row, messages, tokenizer)
-        for row, messages in zip(rows, conversations, strict=True)
+        next(encoded_plain) if conversation is None else _encode_chat(row, conversation, tokenizer)
+        for row, conversation in zip(rows, conversations, strict=True)
     ]
     if loss_on == "all":
         return [(tokens, [True] * len(tokens)) for tokens, _ in encoded]
     return encoded
 
 
-def _messages(row: Row) -> list[Message] | None:
+def _conversation(row: Row, column: str) -> Conversation | None:
     """The row as a conversation; None for plain text."""
     columns = row.columns
     if isinstance(columns.get("messages"), list):
-        return _checked(row, "messages", columns["messages"])
-    if isinstance(columns.get("prompt"), list) and isinstance(columns.get("completion"), list):
-        return _checked(row, "prompt", columns["prompt"]) + _checked(row, "completion", columns["completion"])
+        return Conversation(_checked(row, "messages", columns["messages"]), 0)
+    if isinstance(columns.get("prompt"), list) and isinstance(columns.get(column), list):
+        prompt = _checked(row, "prompt", columns["prompt"])
+        return Conversation(prompt + _checked(row, column, columns[column]), len(prompt))
     return None
 
 
@@ -49,13 +64,13 @@ def _checked(row: Row, column: str, messages: list[Any]) -> list[Message]:
     return messages
 
 
-def _encode_plain(rows: Sequence[Row], tokenizer: Any) -> list[tuple[Tokens, Learned]]:
+def _encode_plain(rows: Sequence[Row], tokenizer: Any, column: str) -> list[tuple[Tokens, Learned]]:
     """prompt + completion, or text, each ended by the end-of-text token."""
     if not rows:
         return []
     end = tokenizer.eos_token or ""
-    prompts = [_text(row, "prompt") if "completion" in row.columns else "" for row in rows]
-    rest = [_text(row, "completion" if "completion" in row.columns else "text") for row in rows]
+    prompts = [_text(row, "prompt") if column in row.columns else "" for row in rows]
+    rest = [_text(row, column if column in row.columns else "text").removesuffix(end) for row in rows]
     whole = tokenizer([prompt + text + end for prompt, text in zip(prompts, rest, strict=True)])["input_ids"]
     asked = tokenizer(prompts)["input_ids"]
     encoded = []
@@ -72,17 +87,18 @@ def _text(row: Row, column: str) -> str:
     return value
 
 
-def _encode_chat(row: Row, messages: list[Message], tokenizer: Any) -> tuple[Tokens, Learned]:
-    """The whole conversation by the chat template; what the assistant says is learned, in every turn."""
+def _encode_chat(row: Row, conversation: Conversation, tokenizer: Any) -> tuple[Tokens, Learned]:
+    """The whole conversation by the chat template; what the assistant says after the prompt is learned."""
     if not tokenizer.chat_template:
         raise BadInput(
             f"base_model: its tokenizer has no chat template, which dataset line {row.line} needs; "
             "give prompt+completion or text columns, or a model with a chat template"
         )
+    messages = conversation.messages
     tokens = _templated(tokenizer, messages)
     learned = [False] * len(tokens)
     for position, message in enumerate(messages):
-        if message["role"] != "assistant":
+        if message["role"] != "assistant" or position < conversation.given:
             continue
         start = _common(_templated(tokenizer, messages[:position], add_generation_prompt=True), tokens)
         end = _common(_templated(tokenizer, messages[: position + 1]), tokens)

@@ -66,7 +66,7 @@ def prepare(rows: Sequence[Row], algorithm: Algorithm, hyperparameters: Hyperpar
     if not found:
         raise BadInput(
             "dataset: no row has anything to learn from within hyperparameters.max_length; raise it, set "
-            "overlong to truncate, or give rows with a completion"
+            "overlong to truncate, or give rows with a completion, or with a chosen and a rejected one that differ"
         )
     held_out = split.validation[: validation_limit(steps, hyperparameters.batch_size)]
     seen = encoder.encoded.values()
