@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 AlgorithmName = Literal["SFT", "REWARD", "DPO", "PPO", "GRPO"]
 ENGINE_VERSIONS = ("1",)
 NEWEST_ENGINE = ENGINE_VERSIONS[-1]
+ModelKind = Literal["causal_lm", "sequence_classification"]
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -122,11 +123,12 @@ class GrpoHyperparameters(RolloutHyperparameters):
 
 
 class Algorithm(Closed):
-    """One training algorithm: its configuration, the row formats it can learn from, and whether it runs yet."""
+    """One training algorithm: its configuration, the rows it learns from, the models it makes, whether it runs yet."""
 
     name: AlgorithmName
     hyperparameters: type[Hyperparameters]
     row_formats: tuple[str, ...]
+    trains: ModelKind = "causal_lm"
     available: bool = True
 
 
@@ -142,9 +144,9 @@ ALGORITHMS: dict[str, Algorithm] = {
             name="REWARD",
             hyperparameters=RewardHyperparameters,
             row_formats=("preference",),
-            available=False,
+            trains="sequence_classification",
         ),
-        Algorithm(name="DPO", hyperparameters=DpoHyperparameters, row_formats=("preference",), available=False),
+        Algorithm(name="DPO", hyperparameters=DpoHyperparameters, row_formats=("preference",)),
         Algorithm(name="PPO", hyperparameters=PpoHyperparameters, row_formats=("prompt",), available=False),
         Algorithm(name="GRPO", hyperparameters=GrpoHyperparameters, row_formats=("prompt",), available=False),
     )

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from assay_schemas.algorithms import Closed
+from assay_schemas.algorithms import Closed, ModelKind
 
 HARNESS_VERSIONS = ("lm-eval-0.4.13",)
 NEWEST_HARNESS = HARNESS_VERSIONS[-1]
@@ -68,7 +68,7 @@ class HarnessTaskParameters(BenchmarkParameters):
 
 
 class BenchmarkDefinition(BaseModel):
-    """One benchmark known by name: how it is scored, which number leads, and whether it runs yet."""
+    """One benchmark known by name: how it is scored, on which models, which number leads, whether it runs yet."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,6 +76,7 @@ class BenchmarkDefinition(BaseModel):
     parameters: type[BenchmarkParameters]
     item_columns: tuple[tuple[str, ...], ...] = ()
     scored_on: Literal["generation", "likelihood", "harness"]
+    models: tuple[ModelKind, ...] = ("causal_lm",)
     primary_metric: str
     higher_is_better: bool = True
     smallest_effect: float = 0.02
@@ -122,8 +123,8 @@ OWN_BENCHMARKS: dict[str, BenchmarkDefinition] = {
             parameters=LikelihoodParameters,
             item_columns=(("prompt", "chosen", "rejected"),),
             scored_on="likelihood",
+            models=("causal_lm", "sequence_classification"),
             primary_metric="accuracy",
-            available=False,
         ),
         BenchmarkDefinition(
             name="judge",

@@ -11,11 +11,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assay_schemas.algorithms import ALGORITHMS, ENGINE_VERSIONS, NEWEST_ENGINE, Hyperparameters
+from assay_schemas.algorithms import ALGORITHMS, ENGINE_VERSIONS, NEWEST_ENGINE, Algorithm, Hyperparameters
 from assay_schemas.benchmarks import (
     HARNESS_VERSIONS,
     NEWEST_HARNESS,
     OWN_BENCHMARKS,
+    BenchmarkDefinition,
     BenchmarkParameters,
     definition_of,
     known_benchmarks,
@@ -113,7 +114,7 @@ def _across_fields(document: Mapping[str, Any]) -> list[Problem]:
     return [
         *_training_problems(_mapping(document.get("training")), _listing(document.get("arms"))),
         *_arm_problems(_listing(document.get("arms"))),
-        *_benchmark_problems(_listing(document.get("benchmarks"))),
+        *_benchmark_problems(_listing(document.get("benchmarks")), _mapping(document.get("training"))),
         *_selection_problems(_mapping(document.get("selection"))),
     ]
 
@@ -172,8 +173,9 @@ def _arm_problems(arms: list[Any]) -> list[Problem]:
     return problems
 
 
-def _benchmark_problems(benchmarks: list[Any]) -> list[Problem]:
+def _benchmark_problems(benchmarks: list[Any], training: Mapping[str, Any]) -> list[Problem]:
     problems: list[Problem] = []
+    algorithm = ALGORITHMS.get(str(training.get("algorithm")))
     for position, benchmark in enumerate(map(_mapping, benchmarks)):
         name, version = benchmark.get("name"), benchmark.get("harness_version") or NEWEST_HARNESS
         if not isinstance(name, str) or not isinstance(version, str):
@@ -185,7 +187,17 @@ def _benchmark_problems(benchmarks: list[Any]) -> list[Problem]:
             problems.append(Problem(field=f"{prefix}.harness_version", message=message, mend=mend))
             version = NEWEST_HARNESS
         problems += _parameter_problems(prefix, name, version, _mapping(benchmark.get("parameters")))
+        problems += _model_problems(prefix, definition_of(name, version), algorithm)
     return problems
+
+
+def _model_problems(prefix: str, benchmark: BenchmarkDefinition | None, algorithm: Algorithm | None) -> list[Problem]:
+    """A reward model has a score in place of text: what asks for text or its likelihood cannot evaluate it."""
+    if benchmark is None or algorithm is None or algorithm.trains in benchmark.models:
+        return []
+    able = ", ".join(own.name for own in OWN_BENCHMARKS.values() if algorithm.trains in own.models)
+    message = f"{benchmark.name} cannot evaluate what {algorithm.name} trains, which gives scores and no text."
+    return [Problem(field=f"{prefix}.name", message=message, mend=f"Use {able}, or train with another algorithm.")]
 
 
 def _parameter_problems(prefix: str, name: str, version: str, given: Mapping[str, Any]) -> list[Problem]:

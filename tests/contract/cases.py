@@ -44,7 +44,7 @@ class Case:
         """Whether this version runs it; what is not yet available is refused as such."""
         training = self.spec["training"]["algorithm"]
         interventions = any(arm.get("interventions") for arm in self.spec["arms"])
-        return training == "SFT" and not interventions
+        return training in {"SFT", "REWARD", "DPO"} and not interventions
 
     def located(self, root: Path) -> dict[str, Any]:
         """The specification with DATA/ and MODELS/ under `root`."""

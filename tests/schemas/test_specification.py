@@ -163,9 +163,18 @@ def test_an_unknown_key_passes_with_a_warning_only_under_a_newer_minor_version()
 
 
 def test_what_is_not_yet_available_is_said_only_of_a_right_specification():
-    spec = spec_of(with_(training={"algorithm": "DPO"}))
-    assert [problem.field for problem in not_yet_available(spec)] == ["training.algorithm"]
+    judged = {"name": "judge", "parameters": {"dataset": "items.jsonl"}}
+    spec = spec_of(with_(benchmarks=[judged]))
+    assert [problem.field for problem in not_yet_available(spec)] == ["benchmarks.0.name"]
     assert not_yet_available(spec_of(MINIMAL)) == []
+
+
+def test_a_reward_model_is_evaluated_by_preference_alone():
+    items = {"parameters": {"dataset": "items.jsonl"}}
+    named = [{"name": name, **items} for name in ("preference", "exact_match", "perplexity")] + [{"name": "gsm8k"}]
+    document = with_(training={"algorithm": "REWARD"}, benchmarks=named)
+    assert fields(document) == ["benchmarks.1.name", "benchmarks.2.name", "benchmarks.3.name"]
+    assert fields(with_(training={"algorithm": "DPO"}, benchmarks=named)) == []
 
 
 def test_one_field_has_one_problem():

@@ -22,8 +22,8 @@ from assay_schemas.problems import problems_of
 from assay_schemas.results import EvalResult
 from pydantic import ValidationError
 
-from assay_evaluator.benchmarks import BENCHMARKS
-from assay_evaluator.engines import ENGINES, open_engine
+from assay_evaluator.benchmarks import BENCHMARKS, OF_SCORERS
+from assay_evaluator.engines import ENGINES, is_scorer, open_engine
 from assay_evaluator.engines.base import EngineSettings
 from assay_evaluator.failures import bad_input, classified
 from assay_evaluator.inputs import model_folder, read_rows
@@ -90,6 +90,11 @@ def _score(request: EvalRequest, store: SyncObjectStore, cache: Path, progress: 
         device=_device(request.hardware.gpus),
         batch_size=parameters.batch_size,
     )
+    benchmarks = OF_SCORERS if is_scorer(settings.folder) else BENCHMARKS
+    if benchmarks is OF_SCORERS and inputs.benchmark not in benchmarks:
+        raise bad_input(
+            f"inputs.benchmark: {inputs.benchmark} needs text, and this is a reward model; use {', '.join(benchmarks)}"
+        )
     lm = open_engine(inputs.engine, settings, progress)
     if isinstance(parameters, HarnessTaskParameters):
         from assay_evaluator.harness import evaluate_harness
@@ -101,7 +106,7 @@ def _score(request: EvalRequest, store: SyncObjectStore, cache: Path, progress: 
 
     if rows is None or not isinstance(parameters, OwnParameters):
         raise bad_input("items: are missing; give parameters.dataset, a file of items")
-    benchmark = BENCHMARKS[inputs.benchmark](parameters)
+    benchmark = benchmarks[inputs.benchmark](parameters)
     return evaluate_own(
         lm,
         inputs.benchmark,

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
+from assay_schemas.algorithms import ModelKind
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
@@ -19,7 +20,6 @@ from assay_trainer.errors import BadInput
 
 log = logging.getLogger(__name__)
 SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-ModelKind = Literal["causal_lm", "sequence_classification"]
 HEAD = "score"
 
 

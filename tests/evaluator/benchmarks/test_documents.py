@@ -41,6 +41,8 @@ def test_every_available_own_benchmark_is_registered_with_its_leading_metric() -
         ("perplexity", {"text": " "}, "text: is empty"),
         ("perplexity", {"prompt": "", "completion": "x"}, "prompt: is empty"),
         ("perplexity", {"prompt": "a", "completion": ""}, "completion: is empty"),
+        ("preference", {"prompt": "a", "chosen": "b"}, "rejected: is missing"),
+        ("preference", {"prompt": "a", "chosen": "b", "rejected": "b"}, "chosen: is the same as rejected"),
     ],
 )
 def test_an_item_that_cannot_be_asked_says_why(benchmark: str, row: dict[str, Any], words: str) -> None:

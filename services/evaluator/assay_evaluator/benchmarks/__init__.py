@@ -13,10 +13,14 @@ from assay_evaluator.benchmarks.exact_match import ExactMatch
 from assay_evaluator.benchmarks.multiple_choice import MultipleChoice
 from assay_evaluator.benchmarks.numeric import Numeric
 from assay_evaluator.benchmarks.perplexity import Perplexity
+from assay_evaluator.benchmarks.preference import Preference, ScoredPreference
 
 BENCHMARKS: dict[str, Callable[[Any], OwnBenchmark]] = {
     "exact_match": ExactMatch,
     "numeric": Numeric,
     "multiple_choice": MultipleChoice,
     "perplexity": Perplexity,
+    "preference": Preference,
 }
+OF_SCORERS: dict[str, Callable[[Any], OwnBenchmark]] = {"preference": ScoredPreference}
+"""Those that can evaluate a reward model, which gives a score for a text and no likelihood."""

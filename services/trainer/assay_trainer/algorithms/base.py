@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from assay_schemas.algorithms import Hyperparameters
+from assay_schemas.algorithms import Hyperparameters, ModelKind
 from torch import Tensor
 
 from assay_trainer.data.rows import Row
-from assay_trainer.model import ModelKind
 from assay_trainer.stepper import Stepper, Stepping
 
 

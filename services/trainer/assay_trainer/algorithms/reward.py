@@ -45,7 +45,7 @@ def bradley_terry(judged: Judgement, centring: float) -> Tensor:
 class RewardModelling(Algorithm):
     row_formats = ALGORITHMS["REWARD"].row_formats
     hyperparameters_class = RewardHyperparameters
-    model_kind = "sequence_classification"
+    model_kind = ALGORITHMS["REWARD"].trains
 
     def __init__(self, hyperparameters: RewardHyperparameters, tokenizer: Any) -> None:
         self._hyperparameters = hyperparameters
