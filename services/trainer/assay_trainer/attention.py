@@ -1,4 +1,4 @@
-"""Attention over packed documents: each attends within itself, without a mask and without padding.
+"""Attention over packed documents: each attends within itself, and all else is computed without padding.
 
 Registered with transformers under ATTENTION; models whose layers do not take it are trained padded.
 """
@@ -14,6 +14,8 @@ from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+
+from assay_trainer.grouping import group
 
 ATTENTION = "assay_packed"
 
@@ -40,11 +42,13 @@ def packed_attention(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
         return attended
-    lengths = list(document_lengths)
-    queries, keys, values = (torch.split(tensor, lengths, 2) for tensor in (query, key, value))
-    masks = [_window(length, sliding_window, query.device) for length in lengths]
-    parts = [_causal(*document, dropout, scaling) for document in zip(queries, keys, values, masks, strict=True)]
-    return torch.cat(parts, 2).transpose(1, 2).contiguous(), None
+    grouping = group(tuple(document_lengths), query.device)
+    queries, keys, values = (grouping.split(tensor) for tensor in (query, key, value))
+    parts = [
+        _causal(*documents, _window(documents[0].shape[2], sliding_window, query.device), dropout, scaling)
+        for documents in zip(queries, keys, values, strict=True)
+    ]
+    return grouping.join(parts), None
 
 
 def _causal(

@@ -51,7 +51,7 @@ def head_logprobs(model: Any, hidden_ND: Tensor, wanted_N: Tensor) -> Tensor:
         return _logprobs(model, hidden_ND, wanted_N)
     parts = [
         checkpoint(_logprobs, model, hidden, wanted, use_reentrant=False, preserve_rng_state=False)
-        for hidden, wanted in zip(hidden_ND.split(rows), wanted_N.split(rows), strict=True)
+        for hidden, wanted in zip(torch.split(hidden_ND, rows), torch.split(wanted_N, rows), strict=True)
     ]
     return torch.cat(parts)
 

@@ -141,4 +141,4 @@ def precision(hyperparameters: Hyperparameters, device: torch.device) -> context
 def _add(sums: dict[str, float], loss: Loss) -> None:
     sums[LOSS] = sums.get(LOSS, 0.0) + float(loss.total.detach())
     for name, value in loss.sums.items():
-        sums[name] = sums.get(name, 0.0) + float(value)
+        sums[name] = sums.get(name, 0.0) + float(value.detach() if isinstance(value, Tensor) else value)

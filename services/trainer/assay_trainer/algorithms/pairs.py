@@ -33,11 +33,15 @@ def encode_pairs(rows: Sequence[Row], tokenizer: Any, hyperparameters: Hyperpara
     pairs = []
     for row, (first, first_learned), (second, second_learned) in zip(rows, chosen, rejected, strict=True):
         start = min(_first(first_learned), _first(second_learned))
-        documents = [
-            document(tokens, [learned or at >= start for at, learned in enumerate(flags)], hyperparameters.max_length)
-            for tokens, flags in ((first, first_learned), (second, second_learned))
-        ]
-        pairs.append(_pair(row, *documents, drop=hyperparameters.overlong == "drop"))
+        limit = hyperparameters.max_length
+        pairs.append(
+            _pair(
+                row,
+                document(first, [learned or at >= start for at, learned in enumerate(first_learned)], limit),
+                document(second, [learned or at >= start for at, learned in enumerate(second_learned)], limit),
+                drop=hyperparameters.overlong == "drop",
+            )
+        )
     return pairs
 
 
