@@ -11,11 +11,19 @@ import sys
 import time
 from collections.abc import Sequence
 
-NAMES = ("startup", "control_plane", "demo", "peer", "training_throughput", "verdict_calibration")
+NAMES = (
+    "startup",
+    "control_plane",
+    "demo",
+    "peer",
+    "training_throughput",
+    "verdict_calibration",
+    "reward_on_real_pairs",
+)
 EXAMPLE = """\
 example: python -m benchmarks startup control_plane
 Options of one benchmark: python -m benchmarks.control_plane --help
-Nothing else should run meanwhile: every figure but those of verdict_calibration is a time."""
+Nothing else should run meanwhile: every figure but those of the last two is a time."""
 
 
 def run(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Tokens a second of supervised fine-tuning against TRL's SFTTrainer: same model, rows, batch and dtype.
+"""Tokens a second of SFT and DPO against TRL's trainers: same model, rows, batch and dtype.
 
 Each side runs in a process of its own, in turn; padding is not counted as tokens.
 """
@@ -6,66 +6,90 @@ Each side runs in a process of its own, in turn; padding is not counted as token
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import results_file
+from benchmarks import gsm8k_pairs, results_file
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "examples" / "pilot" / "model"
-BATCH_ROWS, MAX_LENGTH, LEARNING_RATE = 16, 1024, 1e-4
-GOAL = {"sft_ratio": ">= 1.3", "memory_ratio": "<= 1"}
+MAX_LENGTH, LEARNING_RATE = 1024, 1e-4
+BATCH_ROWS = {"sft": 16, "dpo": 8}
+GOAL = {"sft_ratio": ">= 1.3", "dpo_ratio": ">= 1.3", "sft_memory_ratio": "<= 1", "dpo_memory_ratio": "<= 1"}
 SIDES = ("assay", "trl")
+ROWS = 1400
 
 
-def gsm8k_rows(count: int) -> list[dict[str, str]]:
-    """The first real training problems as prompt and completion."""
-    folder = Path(os.environ.get("ASSAY_GSM8K", ROOT.parent / "shared" / "data" / "gsm8k"))
-    lines = (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()[:count]
+@dataclass(frozen=True)
+class Side:
+    """One process: an algorithm by one of the two, so many steps on so many cores."""
+
+    algorithm: str
+    name: str
+    steps: int
+    cpus: int
+
+
+def rows_for(algorithm: str) -> list[dict[str, str]]:
+    """The first real training problems with their solutions, or real right and wrong solutions."""
+    if algorithm == "dpo":
+        return [{key: pair[key] for key in ("prompt", "chosen", "rejected")} for pair in gsm8k_pairs.pairs()[:ROWS]]
+    lines = (gsm8k_pairs.folder() / "train.jsonl").read_text(encoding="utf-8").splitlines()[:ROWS]
     problems = [json.loads(line) for line in lines]
     return [{"prompt": f"Question: {row['question']}\nAnswer: ", "completion": row["answer"]} for row in problems]
 
 
-def run_assay(rows: list[dict[str, str]], steps: int) -> dict[str, float]:
-    """The trainer's own step; the first one, which warms up, is not counted."""
+def run_assay(side: Side) -> dict[str, float]:
+    """The trainer's own step. DPO's reference is computed for the steps that count, and its time counts."""
     import torch
-    from assay_schemas.algorithms import SftHyperparameters
-    from assay_trainer.algorithms.sft import Sft
+    from assay_trainer.algorithms import ALGORITHMS
     from assay_trainer.data.prepare import prepare
     from assay_trainer.data.rows import Row
     from assay_trainer.model import load_model, load_tokenizer
     from assay_trainer.stepper import Stepper
 
-    hyperparameters = SftHyperparameters(
-        steps=steps,
-        batch_size=BATCH_ROWS,
-        max_length=MAX_LENGTH,
-        learning_rate=LEARNING_RATE,
-        schedule="constant",
-        validation_share=0.0,
+    chosen = ALGORITHMS[side.algorithm.upper()]
+    hyperparameters = chosen.hyperparameters_class.model_validate(
+        {
+            "steps": side.steps,
+            "batch_size": BATCH_ROWS[side.algorithm],
+            "max_length": MAX_LENGTH,
+            "learning_rate": LEARNING_RATE,
+            "schedule": "constant",
+            "validation_share": 0.0,
+        }
     )
-    algorithm = Sft(hyperparameters, load_tokenizer(MODEL))
-    numbered = [Row(str(number), number, row) for number, row in enumerate(rows, start=1)]
+    algorithm = chosen(hyperparameters, load_tokenizer(MODEL))
+    numbered = [Row(str(number), number, row) for number, row in enumerate(rows_for(side.algorithm), start=1)]
     batches = prepare(numbered, algorithm, hyperparameters, seed=0).batches
-    stepper = Stepper(load_model(MODEL, torch.device("cpu")), algorithm, hyperparameters, seed=0)
-    stepper.step(0, steps, batches[0])
+    device = torch.device("cpu")
+    stepper = Stepper(load_model(MODEL, device), algorithm, hyperparameters, seed=0)
+
+    def reference(examples: list[Any]) -> None:
+        with torch.no_grad():
+            algorithm.before_first_step(contextlib.nullcontext(stepper.model), examples, device)
+
+    reference(batches[0])
+    stepper.step(0, side.steps, batches[0])
     wall, cpu = time.perf_counter(), time.process_time()
-    tokens = sum(stepper.step(number, steps, batches[number]).tokens for number in range(1, steps))
+    reference([example for batch in batches[1:] for example in batch])
+    tokens = sum(stepper.step(number, side.steps, batches[number]).tokens for number in range(1, side.steps))
     return _figures(tokens, wall, cpu)
 
 
-def run_trl(rows: list[dict[str, str]], steps: int) -> dict[str, float]:
-    """SFTTrainer as its documentation uses it, without saving or reports."""
+def run_trl(side: Side) -> dict[str, float]:
+    """The trainer as its documentation uses it, without saving or reports, and without recomputing activations."""
+    import trl
     from datasets import Dataset
     from transformers import TrainerCallback
-    from trl import SFTConfig, SFTTrainer
 
     marks: list[tuple[float, float]] = []
 
@@ -74,10 +98,10 @@ def run_trl(rows: list[dict[str, str]], steps: int) -> dict[str, float]:
             marks.append((time.perf_counter(), time.process_time()))
 
     with tempfile.TemporaryDirectory() as folder:
-        config = SFTConfig(
+        config = getattr(trl, f"{side.algorithm.upper()}Config")(
             output_dir=folder,
-            max_steps=steps,
-            per_device_train_batch_size=BATCH_ROWS,
+            max_steps=side.steps,
+            per_device_train_batch_size=BATCH_ROWS[side.algorithm],
             max_length=MAX_LENGTH,
             learning_rate=LEARNING_RATE,
             lr_scheduler_type="constant",
@@ -91,7 +115,9 @@ def run_trl(rows: list[dict[str, str]], steps: int) -> dict[str, float]:
             disable_tqdm=True,
             seed=0,
         )
-        trainer = SFTTrainer(str(MODEL), args=config, train_dataset=Dataset.from_list(rows), callbacks=[Marks()])
+        trainer = getattr(trl, f"{side.algorithm.upper()}Trainer")(
+            str(MODEL), args=config, train_dataset=Dataset.from_list(rows_for(side.algorithm)), callbacks=[Marks()]
+        )
         trainer.train()
     seen = [entry["num_tokens"] for entry in trainer.state.log_history if "num_tokens" in entry]
     return _figures(int(seen[-1] - seen[0]), *marks[0], end=marks[-1])
@@ -108,26 +134,25 @@ def _figures(tokens: int, wall: float, cpu: float, end: tuple[float, float] | No
     }
 
 
-def run_side(side: str, steps: int, cpus: int) -> None:
+def run_side(side: Side) -> None:
     """Be one side, and print its figures as the last line."""
     import torch
 
-    torch.set_num_threads(cpus)
-    rows = gsm8k_rows(2000)
-    print(json.dumps(run_assay(rows, steps) if side == "assay" else run_trl(rows, steps)))
+    torch.set_num_threads(side.cpus)
+    print(json.dumps(run_assay(side) if side.name == "assay" else run_trl(side)))
 
 
-def measure(side: str, steps: int, cpus: int) -> dict[str, float]:
+def measure(side: Side) -> dict[str, float]:
     """One side in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.training_throughput", "--side", side]
-    command += ["--steps", str(steps), "--cpus", str(cpus)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=1800)
+    command = [sys.executable, "-m", "benchmarks.training_throughput", "--side", side.name]
+    command += ["--algorithms", side.algorithm, "--steps", str(side.steps), "--cpus", str(side.cpus)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=1800)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    print(f"{side}: {found}", flush=True)
+    print(f"{side.algorithm} by {side.name}: {found}", flush=True)
     return found
 
 
-def figures(pairs: list[dict[str, dict[str, float]]]) -> dict[str, float]:
+def figures(algorithm: str, pairs: list[dict[str, dict[str, float]]]) -> dict[str, float]:
     """Medians over the pairs, and of the ratios within each pair."""
 
     def median(side: str, name: str) -> float:
@@ -137,37 +162,43 @@ def figures(pairs: list[dict[str, dict[str, float]]]) -> dict[str, float]:
         return statistics.median(pair["assay"][name] / pair["trl"][name] for pair in pairs)
 
     return {
-        "sft_ratio": round(ratio("tokens_per_s"), 3),
-        "sft_cpu_ratio": round(ratio("tokens_per_cpu_s"), 3),
-        "memory_ratio": round(ratio("memory_gib"), 3),
-        **{f"{side}_tokens_per_s": round(median(side, "tokens_per_s")) for side in SIDES},
-        **{f"{side}_tokens_per_cpu_s": round(median(side, "tokens_per_cpu_s")) for side in SIDES},
-        "pairs": len(pairs),
+        f"{algorithm}_ratio": round(ratio("tokens_per_s"), 3),
+        f"{algorithm}_cpu_ratio": round(ratio("tokens_per_cpu_s"), 3),
+        f"{algorithm}_memory_ratio": round(ratio("memory_gib"), 3),
+        **{f"{algorithm}_{side}_tokens_per_s": round(median(side, "tokens_per_s")) for side in SIDES},
+        **{f"{algorithm}_{side}_tokens_per_cpu_s": round(median(side, "tokens_per_cpu_s")) for side in SIDES},
+        f"{algorithm}_pairs": len(pairs),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure, write the result and print its figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training_throughput", description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--cpus", type=int, default=2)
+    parser.add_argument("--algorithms", nargs="+", choices=tuple(BATCH_ROWS), default=list(BATCH_ROWS))
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.side:
-        run_side(arguments.side, arguments.steps, arguments.cpus)
+    given = parser.parse_args()
+    if given.side:
+        run_side(Side(given.algorithms[0], given.side, given.steps, given.cpus))
         return
     began, load = time.monotonic(), results_file.load()
-    pairs = [{side: measure(side, arguments.steps, arguments.cpus) for side in SIDES} for _ in range(arguments.pairs)]
+    found: dict[str, float] = {}
+    for algorithm in given.algorithms:
+        sides = [Side(algorithm, name, given.steps, given.cpus) for name in SIDES]
+        found |= figures(algorithm, [{side.name: measure(side) for side in sides} for _ in range(given.pairs)])
     results_file.write(
         "training_throughput",
-        figures=figures(pairs),
+        figures=found,
         goal=GOAL,
-        command=f"python -m benchmarks.training_throughput --pairs {arguments.pairs} --steps {arguments.steps}",
+        command=f"python -m benchmarks.training_throughput --pairs {given.pairs} --steps {given.steps}",
         packages=["torch", "transformers", "trl"],
         load_before=load,
         notes=[
-            f"pilot model, rows of GSM8K, {BATCH_ROWS} rows a step, at most {MAX_LENGTH} tokens, float32",
+            f"pilot model, real rows, {BATCH_ROWS} a step, at most {MAX_LENGTH} tokens, float32, {given.cpus} cores",
             "tokens are those of rows, not padding; the first step of each side is not counted",
+            "DPO: TRL computes its reference in every step, Assay once before the first; both are counted",
             "the ratio of tokens a second of processor time depends little on what else the machine does",
         ],
         wall_s=time.monotonic() - began,

@@ -36,7 +36,7 @@ class Grouping:
         sizes = [documents * tokens for documents, tokens in self.shapes]
         return [
             part.view(*shape, heads, width).transpose(1, 2)
-            for part, shape in zip(rows_SF.split(sizes), self.shapes, strict=True)
+            for part, shape in zip(torch.split(rows_SF, sizes), self.shapes, strict=True)
         ]
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
