@@ -17,6 +17,7 @@ from assay_reporter.settings import ReporterSettings
 from assay_scheduler.settings import SchedulerSettings
 from assay_schemas.generate import generated_files
 from assay_trainer.settings import TrainerSettings
+from assay_trainer.tracking.settings import TrackingSettings
 from pydantic_settings import BaseSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +26,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "Scheduler": SchedulerSettings,
     "Trainer and evaluator: compute": ComputeSettings,
     "Trainer": TrainerSettings,
+    "Trainer: trackers": TrackingSettings,
     "Evaluator": EvaluatorSettings,
     "Reporter": ReporterSettings,
     "Client": ClientSettings,

@@ -11,12 +11,17 @@ from assay_chassis.job_service import JobService
 
 from assay_trainer.handlers import PRELOAD, TRAINING
 from assay_trainer.settings import TrainerSettings, compute_settings
+from assay_trainer.tracking.settings import TrackingSettings
 
 NAME = "trainer"
 
 
 async def serve(settings: TrainerSettings) -> None:
-    """Run the trainer until it is told to stop. Jobs that run go on, and the next trainer adopts them."""
+    """Run the trainer until it is told to stop. Jobs that run go on, and the next trainer adopts them.
+
+    Raises pydantic.ValidationError for a tracker that is not known, before any job meets it.
+    """
+    TrackingSettings()
     app = ServiceApp(NAME, settings)
     environment = {"ASSAY_OBJECT_STORE": app.store.root}
     backend = open_backend(compute_settings(settings), NAME, preload=PRELOAD, environment=environment)

@@ -11,11 +11,12 @@ import logging
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from assay_chassis.compute import JobContext
+from assay_chassis.compute import JobContext, run_name
 from assay_chassis.job_service.records import manifest_bytes
 from assay_chassis.object_store import KeyRefused, ObjectNotFound, StoreSettings, SyncObjectStore
 from assay_chassis.object_store.keys import path_of_file_uri
@@ -39,6 +40,7 @@ from assay_trainer.metrics import MetricsLog, final_loss, peak_memory_gib
 from assay_trainer.model import choose_device, load, load_model, load_tokenizer, padding_id_of
 from assay_trainer.optimizer import restore_optimizer
 from assay_trainer.stepper import Stepping
+from assay_trainer.tracking import TrackedRun, TrackedWatch, TrackingSettings, open_tracker
 
 log = logging.getLogger(__name__)
 LARGEST_DATASET = 64 * 2**30
@@ -48,11 +50,20 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "assay-traine
 def run(context: JobContext) -> None:
     """Do the job that the context's payload, a TrainingRequest, asks for."""
     request = TrainingRequest.model_validate(context.payload)
-    with SyncObjectStore(StoreSettings()) as store:
-        result = TrainingJob(request, store, context.workdir, context).run()
+    with SyncObjectStore(StoreSettings()) as store, tracked(request, context) as watch:
+        result = TrainingJob(request, store, context.workdir, watch).run()
         manifest = manifest_key(result.job_key, result.attempt)
         store.put_bytes(manifest, manifest_bytes(result), media_type="application/json")
     context.finish({"cpu_s": result.usage.cpu_s})
+
+
+def tracked(request: TrainingRequest, context: JobContext) -> TrackedWatch:
+    """The job's watch, with the trackers that the user has set."""
+    settings, inputs = TrackingSettings(), request.inputs
+    parameters = {name: value for name, value in inputs.hyperparameters.items() if isinstance(value, str | int | float)}
+    identity = {"algorithm": inputs.algorithm, "seed": inputs.seed, "model": inputs.model, "dataset": inputs.dataset}
+    run = TrackedRun(run_name("training", request.job_key, request.attempt), {**parameters, **identity})
+    return TrackedWatch(context, [partial(open_tracker, name, run, settings) for name in settings.trackers])
 
 
 class TrainingJob:
