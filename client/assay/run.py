@@ -18,7 +18,6 @@ from assay_schemas.results import ExperimentResult, Plan
 from assay_schemas.topics import TOPICS
 
 from assay import stream
-from assay.api import Api
 from assay.blocking import run_blocking
 from assay.errors import NotFound, Refused, TimedOut
 from assay.settings import ClientSettings, load_settings
@@ -111,6 +110,8 @@ class Run:
 
     def status(self) -> dict[str, Any]:
         """The scheduler's view: every job, arm by arm, and why it was or was not reused."""
+        from assay.api import Api
+
         return Api(self.settings).experiment(self.id)
 
     def cancel(self, reason: str = "") -> None:

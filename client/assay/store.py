@@ -1,4 +1,4 @@
-"""The object store as the client sees it: small reads and writes by URI, through Arrow's file systems.
+"""The object store as the client sees it: small reads and writes by URI, of files or through Arrow's S3.
 
 Never lists or deletes; keys are those of `assay_schemas.artifacts`.
 """
@@ -10,8 +10,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import pyarrow.fs
-import pyarrow.parquet
 from assay_schemas.artifacts import ArtifactRef
 
 from assay.errors import AssayError, NotFound
@@ -34,9 +32,11 @@ class Store:
 
     def read(self, uri: str) -> bytes:
         """An object's bytes. Raises NotFound."""
-        filesystem, path = self._open(uri)
         try:
-            with filesystem.open_input_stream(path) as stream:
+            if path := _local(uri):
+                return path.read_bytes()
+            filesystem, key = self._remote(uri)
+            with filesystem.open_input_stream(key) as stream:
                 return bytes(stream.read())
         except FileNotFoundError as error:
             raise NotFound(f"{uri} is not in the object store.") from error
@@ -50,30 +50,29 @@ class Store:
 
     def read_table(self, ref: ArtifactRef) -> Any:
         """A referenced Parquet file as an Arrow table."""
-        return pyarrow.parquet.read_table(io.BytesIO(self.read_ref(ref)))
+        from pyarrow import parquet
+
+        return parquet.read_table(io.BytesIO(self.read_ref(ref)))
 
     def write(self, key: str, data: bytes) -> str:
         """Writes an object that must not be seen half-written, and returns its URI."""
-        filesystem, path = self._open(self.uri(key))
-        if self.is_local:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            partial = f"{path}.{hashlib.sha256(data).hexdigest()[:12]}.part"
-            Path(partial).write_bytes(data)
-            Path(partial).replace(path)
+        if path := _local(self.uri(key)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f"{path.name}.{hashlib.sha256(data).hexdigest()[:12]}.part")
+            partial.write_bytes(data)
+            partial.replace(path)
         else:
-            with filesystem.open_output_stream(path) as stream:
+            filesystem, remote = self._remote(self.uri(key))
+            with filesystem.open_output_stream(remote) as stream:
                 stream.write(data)
         return self.uri(key)
 
-    def exists(self, key: str) -> bool:
-        filesystem, path = self._open(self.uri(key))
-        return bool(filesystem.get_file_info(path).type != pyarrow.fs.FileType.NotFound)
-
-    def _open(self, uri: str) -> tuple[Any, str]:
-        if uri.startswith("file://"):
-            return pyarrow.fs.LocalFileSystem(), uri.removeprefix("file://")
+    def _remote(self, uri: str) -> tuple[Any, str]:
+        """Arrow's S3 file system and the object's place in it; imported here, since most stores are folders."""
         if not uri.startswith("s3://"):
             raise AssayError(f"{uri} is neither file:// nor s3://; set ASSAY_OBJECT_STORE to one of them.")
+        from pyarrow import fs
+
         options: dict[str, Any] = {}
         if self._settings.s3_endpoint_url:
             scheme, _, host = self._settings.s3_endpoint_url.rpartition("://")
@@ -81,4 +80,9 @@ class Store:
         if self._settings.s3_access_key_id:
             options["access_key"] = self._settings.s3_access_key_id
             options["secret_key"] = self._settings.s3_secret_access_key.get_secret_value()
-        return pyarrow.fs.S3FileSystem(**options), uri.removeprefix("s3://")
+        return fs.S3FileSystem(**options), uri.removeprefix("s3://")
+
+
+def _local(uri: str) -> Path | None:
+    """The file that a URI names; None for one that is not a file's."""
+    return Path(uri.removeprefix("file://")) if uri.startswith("file://") else None

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from assay_local.commands import Condition, status
+from assay_local.state import StateFolder
 
 from examples.wordproblems.__main__ import write_all
 
@@ -43,10 +45,6 @@ class Commands:
         stdout = subprocess.PIPE if capture else None
         return subprocess.run(command, env=self._environment, stdout=stdout, text=True, check=False)
 
-    def is_up(self) -> bool:
-        command = [sys.executable, "-m", "assay_local", "status"]
-        return subprocess.run(command, env=self._environment, capture_output=True, check=False).returncode == 0
-
 
 def experiment_file(state: Path, seeds: list[int] | None) -> Path:
     """Writes the demo's data; the experiment as it stands, or a copy of it with other seeds."""
@@ -69,7 +67,7 @@ def demonstrate(state: Path, seeds: list[int] | None, keep: bool, as_json: bool)
     commands = Commands(state, quiet=as_json)
     state.mkdir(parents=True, exist_ok=True)
     file = experiment_file(state, seeds)
-    was_up = commands.is_up()
+    was_up = status(StateFolder(state))[0] is Condition.RUNNING
     if not was_up and (started := commands.run("up", "--detach", capture=as_json)).returncode:
         return started.returncode
     try:

@@ -13,7 +13,6 @@ from assay_local import commands
 from assay_local.commands import Condition
 from assay_local.errors import LocalError
 from assay_local.state import StateFolder, SystemRecord, default_folder
-from assay_local.system import EmbeddedSystem
 
 _NOT_RUNNING = 3
 
@@ -45,9 +44,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(options: argparse.Namespace) -> int:
-    if options.detach:
-        _show_system(commands.up_detached(StateFolder(options.state), options.broker), options.json)
+    if options.detach and (record := commands.go_on_detached(StateFolder(options.state))) is not None:
+        _show_system(record, options.json)
         return 0
+
+    from assay_local.system import EmbeddedSystem  # with the broker's client, which the other commands do without
 
     def tell(line: str) -> None:
         print(line, file=sys.stderr if options.json else sys.stdout, flush=True)

@@ -4,21 +4,25 @@ Never prints: the caller shows what they return.
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from assay_local import processes
 from assay_local.errors import LocalError, NotStarted
 from assay_local.leftovers import end_jobs, end_recorded
 from assay_local.state import StateFolder, SystemRecord
-from assay_local.system import EmbeddedSystem
 
-_POLL_S = 0.1
+if TYPE_CHECKING:
+    from assay_local.system import EmbeddedSystem
+
+_POLL_S = 0.05
 _DETACHED_START_S = 900.0
 _STOP_S = 90.0
 
@@ -47,27 +51,42 @@ def up(system: EmbeddedSystem, started: Callable[[SystemRecord], None]) -> None:
         system.stop()
 
 
-def up_detached(state: StateFolder, broker: str) -> SystemRecord:
-    """Run the system in a process of its own, in its own session, and return when it is ready.
+def go_on_detached(state: StateFolder) -> SystemRecord | None:
+    """Fork: None in the new process, in a session of its own, which then is to call `up`; its output goes to a log.
 
-    Raises AlreadyRunning, StateFolderError, or NotStarted with what that process said last.
+    The first process waits until the system is ready and gets its record; it must not have started threads.
+    Raises AlreadyRunning, StateFolderError, or NotStarted with what the new process said last.
     """
     state.prepare()
     state.lock()  # says at once if a system is running
     state.unlock()
     log = state.logs / "system.log"
-    with log.open("wb") as out:
-        arguments = [sys.executable, "-m", "assay_local", "up", "--state", str(state.path), "--broker", broker]
-        process = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-        )
+    pid = _fork(log)
+    return None if pid == 0 else _await_record(state, pid, log)
+
+
+def _fork(log: Path) -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        with log.open("wb") as out, Path(os.devnull).open("rb") as nothing:
+            for file, descriptor in ((nothing, 0), (out, 1), (out, 2)):
+                os.dup2(file.fileno(), descriptor)
+    return pid
+
+
+def _await_record(state: StateFolder, pid: int, log: Path) -> SystemRecord:
     deadline = time.monotonic() + _DETACHED_START_S
     while time.monotonic() < deadline:
         record = state.record()
-        if record is not None and record.ready and record.supervisor.pid == process.pid:
+        if record is not None and record.ready and record.supervisor.pid == pid:
             return record
-        if process.poll() is not None:
-            raise NotStarted(log.read_text(errors="replace").strip() or f"it ended with code {process.returncode}")
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(status)
+            raise NotStarted(log.read_text(errors="replace").strip() or f"it ended with code {code}")
         time.sleep(_POLL_S)
     down(state)
     raise NotStarted(f"the system was not ready after {_DETACHED_START_S:g} s; see {log}")

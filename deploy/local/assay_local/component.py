@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from assay_local.errors import NotStarted
 
@@ -48,24 +48,47 @@ class Component(Protocol):
         """Whether the running process does its work now; returns within a few seconds."""
 
 
-def spawn(command: Command) -> subprocess.Popen[bytes]:
-    """Start the process in a session of its own, with its output appended to its log."""
-    command.log.parent.mkdir(parents=True, exist_ok=True)
-    if command.log.exists() and command.log.stat().st_size > _LOG_KEPT_BYTES:
-        command.log.replace(command.log.with_suffix(".old.log"))
-    with command.log.open("ab") as log:
+class Process(Protocol):
+    """A running process, as `subprocess.Popen` shows it; safe to use from several threads."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+
+def spawn(
+    command: Command, arguments: Sequence[str] | None = None, pass_fds: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start the process in a session of its own, with its output appended to its log.
+
+    `arguments` are used instead of the command's; `pass_fds` stay open in the process.
+    """
+    with open_log(command.log) as log:
         return subprocess.Popen(
-            list(command.arguments),
+            list(arguments or command.arguments),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=command.folder,
             env={**os.environ, **command.environment},
             start_new_session=True,
+            pass_fds=pass_fds,
         )
 
 
-def stop(process: subprocess.Popen[bytes], command: Command) -> None:
+def open_log(path: Path) -> IO[bytes]:
+    """The log, opened to be appended to; a long one is put aside first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > _LOG_KEPT_BYTES:
+        path.replace(path.with_suffix(".old.log"))
+    return path.open("ab")
+
+
+def stop(process: Process, command: Command) -> None:
     """Ask the process to stop, wait, then kill whatever is left of its process group."""
     if process.poll() is None:
         process.send_signal(command.stop_signal)
@@ -139,12 +162,12 @@ def running(component: Component, timeout_s: float = 60.0) -> Iterator[Running]:
         process.stop()
 
 
-def wait_ready(component: Component, process: subprocess.Popen[bytes], command: Command, timeout_s: float) -> None:
+def wait_ready(component: Component, process: Process, command: Command, timeout_s: float) -> None:
     """Block until the component is ready; NotStarted when it ends or takes longer than `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not component.ready():
-        if process.poll() is not None:
-            raise not_started(component.name, command.log, f"it ended with code {process.returncode}")
+        if (code := process.poll()) is not None:
+            raise not_started(component.name, command.log, f"it ended with code {code}")
         if time.monotonic() > deadline:
             raise not_started(component.name, command.log, f"it was not ready after {timeout_s:g} s")
         time.sleep(_POLL_S)

@@ -17,8 +17,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import asyncpg
-
 from assay_local.component import Command
 from assay_local.errors import LocalError, NotStarted
 from assay_local.ports import HOST, free_port, is_open
@@ -166,6 +164,8 @@ def execute(url: str, statement: str) -> None:
 
 
 async def _execute(url: str, statement: str) -> None:
+    import asyncpg  # only those who ask the database wait for it
+
     connection = await asyncpg.connect(url, timeout=5)
     try:
         await connection.execute(statement, timeout=30)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from assay_local.component import Command, Component, spawn, stop, wait_ready
+from assay_local.component import Command, Component, Process, spawn, stop, wait_ready
 from assay_local.errors import LocalError, NotStarted
 
 FIRST_TRIES = 3
@@ -28,6 +28,7 @@ class Supervisor:
     """One thread that keeps one component running. `tell` gets a line for people whenever something happens.
 
     `changed` is called, from this thread, after each start and each time the component became ready.
+    `spawn` starts its process, of which it is a child or not.
     """
 
     def __init__(
@@ -36,18 +37,20 @@ class Supervisor:
         tell: Callable[[str], None],
         changed: Callable[[], None] = lambda: None,
         ready_within_s: float = _READY_WITHIN_S,
+        spawn: Callable[[Command], Process] = spawn,
     ) -> None:
         self.component = component
         self.restarts = 0
         self._tell = tell
         self._changed = changed
         self._ready_within_s = ready_within_s
+        self._start_process = spawn
         self._failure: LocalError | None = None
         self._settled = threading.Event()
         self._been_ready = False
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._command: Command | None = None
         self._thread = threading.Thread(target=self._run, name=f"supervise-{component.name}", daemon=True)
 
@@ -111,12 +114,12 @@ class Supervisor:
         if not self._stopping.is_set():
             self._tell(f"{self.component.name} ended with code {code}; it is started again")
 
-    def _spawn(self) -> tuple[subprocess.Popen[bytes], Command]:
+    def _spawn(self) -> tuple[Process, Command]:
         command = self.component.command()
         with self._lock:
             if self._stopping.is_set():
                 raise NotStarted(f"{self.component.name} was stopped before it started")
-            process = spawn(command)
+            process = self._start_process(command)
             self._process, self._command = process, command
         self._changed()
         return process, command

@@ -17,7 +17,7 @@ from assay_local import processes
 from assay_local.broker_admin import create_topics
 from assay_local.broker_choice import BrokerKind, choose_broker
 from assay_local.broker_topics import embedded_topics, production_topics
-from assay_local.component import Component
+from assay_local.component import Command, Component, Process, spawn
 from assay_local.external import External, find_external
 from assay_local.kafka import KafkaServer
 from assay_local.leftovers import end_jobs, end_recorded
@@ -27,6 +27,7 @@ from assay_local.postgres import PostgresServer
 from assay_local.service import SERVICES, Service
 from assay_local.state import ProcessRecord, StateFolder, SystemRecord, write_atomically
 from assay_local.supervisor import Supervisor
+from assay_local.warm_services import WarmServices
 
 _MOCK_FETCH_WAIT_MS = "20"
 _READABLE_ROOTS = "/"
@@ -60,6 +61,7 @@ class EmbeddedSystem:
         self._bootstrap_servers = ""
         self._services: dict[str, Service] = {}
         self._supervisors: dict[str, Supervisor] = {}
+        self._warm: WarmServices | None = None
         self._ready = False
         self._write_lock = threading.Lock()
 
@@ -72,8 +74,9 @@ class EmbeddedSystem:
             self._external = find_external(os.environ)
             if end_recorded(self.state):
                 self._tell("an earlier system here had died; what was left of it was stopped, its jobs go on")
+            self._warm = self._start_warm_parent()
             self._start_infrastructure()
-            self._start_services()
+            self._start_services(self._warm)
         except BaseException:
             self.stop()
             raise
@@ -87,6 +90,8 @@ class EmbeddedSystem:
             return
         self._ready = False
         self._stop(self._services)
+        if self._warm is not None:
+            self._warm.stop()
         end_jobs(self.state)
         self._stop(self._supervisors)
         self.state.forget()
@@ -110,6 +115,13 @@ class EmbeddedSystem:
             processes=self._process_records(),
         )
 
+    def _start_warm_parent(self) -> WarmServices:
+        """First of all, because its imports take as long as the broker's start and run beside it."""
+        mark = {processes.MARK: self.state.system_id()}
+        warm = WarmServices(list(self._modules.values()), self.state.logs / "warm_parent.log", mark)
+        warm.start()
+        return warm
+
     def _start_infrastructure(self) -> None:
         own: list[Component] = []
         if not self._external.database_url:
@@ -130,21 +142,25 @@ class EmbeddedSystem:
         elif isinstance(self._broker, KafkaServer):
             create_topics(self._bootstrap_servers, embedded_topics())
 
-    def _start_services(self) -> None:
+    def _start_services(self, warm: WarmServices) -> None:
         remembered = {**_PREFERRED_PORTS, **self.state.remembered_ports()}
         ports = {name: free_port(remembered.get(name)) for name in self._modules}
         self.state.remember_ports(ports)
         for name, module in self._modules.items():
             log = self.state.logs / f"{name}.log"
             self._services[name] = Service(name, module, ports[name], log, partial(self._environment, name))
-        self._run(list(self._services.values()))
+        for name, service in self._services.items():
+            self._supervise(service, partial(warm.spawn, self._modules[name]))
         self._await(list(self._services.values()))
 
     def _run(self, components: Sequence[Component]) -> None:
         for component in components:
-            supervisor = Supervisor(component, self._tell, self._changed)
-            self._supervisors[component.name] = supervisor
-            supervisor.start()
+            self._supervise(component, spawn)
+
+    def _supervise(self, component: Component, start_process: Callable[[Command], Process]) -> None:
+        supervisor = Supervisor(component, self._tell, self._changed, spawn=start_process)
+        self._supervisors[component.name] = supervisor
+        supervisor.start()
 
     def _await(self, components: Sequence[Component]) -> None:
         for component in components:

@@ -135,9 +135,7 @@ def _leading(verdicts: list[Verdict]) -> list[Verdict]:
 
 def warm_up() -> None:
     """Imports what the first report needs, so that it does not wait for it."""
-    # Altair looks into pandas wherever that is loaded, also while another thread has only begun to load it.
-    import pandas  # noqa: F401
-    import altair  # isort: skip
+    import altair
     import vl_convert
 
     for name in ("assay_reporter.compile", "pyarrow.parquet"):
