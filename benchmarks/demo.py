@@ -41,6 +41,7 @@ SEED_SETS_NOTES = [
     "depend on the seeds is reused.",
     "Right means " + ", ".join(f"{name}: {' or '.join(sorted(words))}" for name, words in RIGHT.items()) + ".",
 ]
+RESUMED_NOTE = "Tried in several sittings (--resume): the time, the load and the state folder are the last one's."
 
 
 def demo(state: Path, seeds: list[int] | None = None) -> dict[str, Any]:
@@ -125,8 +126,9 @@ def main() -> None:
         if given.seed_sets:
             tried = earlier_sets(given.output) if given.resume else []
             command = f"python -m benchmarks.demo --seed-sets {given.seed_sets}"
+            notes = SEED_SETS_NOTES + ([RESUMED_NOTE] if given.resume else [])
             for figures in try_seed_sets(folder, given.seed_sets, tried):
-                write("demo_seed_sets", figures, SEED_SETS_GOAL, command, SEED_SETS_NOTES)
+                write("demo_seed_sets", figures, SEED_SETS_GOAL, command, notes)
         else:
             write("demo", time_it(folder), GOAL, "python -m benchmarks.demo", NOTES)
     finally:
