@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
+from assay_schemas.answers import last_match
 from assay_schemas.benchmarks import ExactMatchParameters
 
-from assay_evaluator.benchmarks.extraction import last_match
 from assay_evaluator.benchmarks.generation import GenerationBenchmark
 
 

@@ -9,10 +9,10 @@ import re
 from decimal import Decimal
 from typing import ClassVar
 
+from assay_schemas.answers import last_match, last_number, number
 from assay_schemas.benchmarks import NumericParameters
 
 from assay_evaluator.benchmarks.base import UnusableItem
-from assay_evaluator.benchmarks.extraction import last_match, last_number, number
 from assay_evaluator.benchmarks.generation import GenerationBenchmark
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from assay_evaluator.benchmarks.base import UnusableItem
-from assay_evaluator.benchmarks.extraction import last_match, last_number, number
 from assay_evaluator.benchmarks.numeric import Numeric
+from assay_schemas.answers import last_match, last_number, number
 from assay_schemas.benchmarks import NumericParameters
 
 GSM8K = Path(os.environ.get("ASSAY_GSM8K", Path(__file__).parents[4] / "shared" / "data" / "gsm8k"))

@@ -1,6 +1,6 @@
 """Reading an answer out of a response: by a regular expression, or as the last number.
 
-Pure text functions; never raise for a response that has no answer.
+Pure text functions, shared by benchmarks and rewards; never raise for a response that has no answer.
 """
 
 from __future__ import annotations
