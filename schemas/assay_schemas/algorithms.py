@@ -5,9 +5,10 @@ To add one: a class here and a line in ALGORITHMS; its loss is one file in the t
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 AlgorithmName = Literal["SFT", "REWARD", "DPO", "PPO", "GRPO"]
 ENGINE_VERSIONS = ("1",)
@@ -76,26 +77,91 @@ class DpoHyperparameters(Hyperparameters):
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
 
 
+VerifierName = Literal["exact_match", "numeric", "regex", "code_tests", "json_schema"]
+TRUTH_COLUMNS: dict[VerifierName, str | None] = {
+    "exact_match": "answer",
+    "numeric": "answer",
+    "regex": None,
+    "code_tests": "tests",
+    "json_schema": "schema",
+}
+"""The column of a row that each verifier compares with; the regex needs none."""
+
+
 class VerifierReward(Closed):
+    """A rule that scores a completion from 0 to 1, against a column of its row."""
+
     kind: Literal["verifier"]
-    name: Literal["exact_match", "numeric", "regex", "code_tests", "json_schema"]
+    name: VerifierName
     weight: float = 1.0
-    pattern: str | None = None
+    pattern: str | None = Field(
+        default=None,
+        max_length=2000,
+        description="regex: what must be found in the completion; exact_match, numeric: where its answer is",
+    )
+    column: str | None = Field(default=None, min_length=1, description="in place of answer, tests or schema")
+    tolerance: float = Field(default=0.0, ge=0.0, description="numeric: largest absolute difference that is right")
+    timeout_s: Annotated[float, Field(gt=0.0, le=600.0)] = 10.0
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        return value
+
+    @model_validator(mode="after")
+    def _pattern_where_used(self) -> VerifierReward:
+        if self.name == "regex" and self.pattern is None:
+            raise ValueError("regex needs a pattern")
+        if self.name in ("code_tests", "json_schema") and self.pattern is not None:
+            raise ValueError(f"{self.name} takes no pattern; leave it out")
+        return self
+
+    @property
+    def truth(self) -> str | None:
+        """The column that a row needs for it."""
+        return TRUTH_COLUMNS[self.name] and (self.column or TRUTH_COLUMNS[self.name])
 
 
 class ModelReward(Closed):
+    """A sequence-classification model's score: at a location, or `training:` and the job key of a REWARD run."""
+
     kind: Literal["model"]
     checkpoint: str = Field(min_length=1)
     weight: float = 1.0
 
 
-Reward = Annotated[VerifierReward | ModelReward, Field(discriminator="kind")]
+def _kind_of(reward: Any) -> str | None:
+    kind = reward.get("kind") if isinstance(reward, dict) else getattr(reward, "kind", None)
+    return f"[{kind}]" if kind in ("verifier", "model") else None
+
+
+def _one_or_many(reward: Any) -> str:
+    return "[many]" if isinstance(reward, list) else "[one]"
+
+
+# Tags in brackets are left out of the field paths of problems.
+Reward = Annotated[
+    Annotated[VerifierReward, Tag("[verifier]")] | Annotated[ModelReward, Tag("[model]")],
+    Discriminator(_kind_of, custom_error_type="reward_kind", custom_error_message="needs kind: verifier or model"),
+]
+Rewards = Annotated[
+    Annotated[Reward, Tag("[one]")] | Annotated[list[Reward], Field(min_length=1, max_length=16), Tag("[many]")],
+    Discriminator(_one_or_many),
+]
 
 
 class RolloutHyperparameters(Hyperparameters):
-    """What algorithms that sample from the policy share; lengths in tokens."""
+    """What algorithms that sample from the policy share; lengths in tokens.
 
-    reward: Reward | list[Reward]
+    A step samples for `batch_size` prompts, each of at most `max_length` tokens, and then makes
+    `minibatch_epochs` passes of `minibatches` updates over what was sampled.
+    """
+
+    reward: Rewards
     rollout_engine: Literal["auto", "transformers", "vllm"] = "auto"
     temperature: Positive = 1.0
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
@@ -104,6 +170,18 @@ class RolloutHyperparameters(Hyperparameters):
     kl_coefficient: float = Field(default=0.0, ge=0.0)
     kl_estimator: Literal["k1", "k3"] = "k3"
     minibatch_epochs: int = Field(default=1, ge=1)
+    minibatches: int = Field(default=1, ge=1, description="updates in one pass over a step's samples")
+    importance_cap: Positive = Field(default=2.0, description="largest weight for the engine's mismatch")
+
+    @property
+    def rewards(self) -> list[VerifierReward | ModelReward]:
+        return self.reward if isinstance(self.reward, list) else [self.reward]
+
+    @property
+    def truth_columns(self) -> tuple[str, ...]:
+        """What rows must have beside a prompt, for the verifiers."""
+        found = [reward.truth for reward in self.rewards if isinstance(reward, VerifierReward)]
+        return tuple(dict.fromkeys(column for column in found if column))
 
 
 class PpoHyperparameters(RolloutHyperparameters):
@@ -119,7 +197,8 @@ class GrpoHyperparameters(RolloutHyperparameters):
     group_size: int = Field(default=8, ge=2)
     clip_high: Positive | None = None
     loss: Literal["grpo", "dr_grpo", "dapo"] = "grpo"
-    dynamic_sampling: bool = False
+    dynamic_sampling: bool = Field(default=False, description="replace groups whose rewards are all equal")
+    resampling_rounds: int = Field(default=3, ge=1, le=100, description="at most, in dynamic sampling")
 
 
 class Algorithm(Closed):
