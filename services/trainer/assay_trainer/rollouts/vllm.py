@@ -1,0 +1,107 @@
+"""The vLLM engine, in this process: weights are changed in place after each step, without a restart.
+
+vLLM is not in the ordinary environment; only a job that samples with it imports it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from assay_trainer.errors import BadInput
+from assay_trainer.lora import adapted, merged
+from assay_trainer.rollouts.base import Completion, EngineSettings, Sampling
+
+GPU_MEMORY_SHARE = 0.3
+CPU_CACHE_GIB = "1"
+MOST_ROWS = 256
+SEEDS = 2**31
+
+
+def open_engine(settings: EngineSettings) -> VllmEngine:
+    """Raises BadInput where vLLM is not installed."""
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", CPU_CACHE_GIB)
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    try:
+        import vllm
+    except ImportError as error:
+        raise BadInput(
+            f"hyperparameters.rollout_engine: vllm cannot be imported here ({error}); install the trainer's extra "
+            "`vllm`, or choose transformers"
+        ) from error
+    return VllmEngine(vllm, settings)
+
+
+class VllmEngine:
+    """Samples of one prompt share its cached prefix; every completion has a seed of its own."""
+
+    def __init__(self, vllm: Any, settings: EngineSettings) -> None:
+        self._vllm = vllm
+        self._settings = settings
+        self._engine = vllm.LLM(
+            model=str(settings.folder),
+            dtype="float32" if _without_device() else "auto",
+            seed=settings.seed,
+            enforce_eager=True,
+            enable_prefix_caching=True,
+            max_model_len=settings.max_tokens,
+            max_num_seqs=MOST_ROWS,
+            gpu_memory_utilization=GPU_MEMORY_SHARE,
+            logprobs_mode="processed_logprobs",
+            trust_remote_code=False,
+            skip_tokenizer_init=True,
+        )
+
+    def update_weights(self, model: Any) -> None:
+        """In place; what was cached of prompts belongs to the old weights and is dropped."""
+        with merged(model) if adapted(model) else contextlib.nullcontext():
+            self._engine.collective_rpc("reload_weights", kwargs={"weights_iterator": list(_weights(model))})
+        self._engine.reset_prefix_cache()
+
+    def generate(
+        self, prompts: Sequence[Sequence[int]], samples_each: int, sampling: Sampling, seed: int
+    ) -> list[list[Completion]]:
+        asked = [{"prompt_token_ids": list(prompt)} for prompt in prompts for _ in range(samples_each)]
+        options = [self._options(sampling, (seed + 7919 * place) % SEEDS) for place in range(len(asked))]
+        answers = self._engine.generate(asked, options, use_tqdm=False)
+        completions = [_completion(answer.outputs[0]) for answer in answers]
+        return [completions[at : at + samples_each] for at in range(0, len(completions), samples_each)]
+
+    def _options(self, sampling: Sampling, seed: int) -> Any:
+        return self._vllm.SamplingParams(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_tokens,
+            stop_token_ids=list(self._settings.end_ids),
+            seed=seed,
+            logprobs=0,
+            detokenize=False,
+        )
+
+    def close(self) -> None:
+        self._engine = None
+
+
+def _without_device() -> bool:
+    import torch
+
+    return not torch.cuda.is_available()
+
+
+def _weights(model: Any) -> Iterator[tuple[str, Tensor]]:
+    """The plain model's weights by name; a tied head is the embedding again, and is left out."""
+    tied = set(getattr(model, "all_tied_weights_keys", None) or ())
+    for name, tensor in model.named_parameters():
+        if name not in tied:
+            yield name, tensor.detach()
+
+
+def _completion(output: Any) -> Completion:
+    tokens = tuple(output.token_ids)
+    logprobs = tuple(entry[token].logprob for token, entry in zip(tokens, output.logprobs, strict=True))
+    return Completion(tokens, logprobs, "stop" if output.finish_reason == "stop" else "length")
