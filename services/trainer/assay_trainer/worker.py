@@ -21,7 +21,7 @@ from assay_chassis.job_service.records import manifest_bytes
 from assay_chassis.object_store import KeyRefused, ObjectNotFound, StoreSettings, SyncObjectStore
 from assay_chassis.object_store.keys import path_of_file_uri
 from assay_schemas.algorithms import Hyperparameters
-from assay_schemas.artifacts import ModelRef, manifest_key, result_prefix
+from assay_schemas.artifacts import ModelRef, manifest_key, model_prefix, result_prefix
 from assay_schemas.jobs import TrainingRequest, Usage
 from assay_schemas.problems import problems_of
 from assay_schemas.results import TrainingResult
@@ -90,9 +90,22 @@ class TrainingJob:
         algorithm = self._algorithm_class(self._hyperparameters, tokenizer)
         prepared = prepare(self._rows(), algorithm, self._hyperparameters, self._inputs.seed)
         log.info("%d rows, %d steps, seed %d", prepared.training_rows, prepared.steps, self._inputs.seed)
+        with contextlib.ExitStack() as closing:
+            around = Surroundings(
+                self._inputs.seed,
+                device,
+                base,
+                self._scratch,
+                training=prepared.training(),
+                model_folder=self._other_model,
+                closing=closing,
+            )
+            return self._run(around, algorithm, prepared, padding_id_of(tokenizer))
+
+    def _run(self, around: Surroundings, algorithm: Algorithm, prepared: Prepared, padding_id: int) -> TrainingResult:
         resumed = self._reader.latest(self._scratch)
-        around = Surroundings(self._inputs.seed, device, base, self._scratch)
-        stepper = self._stepper(algorithm, around, padding_id_of(tokenizer), resumed)
+        device, base = around.device, around.base
+        stepper = self._stepper(algorithm, around, padding_id, resumed)
         algorithm.before_first_step(self._base_model(stepper, around, resumed is not None), prepared.examples(), device)
         metrics = MetricsLog.read(resumed.metrics if resumed else b"")
         schedule = Schedule.of(prepared.steps, self._hyperparameters)
@@ -118,6 +131,15 @@ class TrainingJob:
             return self._store.get_tree(model.uri, self._scratch / "base")
         except (ObjectNotFound, KeyRefused) as error:
             raise BadInput(f"base_model: nothing at {model.uri}; give the model again") from error
+
+    def _other_model(self, reference: str) -> Path:
+        """A model that planning took into the object store, by its `sha256:`, as a local folder."""
+        digest = reference.removeprefix("sha256:")
+        uri = self._store.uri(model_prefix(digest))
+        try:
+            return self._store.get_tree(uri, self._scratch / f"model-{digest}")
+        except (ObjectNotFound, KeyRefused) as error:
+            raise BadInput(f"hyperparameters.reward.checkpoint: nothing at {uri}; give the model again") from error
 
     def _stepper(
         self, algorithm: Algorithm, around: Surroundings, padding_id: int, resumed: ResumePoint | None

@@ -9,11 +9,19 @@ from collections.abc import Mapping
 
 from assay_trainer.algorithms.base import Algorithm
 from assay_trainer.algorithms.dpo import Dpo
+from assay_trainer.algorithms.grpo import Grpo
+from assay_trainer.algorithms.ppo import Ppo
 from assay_trainer.algorithms.reward import RewardModelling
 from assay_trainer.algorithms.sft import Sft
 from assay_trainer.errors import BadInput
 
-ALGORITHMS: Mapping[str, type[Algorithm]] = {"SFT": Sft, "REWARD": RewardModelling, "DPO": Dpo}
+ALGORITHMS: Mapping[str, type[Algorithm]] = {
+    "SFT": Sft,
+    "REWARD": RewardModelling,
+    "DPO": Dpo,
+    "PPO": Ppo,
+    "GRPO": Grpo,
+}
 
 
 def algorithm_named(name: str) -> type[Algorithm]:

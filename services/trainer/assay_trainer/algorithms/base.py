@@ -6,8 +6,8 @@ Never takes an optimizer step and never reads a file.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,12 +44,19 @@ class Loss:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where a run takes place: its seed, its device, the base model's folder, and a folder for its own files."""
+    """Where a run takes place: its seed, its device, the base model's folder, and a folder for its own files.
+
+    `training`: the examples that the run will train on, each once. `model_folder` gives another model by its
+    `sha256:` as a local folder. What is entered into `closing` is closed when the run ends.
+    """
 
     seed: int
     device: torch.device
     base: Path
     scratch: Path
+    training: Sequence[Example] = ()
+    model_folder: Callable[[str], Path] = Path
+    closing: ExitStack = field(default_factory=ExitStack)
 
 
 class Algorithm(ABC):

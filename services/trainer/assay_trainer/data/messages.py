@@ -44,6 +44,19 @@ def encode_rows(
     return encoded
 
 
+def encode_prompts(rows: Sequence[Row], tokenizer: Any) -> list[Tokens]:
+    """Each row's prompt as token ids: messages by the chat template, up to where the assistant begins."""
+    encoded = []
+    for row in rows:
+        prompt = row.columns.get("prompt")
+        if isinstance(prompt, list):
+            _need_template(row, tokenizer)
+            encoded.append(_templated(tokenizer, _checked(row, "prompt", prompt), add_generation_prompt=True))
+        else:
+            encoded.append(list(tokenizer(_text(row, "prompt"))["input_ids"]))
+    return encoded
+
+
 def _conversation(row: Row, column: str) -> Conversation | None:
     """The row as a conversation; None for plain text."""
     columns = row.columns
@@ -89,11 +102,7 @@ def _text(row: Row, column: str) -> str:
 
 def _encode_chat(row: Row, conversation: Conversation, tokenizer: Any) -> tuple[Tokens, Learned]:
     """The whole conversation by the chat template; what the assistant says after the prompt is learned."""
-    if not tokenizer.chat_template:
-        raise BadInput(
-            f"base_model: its tokenizer has no chat template, which dataset line {row.line} needs; "
-            "give prompt+completion or text columns, or a model with a chat template"
-        )
+    _need_template(row, tokenizer)
     messages = conversation.messages
     tokens = _templated(tokenizer, messages)
     learned = [False] * len(tokens)
@@ -104,6 +113,14 @@ def _encode_chat(row: Row, conversation: Conversation, tokenizer: Any) -> tuple[
         end = _common(_templated(tokenizer, messages[: position + 1]), tokens)
         learned[start:end] = [True] * (end - start)
     return tokens, learned
+
+
+def _need_template(row: Row, tokenizer: Any) -> None:
+    if not tokenizer.chat_template:
+        raise BadInput(
+            f"base_model: its tokenizer has no chat template, which dataset line {row.line} needs; "
+            "give columns of plain text, or a model with a chat template"
+        )
 
 
 def _templated(tokenizer: Any, messages: list[Message], **options: Any) -> Tokens:

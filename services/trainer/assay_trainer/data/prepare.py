@@ -32,6 +32,10 @@ class Prepared:
         seen = itertools.chain(*self.batches, self.validation)
         return list({id(example): example for example in seen}.values())
 
+    def training(self) -> list[Example]:
+        """What the run will train on, each once, in the order it sees them."""
+        return list({id(example): example for example in itertools.chain(*self.batches)}.values())
+
     @property
     def steps(self) -> int:
         return len(self.batches)

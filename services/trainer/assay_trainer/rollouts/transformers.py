@@ -44,7 +44,7 @@ class TransformersEngine:
         generator = torch.Generator(device).manual_seed(seed)
         together = max(1, ROWS_AT_ONCE // samples_each)
         found: list[list[Completion]] = []
-        with _evaluating(self._model), torch.inference_mode():
+        with _evaluating(self._model), torch.no_grad():
             for start in range(0, len(prompts), together):
                 batch = _Batch(self._model, self._settings, prompts[start : start + together], samples_each)
                 rows = batch.run(sampling, generator)

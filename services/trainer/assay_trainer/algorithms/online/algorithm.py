@@ -1,0 +1,137 @@
+"""What GRPO and PPO share: prompts are encoded, sampled for and scored; what differs is how samples are valued.
+
+Never samples or scores itself; a collector does.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from assay_schemas.algorithms import Hyperparameters, RolloutHyperparameters
+from torch import Tensor, nn
+
+from assay_trainer.algorithms.base import Algorithm, Example, Surroundings
+from assay_trainer.algorithms.online.policy import read_policy
+from assay_trainer.algorithms.online.samples import Experience, Group, Prompt
+from assay_trainer.data.messages import encode_prompts
+from assay_trainer.data.packing import passes
+from assay_trainer.data.rows import Row
+from assay_trainer.errors import BadInput
+from assay_trainer.lora import adapted, without_adapters
+from assay_trainer.model import padding_id_of
+from assay_trainer.stepper import Stepping
+
+log = logging.getLogger(__name__)
+
+
+class OnlineAlgorithm(Algorithm):
+    """An algorithm whose examples are prompts, and whose loss is over experiences made of its own samples."""
+
+    def __init__(self, hyperparameters: Any, tokenizer: Any) -> None:
+        self.hyperparameters: RolloutHyperparameters = hyperparameters
+        self.tokenizer = tokenizer
+        self.padding_id = padding_id_of(tokenizer)
+        self._reference: Any = None
+
+    @property
+    @abstractmethod
+    def samples_each(self) -> int:
+        """Completions of one prompt in a step."""
+
+    @property
+    def resampling_rounds(self) -> int:
+        """How often groups without spread are replaced; 0: they stay."""
+        return 0
+
+    @abstractmethod
+    def experiences(self, model: Any, groups: Sequence[Group], device: torch.device) -> list[Experience]:
+        """What is learned from the groups' samples that have a reward. Called without gradients, before the
+        step's first update."""
+
+    @abstractmethod
+    def weighted(self, minibatch: Sequence[Experience]) -> list[Experience]:
+        """The experiences of one update with what each of their tokens counts in its loss."""
+
+    def beside(self, model: Any) -> nn.Module:  # noqa: ARG002
+        """What is trained beside the policy, and is no part of a checkpoint."""
+        return nn.Module()
+
+    def encode(self, rows: Sequence[Row]) -> list[Example]:
+        for row in rows:
+            self._check_columns(row)
+        encoded = encode_prompts(rows, self.tokenizer)
+        return [self._prompt(row, tokens) for row, tokens in zip(rows, encoded, strict=True)]
+
+    def _check_columns(self, row: Row) -> None:
+        for column in self.hyperparameters.truth_columns:
+            if row.columns.get(column) is None:
+                raise BadInput(
+                    f"dataset line {row.line}: has nothing in {column!r}, which hyperparameters.reward compares with; "
+                    "add it, or name another column in reward.column"
+                )
+
+    def _prompt(self, row: Row, tokens: list[int]) -> Prompt:
+        """A prompt that is too long keeps its end, or is dropped."""
+        limit = self.hyperparameters.max_length
+        overlong = len(tokens) > limit
+        dropped = (overlong and self.hyperparameters.overlong == "drop") or not tokens
+        return Prompt(
+            row_id=row.id,
+            length=min(len(tokens), limit),
+            weight=0 if dropped else 1,
+            truncated=overlong and not dropped,
+            tokens=tuple(tokens[-limit:]),
+            prompt=row.columns["prompt"],
+            columns=row.columns,
+        )
+
+    def stepper(self, model: Any, hyperparameters: Hyperparameters, around: Surroundings) -> Stepping:  # noqa: ARG002
+        from assay_trainer.algorithms.online.opening import open_stepper
+
+        return open_stepper(self, model, around)
+
+    def before_first_step(
+        self,
+        base: AbstractContextManager[Any],
+        examples: Sequence[Any],  # noqa: ARG002
+        device: torch.device,  # noqa: ARG002
+    ) -> None:
+        """Keep a frozen copy of the base model where the KL divergence from it counts; adapters need none."""
+        if self.hyperparameters.kl_coefficient > 0 and self.hyperparameters.lora is None:
+            with base as model:
+                self._reference = copy.deepcopy(model).eval().requires_grad_(False)
+
+    def with_reference(self, model: Any, experiences: Sequence[Experience], device: torch.device) -> list[Experience]:
+        """With the log-probabilities under the untouched base model, where the KL divergence counts."""
+        if self.hyperparameters.kl_coefficient == 0:
+            return list(experiences)
+        if adapted(model):
+            with without_adapters(model):
+                return self._read_reference(model, experiences, device)
+        return self._read_reference(self._reference, experiences, device)
+
+    def _read_reference(self, model: Any, experiences: Sequence[Experience], device: torch.device) -> list[Experience]:
+        return [
+            replace(experience, reference_logprobs_N=logprobs_N)
+            for experience, (logprobs_N, _) in self.read(model, experiences, device)
+        ]
+
+    def read(
+        self, model: Any, experiences: Sequence[Experience], device: torch.device
+    ) -> list[tuple[Experience, tuple[Tensor, Tensor]]]:
+        """Each experience with its log-probabilities (N) and hidden states (N, D) under a model, in their order."""
+        found: dict[int, tuple[Tensor, Tensor]] = {}
+        for part in passes(experiences, self.hyperparameters.micro_batch_size):
+            reading = read_policy(model, part, self.hyperparameters.temperature, self.padding_id, device)
+            sizes = [experience.weight for experience in part]
+            logprobs, hidden = torch.split(reading.logprobs_N, sizes), torch.split(reading.hidden_ND, sizes)
+            pieces = zip(part, logprobs, hidden, strict=True)
+            found |= {id(experience): (logprobs_N, hidden_ND) for experience, logprobs_N, hidden_ND in pieces}
+        return [(experience, found[id(experience)]) for experience in experiences]

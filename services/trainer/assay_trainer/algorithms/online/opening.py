@@ -1,0 +1,72 @@
+"""Opens what an online run needs: its rollout engine, its rewards, and the stepper that uses both.
+
+Everything opened is closed with the run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from assay_schemas.algorithms import ModelReward, VerifierReward
+
+from assay_trainer.algorithms.base import Surroundings
+from assay_trainer.algorithms.online.algorithm import OnlineAlgorithm
+from assay_trainer.algorithms.online.collection import Collector, Resampling
+from assay_trainer.algorithms.online.samples import Prompt
+from assay_trainer.algorithms.online.stepper import OnlineStepper
+from assay_trainer.errors import BadInput
+from assay_trainer.rewards.base import Reward
+from assay_trainer.rewards.verified import VerifiedReward
+from assay_trainer.rewards.weighted import WeightedRewards
+from assay_trainer.rollouts import open_engine
+from assay_trainer.rollouts.base import EngineSettings
+
+
+def open_stepper(algorithm: OnlineAlgorithm, model: Any, around: Surroundings) -> OnlineStepper:
+    """Raises BadInput for an engine or a reward that cannot be opened, and prompts longer than the model takes."""
+    hyperparameters = algorithm.hyperparameters
+    pool = [example for example in around.training if isinstance(example, Prompt)]
+    longest = hyperparameters.max_completion_length + max(prompt.length for prompt in pool)
+    _check_length(model, longest)
+    rewards = WeightedRewards([(reward.weight, _opened(reward, around)) for reward in hyperparameters.rewards])
+    around.closing.callback(rewards.close)
+    engine = open_engine(
+        hyperparameters.rollout_engine,
+        EngineSettings(
+            folder=around.base,
+            end_ids=end_ids(model, algorithm.tokenizer),
+            padding_id=algorithm.padding_id,
+            max_tokens=hyperparameters.max_length + hyperparameters.max_completion_length,
+            seed=around.seed,
+        ),
+    )
+    around.closing.callback(engine.close)
+    rounds = algorithm.resampling_rounds
+    resampling = Resampling(pool, rounds) if rounds else None
+    collector = Collector(engine, rewards, algorithm.tokenizer, hyperparameters, algorithm.samples_each, resampling)
+    return OnlineStepper(model, algorithm, collector, around.seed)
+
+
+def _opened(reward: VerifierReward | ModelReward, around: Surroundings) -> Reward:
+    if isinstance(reward, VerifierReward):
+        return VerifiedReward(reward)
+    from assay_trainer.rewards.model import ModelRewardFunction
+
+    return ModelRewardFunction(Path(around.model_folder(reward.checkpoint)), around.device)
+
+
+def _check_length(model: Any, longest: int) -> None:
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if limit is not None and longest > limit:
+        raise BadInput(
+            f"hyperparameters.max_completion_length: with the longest prompt {longest} tokens, and the model takes "
+            f"{limit}; lower it, or max_length"
+        )
+
+
+def end_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """The tokens that end a completion: the tokenizer's, and those of the model's generation settings."""
+    declared = getattr(model.generation_config, "eos_token_id", None)
+    ids = [tokenizer.eos_token_id, *(declared if isinstance(declared, list) else [declared])]
+    return tuple(dict.fromkeys(int(id_) for id_ in ids if id_ is not None))
