@@ -226,7 +226,7 @@ ALGORITHMS: dict[str, Algorithm] = {
             trains="sequence_classification",
         ),
         Algorithm(name="DPO", hyperparameters=DpoHyperparameters, row_formats=("preference",)),
-        Algorithm(name="PPO", hyperparameters=PpoHyperparameters, row_formats=("prompt",), available=False),
-        Algorithm(name="GRPO", hyperparameters=GrpoHyperparameters, row_formats=("prompt",), available=False),
+        Algorithm(name="PPO", hyperparameters=PpoHyperparameters, row_formats=("prompt",)),
+        Algorithm(name="GRPO", hyperparameters=GrpoHyperparameters, row_formats=("prompt",)),
     )
 }

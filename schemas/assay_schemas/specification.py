@@ -121,8 +121,11 @@ def _across_fields(document: Mapping[str, Any]) -> list[Problem]:
 
 def _training_problems(training: Mapping[str, Any], arms: list[Any]) -> list[Problem]:
     problems = _engine_problems("training", training)
+    problems += _reward_problems("training", training)
     for position, arm in enumerate(arms):
-        problems += _engine_problems(f"arms.{position}.training", _mapping(_mapping(arm).get("training")))
+        own_training = _mapping(_mapping(arm).get("training"))
+        problems += _engine_problems(f"arms.{position}.training", own_training)
+        problems += _reward_problems(f"arms.{position}.training", own_training)
     algorithm = ALGORITHMS.get(str(training.get("algorithm")))
     if algorithm is None:
         return problems
@@ -143,6 +146,22 @@ def _engine_problems(prefix: str, training: Mapping[str, Any]) -> list[Problem]:
         return []
     where = joined(prefix, "engine_version")
     return [Problem(field=where, message=f"{version!r} is not known.", mend=nearest(version, ENGINE_VERSIONS))]
+
+
+def _reward_problems(prefix: str, training: Mapping[str, Any]) -> list[Problem]:
+    """Reward models may lie only where models may."""
+    declared = _mapping(training.get("hyperparameters")).get("reward")
+    where = f"{prefix}.hyperparameters.reward"
+    many = isinstance(declared, list)
+    places = [
+        (f"{where}.{at}" if many else where, reward) for at, reward in enumerate(_listing(declared) or [declared])
+    ]
+    problems: list[Problem] = []
+    for place, reward in places:
+        checkpoint = _mapping(reward).get("checkpoint")
+        if isinstance(checkpoint, str):
+            problems += _location_problems(f"{place}.checkpoint", checkpoint)
+    return problems
 
 
 def _hyperparameter_problems(model: type[Hyperparameters], values: dict[str, Any], prefix: str) -> list[Problem]:

@@ -42,9 +42,7 @@ class Case:
     @property
     def available(self) -> bool:
         """Whether this version runs it; what is not yet available is refused as such."""
-        training = self.spec["training"]["algorithm"]
-        interventions = any(arm.get("interventions") for arm in self.spec["arms"])
-        return training in {"SFT", "REWARD", "DPO"} and not interventions
+        return not any(arm.get("interventions") for arm in self.spec["arms"])
 
     def located(self, root: Path) -> dict[str, Any]:
         """The specification with DATA/ and MODELS/ under `root`."""
@@ -119,6 +117,7 @@ def write_files(root: Path) -> Path:
     lines[6] = '{"prompt": "2+2=", "completion": '
     (data / "broken_row_7.jsonl").write_text("\n".join(lines) + "\n")
     _write_model(models / "pilot", "model.safetensors")
+    _write_model(models / "reward", "model.safetensors")
     _write_model(models / "pickled", "pytorch_model.bin")
     return root
 

@@ -94,6 +94,7 @@ def _inspector(app: ServiceApp, settings: SchedulerSettings) -> Inspector:
         ModelIntake(app.store, locations, cache, HubModels(offline=settings.hub_offline)),
         settings.capacity,
         settings.most_nodes,
+        settings.rollout_engine,
     )
 
 

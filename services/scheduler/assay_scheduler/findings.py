@@ -12,8 +12,11 @@ from assay_schemas.artifacts import DatasetRef, ModelRef
 
 @dataclass(frozen=True)
 class Findings:
-    """The base model, each arm's dataset snapshot by arm name, each benchmark's items by its position."""
+    """The base model, each arm's dataset snapshot by arm name, each benchmark's items by its position, each reward
+    model by its location; and what rollout engine `auto` stands for."""
 
     model: ModelRef
     datasets: dict[str, DatasetRef]
     items: dict[int, DatasetRef] = field(default_factory=dict)
+    rewards: dict[str, ModelRef] = field(default_factory=dict)
+    rollout_engine: str = "transformers"

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from assay_schemas.algorithms import Hyperparameters
 from assay_schemas.artifacts import DatasetRef, ModelRef
@@ -125,12 +126,14 @@ def training_inputs(
     hyperparameters: Hyperparameters,
     interventions: list[Intervention],
     seed: int,
+    rewards: Mapping[str, ModelRef],
+    auto_engine: str,
 ) -> TrainingInputs:
-    """A training run's declared inputs, every default written out and `auto` resolved."""
+    """A training run's declared inputs, every default written out, `auto` resolved and reward models by digest."""
     values = hyperparameters.model_dump(mode="json")
-    engine = _rollout_engine(values.get("rollout_engine"))
+    engine = auto_engine if values.get("rollout_engine") == "auto" else values.get("rollout_engine")
     if engine is not None:
-        values["rollout_engine"] = engine
+        values |= {"rollout_engine": engine, "reward": _by_digest(values["reward"], rewards)}
     return TrainingInputs.model_validate(
         {
             "algorithm": algorithm,
@@ -145,9 +148,13 @@ def training_inputs(
     )
 
 
-def _rollout_engine(declared: str | None) -> str | None:
-    """The engine is settled at planning, so that every replicate of a plan samples with the same one."""
-    return "transformers" if declared == "auto" else declared
+def _by_digest(reward: Any, models: Mapping[str, ModelRef]) -> Any:
+    """Rewards with every model named by what it is, not by where it lay."""
+    if isinstance(reward, list):
+        return [_by_digest(each, models) for each in reward]
+    if reward["kind"] != "model":
+        return reward
+    return {**reward, "checkpoint": f"sha256:{models[reward['checkpoint']].digest}"}
 
 
 def eval_inputs(
@@ -249,6 +256,8 @@ class _Graph:
                 hyperparameters=hyperparameters_of(self._spec, arm),
                 interventions=arm.interventions,
                 seed=seed,
+                rewards=self._findings.rewards,
+                auto_engine=self._findings.rollout_engine,
             )
         )
         selection = self._add(self._selection(training), training)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from assay_chassis.settings import ServiceSettings
 from pydantic import Field
@@ -46,6 +47,9 @@ class SchedulerSettings(ServiceSettings):
     intake_lease_s: float = Field(default=60.0, gt=0, description="Silence after which another worker takes over")
     intake_timeout_s: float = Field(default=3600.0, gt=0, description="Longest time one try at intake may take")
     intake_wait_s: float = Field(default=10.0, gt=0, description="How long HTTP waits for intake before it answers 202")
+    rollout_engine: Literal["transformers", "vllm"] = Field(
+        default="transformers", description="What `rollout_engine: auto` stands for: the best that trainers have"
+    )
     system_user: str = Field(default="system", description="Owner of what names none")
     hub_offline: bool = Field(default=False, description="Read models of the Hub from the local cache alone")
     api_tokens_file: Path | None = Field(

@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from assay_scheduler.findings import Findings
 from assay_scheduler.intake.datasets import DatasetIntake
 from assay_scheduler.intake.models import ModelIntake
+from assay_scheduler.intake.rewards import hyperparameters_in, reward_checkpoints, truth_columns
 from assay_scheduler.intake.rows import Needs, needs_of_algorithm, needs_of_benchmark
 from assay_scheduler.intake.unusable import Unusable
 from assay_scheduler.policy import Resources, never_fits
@@ -42,11 +43,20 @@ class Inspection:
 
 
 class Inspector:
-    """Inspects documents. `capacity` is all there is, for refusing what could never run."""
+    """Inspects documents. `capacity` is all there is, for refusing what could never run; `rollout_engine` is what
+    `auto` stands for."""
 
-    def __init__(self, datasets: DatasetIntake, models: ModelIntake, capacity: Resources, most_nodes: int) -> None:
+    def __init__(
+        self,
+        datasets: DatasetIntake,
+        models: ModelIntake,
+        capacity: Resources,
+        most_nodes: int,
+        rollout_engine: str = "transformers",
+    ) -> None:
         self.datasets = datasets
         self.models = models
+        self.rollout_engine = rollout_engine
         self._capacity = capacity
         self._most_nodes = most_nodes
 
@@ -64,7 +74,7 @@ class Inspector:
         if unavailable := not_yet_available(reading.spec):
             return Inspection(problems=unavailable, warnings=reading.warnings)
         arms = {reading.spec.arms[place].name: found for place, found in look_up.datasets.items()}
-        findings = Findings(look_up.model, arms, look_up.items)
+        findings = Findings(look_up.model, arms, look_up.items, look_up.rewards, self.rollout_engine)
         return Inspection(reading.spec, findings, warnings=reading.warnings)
 
     def hardware_problems(self, declared: Any, known: set[str], prefix: str = "hardware") -> list[Problem]:
@@ -110,12 +120,14 @@ class _LookUps:
         self.model: ModelRef | None = None
         self.datasets: dict[int, DatasetRef] = {}
         self.items: dict[int, DatasetRef] = {}
+        self.rewards: dict[str, ModelRef] = {}
         self.problems: list[Problem] = []
 
     async def run(self) -> None:
         try:
             await self._model()
             await self._arms()
+            await self._rewards()
             await self._benchmarks()
         finally:
             for task in self._started.values():
@@ -129,12 +141,26 @@ class _LookUps:
     async def _arms(self) -> None:
         training = self._document.get("training")
         name = training.get("algorithm") if isinstance(training, Mapping) else None
-        needs = needs_of_algorithm(ALGORITHMS.get(name) if isinstance(name, str) else None)
+        algorithm = ALGORITHMS.get(name) if isinstance(name, str) else None
+        shared = truth_columns(hyperparameters_in(self._document))
         for place, arm in _mappings(self._document.get("arms")):
             field_path = f"arms.{place}.dataset"
+            own = hyperparameters_in(arm)
+            replaced = isinstance(own, Mapping) and "reward" in own
+            needs = needs_of_algorithm(algorithm, truth_columns(own) if replaced else shared)
             location = self._location(field_path, arm.get("dataset"))
             if location and (found := await self._found(field_path, self._dataset(location, needs))):
                 self.datasets[place] = found
+
+    async def _rewards(self) -> None:
+        places = reward_checkpoints(hyperparameters_in(self._document), "training.hyperparameters")
+        for place, arm in _mappings(self._document.get("arms")):
+            places |= reward_checkpoints(hyperparameters_in(arm), f"arms.{place}.training.hyperparameters")
+        for field_path, checkpoint in places.items():
+            location = self._location(field_path, checkpoint)
+            if location and location not in self.rewards:
+                found = await self._found(field_path, self._inspector.models.take(location))
+                self.rewards |= {location: found} if found else {}
 
     async def _benchmarks(self) -> None:
         for place, benchmark in _mappings(self._document.get("benchmarks")):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from assay_schemas.algorithms import ALGORITHMS
@@ -25,6 +26,7 @@ from assay_schemas.specification import (
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_scheduler.intake.inspection import Inspector
+from assay_scheduler.intake.rewards import reward_checkpoints, truth_columns
 from assay_scheduler.intake.rows import needs_of_algorithm, needs_of_benchmark
 from assay_scheduler.intake.unusable import Unusable
 from assay_scheduler.planner import eval_inputs, new_job, training_inputs
@@ -117,9 +119,12 @@ async def inspect_training_job(document: Mapping[str, Any], inspector: Inspector
         TRAINING_FIELDS,
         inspector,
     )
-    needs = needs_of_algorithm(ALGORITHMS.get(str(config.training_alg)))
+    needs = needs_of_algorithm(ALGORITHMS.get(str(config.training_alg)), truth_columns(config.hyperparams))
     dataset = await request.found("arms.0.dataset", lambda: inspector.datasets.take(config.dataset, needs))
     model = await request.found("base_model", lambda: inspector.models.take(config.base_model))
+    rewards = {}
+    for field, location in reward_checkpoints(config.hyperparams, "training.hyperparameters").items():
+        rewards[location] = await request.found(field, partial(inspector.models.take, location))
     spec = request.checked()
     if spec is None or dataset is None or model is None:
         return SingleJob(None, request.problems)
@@ -131,6 +136,8 @@ async def inspect_training_job(document: Mapping[str, Any], inspector: Inspector
         hyperparameters=hyperparameters_of(spec),
         interventions=[],
         seed=body.seed,
+        rewards=rewards,
+        auto_engine=inspector.rollout_engine,
     )
     return SingleJob(new_job(_planned(inputs), spec.hardware, model, {dataset.digest: dataset}), [])
 

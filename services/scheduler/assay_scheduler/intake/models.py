@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from assay_chassis.object_store import ObjectStore
 from assay_chassis.object_store.digests import sha256_of_file
 from assay_schemas.artifacts import ModelRef, model_prefix
 from assay_schemas.canonical import digest_of
+from assay_schemas.results import SavedCheckpoint, TrainingResult
+from pydantic import ValidationError
 
 from assay_scheduler.intake.cache import FindingCache
 from assay_scheduler.intake.hub import HubModels
@@ -51,6 +54,8 @@ class ModelIntake:
         self._hub = hub
 
     async def take(self, location: str) -> ModelRef:
+        if location.startswith("training:"):
+            location = await self._trained(location.removeprefix("training:"))
         if location.startswith("hf:"):
             files = await self._hub.files(location)
         else:
@@ -71,6 +76,20 @@ class ModelIntake:
         await self._cache.put(key, reference.model_dump(mode="json"))
         return reference
 
+    async def _trained(self, key: str) -> str:
+        """Where the best checkpoint of a finished training run lies: the lowest validation loss, else the last."""
+        if not re.fullmatch("[0-9a-f]{64}", key):
+            raise Unusable(f"'training:{key}' names no training run.", "Give training: and its job key.")
+        root = f"results/{key}"
+        found = [entry.uri async for entry in self._store.list(root) if entry.uri.endswith("/manifest.json")]
+        for uri in sorted(found, reverse=True):
+            try:
+                result = TrainingResult.model_validate_json(await self._store.get_bytes(uri))
+            except ValidationError:
+                continue
+            return _best(result.checkpoints).checkpoint.uri
+        raise Unusable(f"training:{key} has no finished run here.", "Give the key of a training run that succeeded.")
+
     def _stored(self, location: str) -> str:
         """A model that is in the object store already may be named by its digest."""
         if location.startswith("sha256:"):
@@ -86,6 +105,13 @@ class ModelIntake:
             for file in sorted(files, key=lambda file: file.name == "config.json"):
                 await self._store.put_file(f"{prefix}/{file.name}", file.path)
         return ModelRef(uri=self._store.uri(prefix), digest=digest, name=location)
+
+
+def _best(checkpoints: Sequence[SavedCheckpoint]) -> SavedCheckpoint:
+    judged = [saved for saved in checkpoints if saved.validation_loss is not None]
+    if judged:
+        return min(judged, key=lambda saved: (saved.validation_loss, saved.checkpoint.step))
+    return max(checkpoints, key=lambda saved: saved.checkpoint.step)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -33,11 +33,12 @@ class Needs:
 ANY_ROWS = Needs("any")
 
 
-def needs_of_algorithm(algorithm: Algorithm | None) -> Needs:
+def needs_of_algorithm(algorithm: Algorithm | None, truth: tuple[str, ...] = ()) -> Needs:
+    """`truth`: columns that the algorithm's rewards compare with, in every row."""
     if algorithm is None:
         return ANY_ROWS
     columns = {str(name): needed for name, needed in COLUMNS.items()}
-    return Needs(algorithm.name, tuple(columns[name] for name in algorithm.row_formats))
+    return Needs(algorithm.name, tuple((*columns[name], *truth) for name in algorithm.row_formats))
 
 
 def needs_of_benchmark(definition: BenchmarkDefinition | None) -> Needs:
