@@ -1,0 +1,77 @@
+"""The transformers engine: what it draws, and with which probability, is what the model says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import rollout_engine_contract as contract
+from assay_schemas.algorithms import Lora
+from training_ground import build_model
+
+pytestmark = pytest.mark.real
+END = 257
+
+
+@pytest.fixture
+def model() -> Any:
+    return build_model().eval()
+
+
+@pytest.fixture
+def engine(model: Any) -> Any:
+    from assay_trainer.rollouts import open_engine
+    from assay_trainer.rollouts.base import EngineSettings
+
+    opened = open_engine("transformers", EngineSettings("", (END, *range(60, 90)), 258, 64))
+    opened.update_weights(model)
+    return opened
+
+
+def test_samples_come_in_groups_and_end_where_they_end(model: Any) -> None:
+    from assay_trainer.rollouts.base import EngineSettings
+    from assay_trainer.rollouts.transformers import TransformersEngine
+
+    engine = TransformersEngine(EngineSettings("", (END,), 258, 64))
+    engine.update_weights(model)
+    contract.check_shapes_and_ends(engine, END)
+
+
+def test_the_same_seed_draws_the_same(engine: Any) -> None:
+    contract.check_repeatable(engine)
+
+
+def test_logprobs_are_those_of_a_plain_forward_pass(engine: Any, model: Any) -> None:
+    contract.check_logprobs(engine, model)
+
+
+def test_greedy_takes_the_likeliest_token(engine: Any, model: Any) -> None:
+    contract.check_greedy_is_the_likeliest(engine, model)
+
+
+def test_new_weights_are_followed_at_once(engine: Any, model: Any) -> None:
+    contract.check_weights_are_followed(engine, model)
+
+
+def test_it_samples_with_adapters_and_leaves_the_model_in_training(engine: Any, model: Any) -> None:
+    from assay_trainer.lora import add_adapters
+
+    add_adapters(model, Lora(rank=2))
+    model.train()
+    engine.update_weights(model)
+    contract.check_logprobs(engine, model.eval())
+    model.train()
+    engine.generate([[1]], 1, contract.SAMPLED, 0)
+    assert model.training
+
+
+def test_the_nucleus_keeps_the_likeliest_tokens_and_their_own_probabilities() -> None:
+    import torch
+    from assay_trainer.rollouts.base import Sampling
+    from assay_trainer.rollouts.transformers import draw
+
+    probabilities = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).expand(400, 4)
+    chosen, logprobs = draw(probabilities.log(), Sampling(1.0, 0.7, 1), torch.Generator().manual_seed(0))
+    assert set(chosen.tolist()) == {0, 1}
+    torch.testing.assert_close(logprobs.exp(), probabilities[0][chosen])
+    assert 200 < int((chosen == 0).sum()) < 300

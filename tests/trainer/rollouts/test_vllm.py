@@ -1,0 +1,68 @@
+"""The vLLM engine, where vLLM is installed: the same contract as the other engine, and weights changed in place."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rollout_engine_contract as contract
+from assay_trainer.rollouts.base import EngineSettings
+from training_ground import build_model
+
+END = 257
+INSTALLED = importlib.util.find_spec("vllm") is not None
+needs_vllm = pytest.mark.skipif(not INSTALLED, reason="vLLM is not installed: the trainer's extra `vllm` is optional")
+
+
+@pytest.mark.real
+@pytest.mark.skipif(INSTALLED, reason="vLLM is installed")
+def test_without_vllm_the_error_says_what_to_install() -> None:
+    from assay_trainer.errors import BadInput
+    from assay_trainer.rollouts import open_engine
+
+    with pytest.raises(BadInput, match="extra `vllm`, or choose transformers"):
+        open_engine("vllm", EngineSettings("", (END,), 258, 64))
+
+
+@pytest.fixture(scope="module")
+def engine(model_folder: Path) -> Iterator[Any]:
+    from assay_trainer.rollouts import open_engine
+
+    opened = open_engine("vllm", EngineSettings(model_folder, (END,), 258, 64))
+    yield opened
+    opened.close()
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@needs_vllm
+@pytest.mark.timeout(600)
+def test_it_does_what_an_engine_does_and_follows_new_weights(engine: Any) -> None:
+    model = build_model().eval()
+    contract.check_shapes_and_ends(engine, END)
+    contract.check_repeatable(engine)
+    contract.check_logprobs(engine, model)
+    contract.check_greedy_is_the_likeliest(engine, model)
+    contract.check_weights_are_followed(engine, model)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@needs_vllm
+@pytest.mark.timeout(600)
+def test_adapters_are_merged_for_sampling_and_the_model_stays_as_it_was(engine: Any) -> None:
+    import torch
+    from assay_schemas.algorithms import Lora
+    from assay_trainer.lora import adapted, add_adapters
+
+    model = build_model().eval()
+    add_adapters(model, Lora(rank=2))
+    with torch.no_grad():
+        for layer in adapted(model).values():
+            layer.lora_B.normal_(std=0.2)
+    engine.update_weights(model)
+    contract.check_logprobs(engine, model)
+    assert adapted(model)
