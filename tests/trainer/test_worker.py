@@ -94,12 +94,6 @@ def test_every_schedule_trains(train: Train, ground: Ground, schedule: str) -> N
     assert train(ground.request(schedule=schedule, steps=4)).final_loss
 
 
-@pytest.mark.parametrize("algorithm", ["DPO", "REWARD"])
-def test_algorithms_to_come_are_refused_by_name(train: Train, ground: Ground, algorithm: str) -> None:
-    with pytest.raises(BadInput, match=f"{algorithm} does not run in this engine version"):
-        train(ground.request(algorithm=algorithm))
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

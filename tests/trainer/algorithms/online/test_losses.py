@@ -180,7 +180,11 @@ def trl_trainer(kind: str, beta: float) -> Any:
     trainer = GRPOTrainer.__new__(GRPOTrainer)
     trainer.args = SimpleNamespace(delta=None, use_bias_correction_kl=False, steps_per_generation=1)
     trainer.accelerator = SimpleNamespace(
-        num_processes=1, is_main_process=False, gather=lambda tensor: tensor, autocast=contextlib.nullcontext
+        num_processes=1,
+        is_main_process=False,
+        autocast=contextlib.nullcontext,
+        gather=lambda tensor: tensor,
+        reduce=lambda tensor, reduction: tensor,
     )
     settings = {
         "aux_loss_enabled": False,

@@ -26,7 +26,7 @@ from assay_trainer.optimizer import (
     restore_optimizer,
     set_learning_rate,
 )
-from assay_trainer.stepper import LOSS, SEED_STRIDE, StepOutcome, Stepper, Validation
+from assay_trainer.stepper import LOSS, SEED_STRIDE, StepOutcome, Stepper, Validation, precision
 
 BESIDE = "beside."
 
@@ -53,7 +53,7 @@ class OnlineStepper(Stepper):
             collected = self._collector.collect(self.model, examples, self._sampling_seed(number))
             metrics = sample_metrics(collected.groups) | {"groups_without_spread": collected.without_spread}
             self.model.eval()
-            with torch.no_grad(), self._precision():
+            with torch.no_grad(), precision(self.hyperparameters, self.device):
                 experiences = self.algorithm.experiences(self.model, collected.groups, self.device)
             tokens = sum(experience.length for experience in experiences)
             updates = self._updates(number, experiences)
@@ -89,7 +89,7 @@ class OnlineStepper(Stepper):
         sums: dict[str, float] = {LOSS: 0.0}
         tokens = sum(experience.weight for experience in minibatch)
         for part in passes(self.algorithm.weighted(minibatch), self.hyperparameters.micro_batch_size):
-            with self._precision():
+            with precision(self.hyperparameters, self.device):
                 loss: Loss = self.algorithm.loss(self.model, part, self.device)
             loss.total.backward()  # type: ignore[no-untyped-call]
             sums[LOSS] += float(loss.total.detach())
