@@ -13,7 +13,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FILE = "example_model_solutions.jsonl"
 SOLVERS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
-PAIRS_OF_A_PROBLEM = 2
 Pair = dict[str, str]
 
 
@@ -25,15 +24,15 @@ def folder() -> Path:
     return found
 
 
-def pairs() -> list[Pair]:
-    """`problem`, `prompt`, `chosen` (right) and `rejected` (wrong), at most two for each problem that has both."""
+def pairs(of_a_problem: int) -> list[Pair]:
+    """`problem`, `prompt`, `chosen` (right) and `rejected` (wrong), at most so many of each problem that has both."""
     found = []
     for number, line in enumerate((folder() / FILE).read_text(encoding="utf-8").splitlines()):
         row = json.loads(line)
         solutions = [row[solver] for solver in SOLVERS]
         right = [each["solution"] for each in solutions if each["is_correct"]]
         wrong = [each["solution"] for each in solutions if not each["is_correct"]]
-        for chosen, rejected in itertools.islice(itertools.product(right, wrong), PAIRS_OF_A_PROBLEM):
+        for chosen, rejected in itertools.islice(itertools.product(right, wrong), of_a_problem):
             prompt = f"{row['question']}\n"
             found.append({"problem": f"problem-{number}", "prompt": prompt, "chosen": chosen, "rejected": rejected})
     return found

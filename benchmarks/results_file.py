@@ -34,6 +34,13 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
 
 
+def figures(name: str, folder: Path = FOLDER) -> dict[str, Any]:
+    """The figures of the result `name`; none where it was never written."""
+    path = folder / f"{name}.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["figures"] if path.is_file() else {}
+    return found
+
+
 def write(
     name: str,
     *,

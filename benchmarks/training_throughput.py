@@ -41,7 +41,7 @@ class Side:
 def rows_for(algorithm: str) -> list[dict[str, str]]:
     """The first real training problems with their solutions, or real right and wrong solutions."""
     if algorithm == "dpo":
-        return [{key: pair[key] for key in ("prompt", "chosen", "rejected")} for pair in gsm8k_pairs.pairs()[:ROWS]]
+        return [{key: pair[key] for key in ("prompt", "chosen", "rejected")} for pair in gsm8k_pairs.pairs(2)[:ROWS]]
     lines = (gsm8k_pairs.folder() / "train.jsonl").read_text(encoding="utf-8").splitlines()[:ROWS]
     problems = [json.loads(line) for line in lines]
     return [{"prompt": f"Question: {row['question']}\nAnswer: ", "completion": row["answer"]} for row in problems]
@@ -190,13 +190,14 @@ def main() -> None:
         found |= figures(algorithm, [{side.name: measure(side) for side in sides} for _ in range(given.pairs)])
     results_file.write(
         "training_throughput",
-        figures=found,
+        figures={**results_file.figures("training_throughput"), **found},
         goal=GOAL,
         command=f"python -m benchmarks.training_throughput --pairs {given.pairs} --steps {given.steps}",
         packages=["torch", "transformers", "trl"],
         load_before=load,
         notes=[
             f"pilot model, real rows, {BATCH_ROWS} a step, at most {MAX_LENGTH} tokens, float32, {given.cpus} cores",
+            "an algorithm's figures are those of the last run that measured it",
             "tokens are those of rows, not padding; the first step of each side is not counted",
             "DPO: TRL computes its reference in every step, Assay once before the first; both are counted",
             "the ratio of tokens a second of processor time depends little on what else the machine does",

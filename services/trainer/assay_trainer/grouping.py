@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-SHORTEST_OF_LONGEST = 0.75
+SHORTEST_OF_LONGEST = 0.9
 """A document shorter than this share of its batch's longest gets another batch, unless it is about as short."""
 ABOUT = 16
 
