@@ -33,7 +33,7 @@ from assay_trainer.checkpoints.resume import CheckpointReader, ResumePoint
 from assay_trainer.checkpoints.writer import CheckpointWriter
 from assay_trainer.data.prepare import Prepared, prepare
 from assay_trainer.data.rows import Row, read_rows
-from assay_trainer.errors import BadInput
+from assay_trainer.errors import BadInput, OutOfMemory
 from assay_trainer.loop import Schedule, TrainingLoop, Watch
 from assay_trainer.lora import add_adapters, load_adapters, without_adapters
 from assay_trainer.metrics import MetricsLog, final_loss, peak_memory_gib
@@ -106,7 +106,7 @@ class TrainingJob:
         resumed = self._reader.latest(self._scratch)
         device, base = around.device, around.base
         stepper = self._stepper(algorithm, around, padding_id, resumed)
-        algorithm.before_first_step(self._base_model(stepper, around, resumed is not None), prepared.examples(), device)
+        self._begin(algorithm, stepper, prepared, around, resumed is not None)
         metrics = MetricsLog.read(resumed.metrics if resumed else b"")
         schedule = Schedule.of(prepared.steps, self._hyperparameters)
         self._train(stepper, schedule, prepared, metrics, base, resumed.step if resumed else 0)
@@ -158,6 +158,15 @@ class TrainingJob:
             restore_optimizer(model, stepper.optimizer, resumed.optimizer)
             stepper.restore_own(resumed.own)
         return stepper
+
+    def _begin(
+        self, algorithm: Algorithm, stepper: Stepping, prepared: Prepared, around: Surroundings, resumed: bool
+    ) -> None:
+        examples = prepared.examples()
+        try:
+            algorithm.before_first_step(self._base_model(stepper, around, resumed), examples, around.device)
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise OutOfMemory(0, max(example.length for example in examples)) from error
 
     @contextlib.contextmanager
     def _base_model(self, stepper: Stepping, around: Surroundings, resumed: bool) -> Iterator[Any]:
