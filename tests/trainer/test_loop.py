@@ -9,7 +9,7 @@ import pytest
 from assay_schemas.algorithms import SftHyperparameters
 from assay_schemas.results import TrainingResult
 from assay_trainer.errors import Diverged, Interrupted, OutOfMemory
-from training_ground import Ground, Watched
+from training_ground import Ground, Watched, preferences
 
 pytestmark = pytest.mark.real
 Train = Callable[..., TrainingResult]
@@ -69,6 +69,19 @@ def test_a_failed_allocation_says_what_to_change(train: Train, ground: Ground, m
     with pytest.raises(OutOfMemory, match=r"micro_batch_size.*hardware\.memory_gib") as raised:
         train(ground.request())
     assert (raised.value.error_class, raised.value.retryable) == ("out_of_memory", False)
+
+
+def test_a_failed_allocation_before_the_first_step_says_so_too(
+    train: Train, ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay_trainer.algorithms.dpo import Dpo
+
+    def exhausted(*arguments: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(Dpo, "_logprobs", exhausted)
+    with pytest.raises(OutOfMemory, match="at step 0"):
+        train(ground.request(ground.dataset(preferences(16)), algorithm="DPO"))
 
 
 def test_a_request_to_stop_is_answered_after_the_step_with_a_checkpoint(train: Train, ground: Ground) -> None:

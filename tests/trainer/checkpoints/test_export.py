@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from assay_schemas.results import TrainingResult
-from training_ground import Ground
+from training_ground import Ground, preferences
 
 pytestmark = pytest.mark.real
 Train = Callable[..., TrainingResult]
@@ -79,3 +79,17 @@ def test_only_adapters_are_trained_with_lora(train: Train, ground: Ground) -> No
     tuned = load_file(folder / "model.safetensors")
     changed = {name for name in base if not base[name].equal(tuned[name])}
     assert changed == {name for name in base if "q_proj" in name}
+
+
+def test_a_reward_model_s_adapter_holds_its_head_too(train: Train, ground: Ground) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForSequenceClassification
+
+    request = ground.request(ground.dataset(preferences(64)), algorithm="REWARD", **LORA)
+    folder = last(train(request))
+    base = Path(ground.model.uri.removeprefix("file://"))
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
+    theirs = logits(PeftModel.from_pretrained(model, folder / "adapter").eval())
+    ours = logits(AutoModelForSequenceClassification.from_pretrained(folder).eval())
+    torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-5)
