@@ -74,14 +74,14 @@ def by_document(values_N: Tensor, documents: Sequence[Document]) -> Tensor:
     return values_N.new_zeros(len(documents)).index_add(0, owners_N, values_N)
 
 
-def scores(model: Any, layout: Layout) -> Tensor:
-    """A scorer's value of each document, (B,), read where transformers does: at the last token that is no padding."""
-    tokens = layout.tokens_BT.flatten()
-    ends = [
-        start + _last(tokens[start : start + length], model.config.pad_token_id)
-        for start, length in zip(layout.starts(), layout.lengths, strict=True)
-    ]
-    hidden_BD = _hidden(model.base_model, layout, None)[torch.tensor(ends, device=tokens.device)]
+def scores(model: Any, documents: Sequence[Tensor], layout: Layout) -> Tensor:
+    """A scorer's value of each document (T token ids each), (B,), read where transformers reads it.
+
+    That is at the last token that is no padding, so also before an end of text that serves as padding.
+    """
+    padding_id = model.config.get_text_config().pad_token_id
+    ends = [start + _last(tokens, padding_id) for start, tokens in zip(layout.starts(), documents, strict=True)]
+    hidden_BD = _hidden(model.base_model, layout, None)[torch.tensor(ends, device=layout.tokens_BT.device)]
     found: Tensor = model.score(hidden_BD)
     return found.squeeze(-1).float()
 

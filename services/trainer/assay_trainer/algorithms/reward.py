@@ -60,7 +60,8 @@ class RewardModelling(Algorithm):
     def loss(self, model: torch.nn.Module, examples: Sequence[Pair], device: torch.device) -> Loss:
         """The sum of `bradley_terry` over pairs; `accuracy` counts a pair with equal scores half."""
         tokens = [pair.chosen.tokens_T for pair in examples] + [pair.rejected.tokens_T for pair in examples]
-        chosen_P, rejected_P = scores(model, lay_out(model, tokens, self._padding_id, device)).chunk(2)
+        layout = lay_out(model, tokens, self._padding_id, device)
+        chosen_P, rejected_P = scores(model, tokens, layout).chunk(2)
         margin_P = torch.tensor([self._margins[pair.row_id] for pair in examples], device=device)
         total = bradley_terry(Judgement(chosen_P, rejected_P, margin_P), self._hyperparameters.centring).sum()
         return Loss(
