@@ -52,6 +52,11 @@ def test_conversations_share_their_prompt_and_its_answers_are_not_learned(chat_t
     assert pair.chosen.tokens_T[: pair.chosen.targets_N[0]].equal(pair.rejected.tokens_T[: pair.rejected.targets_N[0]])
 
 
+def test_messages_beside_a_pair_are_not_read(tokenizer: Any) -> None:
+    columns = {"prompt": "2+2=", "chosen": "4", "rejected": "5", "messages": [{"role": "user", "content": "hi"}]}
+    assert learned(tokenizer, encode(tokenizer, columns).chosen) == "4<eos>"
+
+
 def test_an_overlong_answer_is_cut_or_its_pair_dropped(tokenizer: Any) -> None:
     columns = {"prompt": "2+2=", "chosen": "4", "rejected": "5" * 30}
     cut = encode(tokenizer, columns, max_length=12)

@@ -58,9 +58,9 @@ def encode_prompts(rows: Sequence[Row], tokenizer: Any) -> list[Tokens]:
 
 
 def _conversation(row: Row, column: str) -> Conversation | None:
-    """The row as a conversation; None for plain text."""
+    """The row as a conversation; None for plain text. What follows a prompt goes before `messages`."""
     columns = row.columns
-    if isinstance(columns.get("messages"), list):
+    if isinstance(columns.get("messages"), list) and columns.get(column) is None:
         return Conversation(_checked(row, "messages", columns["messages"]), 0)
     if isinstance(columns.get("prompt"), list) and isinstance(columns.get(column), list):
         prompt = _checked(row, "prompt", columns["prompt"])
