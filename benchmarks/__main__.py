@@ -19,11 +19,12 @@ NAMES = (
     "training_throughput",
     "verdict_calibration",
     "reward_on_real_pairs",
+    "online_learning",
 )
 EXAMPLE = """\
 example: python -m benchmarks startup control_plane
 Options of one benchmark: python -m benchmarks.control_plane --help
-Nothing else should run meanwhile: every figure but those of the last two is a time."""
+Nothing else should run meanwhile: every figure but those of the last three is a time."""
 
 
 def run(name: str) -> bool:

@@ -47,3 +47,15 @@ class Interrupted(JobFailed):
 
     def __init__(self, step: int) -> None:
         super().__init__("interrupted", f"told to stop after step {step}, which is saved", retryable=True)
+
+
+class RolloutEngineLost(JobFailed):
+    """The engine that samples for online training ended or broke; the run can go on from its last checkpoint."""
+
+    def __init__(self, engine: str, reason: str) -> None:
+        super().__init__(
+            "rollout_engine_lost",
+            f"the rollout engine {engine} failed ({reason}); the next attempt goes on from the last checkpoint. If it "
+            "fails again, set hyperparameters.rollout_engine to transformers",
+            retryable=True,
+        )

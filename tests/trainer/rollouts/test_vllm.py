@@ -27,6 +27,31 @@ def test_without_vllm_the_error_says_what_to_install() -> None:
         open_engine("vllm", EngineSettings("", (END,), 258, 64))
 
 
+class Broken:
+    """Stands for vLLM: an engine that opens, and is lost as soon as it is used."""
+
+    SamplingParams = dict
+
+    class LLM:
+        def __init__(self, **_: Any) -> None:
+            pass
+
+        def __getattr__(self, name: str) -> Any:
+            raise OSError("the engine's process is gone")
+
+
+@pytest.mark.real
+def test_a_lost_engine_is_an_end_of_its_own_that_can_be_tried_again() -> None:
+    from assay_trainer.errors import RolloutEngineLost
+    from assay_trainer.rollouts.vllm import VllmEngine
+
+    engine = VllmEngine(Broken, EngineSettings("", (END,), 258, 64))
+    for use in (lambda: engine.generate([[1]], 1, contract.SAMPLED, 0), lambda: engine.update_weights(build_model())):
+        with pytest.raises(RolloutEngineLost, match="process is gone") as caught:
+            use()
+        assert caught.value.retryable
+
+
 @pytest.fixture(scope="module")
 def engine(model_folder: Path) -> Iterator[Any]:
     from assay_trainer.rollouts import open_engine

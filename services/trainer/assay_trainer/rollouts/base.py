@@ -32,13 +32,14 @@ class Completion:
 @dataclass(frozen=True)
 class EngineSettings:
     """What an engine needs to know: the base model's folder, end tokens, padding, the longest prompt and
-    completion together in tokens, and the seed of the run."""
+    completion together in tokens, the seed of the run, and the number format of its forward passes."""
 
     folder: Any
     end_ids: tuple[int, ...]
     padding_id: int
     max_tokens: int
     seed: int = 0
+    dtype: Literal["float32", "bfloat16"] = "float32"
 
 
 class RolloutEngine(Protocol):

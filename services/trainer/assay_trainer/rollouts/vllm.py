@@ -10,9 +10,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from assay_trainer.errors import BadInput
+from assay_trainer.errors import BadInput, RolloutEngineLost
 from assay_trainer.lora import adapted, merged
 from assay_trainer.rollouts.base import Completion, EngineSettings, Sampling
 
@@ -43,9 +44,13 @@ class VllmEngine:
     def __init__(self, vllm: Any, settings: EngineSettings) -> None:
         self._vllm = vllm
         self._settings = settings
-        self._engine = vllm.LLM(
+        with _watched():
+            self._engine = self._opened(settings)
+
+    def _opened(self, settings: EngineSettings) -> Any:
+        return self._vllm.LLM(
             model=str(settings.folder),
-            dtype="float32" if _without_device() else "auto",
+            dtype=settings.dtype,
             seed=settings.seed,
             enforce_eager=True,
             enable_prefix_caching=True,
@@ -59,16 +64,17 @@ class VllmEngine:
 
     def update_weights(self, model: Any) -> None:
         """In place; what was cached of prompts belongs to the old weights and is dropped."""
-        with merged(model) if adapted(model) else contextlib.nullcontext():
+        with _watched(), merged(model) if adapted(model) else contextlib.nullcontext():
             self._engine.collective_rpc("reload_weights", kwargs={"weights_iterator": list(_weights(model))})
-        self._engine.reset_prefix_cache()
+            self._engine.reset_prefix_cache()
 
     def generate(
         self, prompts: Sequence[Sequence[int]], samples_each: int, sampling: Sampling, seed: int
     ) -> list[list[Completion]]:
         asked = [{"prompt_token_ids": list(prompt)} for prompt in prompts for _ in range(samples_each)]
         options = [self._options(sampling, (seed + 7919 * place) % SEEDS) for place in range(len(asked))]
-        answers = self._engine.generate(asked, options, use_tqdm=False)
+        with _watched():
+            answers = self._engine.generate(asked, options, use_tqdm=False)
         completions = [_completion(answer.outputs[0]) for answer in answers]
         return [completions[at : at + samples_each] for at in range(0, len(completions), samples_each)]
 
@@ -87,10 +93,15 @@ class VllmEngine:
         self._engine = None
 
 
-def _without_device() -> bool:
-    import torch
-
-    return not torch.cuda.is_available()
+@contextlib.contextmanager
+def _watched() -> Iterator[None]:
+    """What breaks the engine is told as its loss; memory that ran out stays that."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # vLLM has no base class for its errors
+        raise RolloutEngineLost("vllm", f"{type(error).__name__}: {error}"[:500]) from error
 
 
 def _weights(model: Any) -> Iterator[tuple[str, Tensor]]:

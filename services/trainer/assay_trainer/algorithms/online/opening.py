@@ -27,8 +27,7 @@ def open_stepper(algorithm: OnlineAlgorithm, model: Any, around: Surroundings) -
     """Raises BadInput for an engine or a reward that cannot be opened, and prompts longer than the model takes."""
     hyperparameters = algorithm.hyperparameters
     pool = [example for example in around.training if isinstance(example, Prompt)]
-    longest = hyperparameters.max_completion_length + max(prompt.length for prompt in pool)
-    _check_length(model, longest)
+    _check_length(model, hyperparameters.max_completion_length + max(prompt.length for prompt in pool))
     rewards = WeightedRewards([(reward.weight, _opened(reward, around)) for reward in hyperparameters.rewards])
     around.closing.callback(rewards.close)
     engine = open_engine(
@@ -37,8 +36,9 @@ def open_stepper(algorithm: OnlineAlgorithm, model: Any, around: Surroundings) -
             folder=around.base,
             end_ids=end_ids(model, algorithm.tokenizer),
             padding_id=algorithm.padding_id,
-            max_tokens=hyperparameters.max_length + hyperparameters.max_completion_length,
+            max_tokens=min(_limit(model), hyperparameters.max_length + hyperparameters.max_completion_length),
             seed=around.seed,
+            dtype=hyperparameters.dtype,
         ),
     )
     around.closing.callback(engine.close)
@@ -57,12 +57,16 @@ def _opened(reward: VerifierReward | ModelReward, around: Surroundings) -> Rewar
 
 
 def _check_length(model: Any, longest: int) -> None:
-    limit = getattr(model.config, "max_position_embeddings", None)
-    if limit is not None and longest > limit:
+    if longest > _limit(model):
         raise BadInput(
             f"hyperparameters.max_completion_length: with the longest prompt {longest} tokens, and the model takes "
-            f"{limit}; lower it, or max_length"
+            f"{_limit(model)}; lower it, or max_length"
         )
+
+
+def _limit(model: Any) -> int:
+    """Tokens that the model takes at once."""
+    return int(getattr(model.config, "max_position_embeddings", None) or 2**31)
 
 
 def end_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:

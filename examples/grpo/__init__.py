@@ -1,0 +1,1 @@
+"""Reinforcement learning from a verifier: prompts with answers, some of them wrong on purpose."""
