@@ -61,7 +61,7 @@ class Grpo(OnlineAlgorithm):
         found = [experience for group in groups for experience in self._of_group(group)]
         if self.options.minibatch_epochs * self.options.minibatches > 1:
             read = self.read(model, found, device)
-            found = [replace(experience, old_logprobs_N=logprobs_N) for experience, (logprobs_N, _) in read]
+            found = [replace(experience, old_logprobs_N=logprobs_N) for experience, (logprobs_N,) in read]
         return self.with_reference(model, found, device)
 
     def _of_group(self, group: Group) -> list[Experience]:

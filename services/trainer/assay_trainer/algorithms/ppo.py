@@ -70,10 +70,11 @@ class Ppo(OnlineAlgorithm):
         samples = [sample for group in groups for sample in group if sample.reward is not None]
         if not samples:
             return []
-        read = self.read(model, [experience_of(sample) for sample in samples], device)
+        given = [experience_of(sample) for sample in samples]
+        read = self.read(model, given, device, lambda reading: (reading.logprobs_N, self._values(reading.hidden_ND)))
         found = [
-            replace(experience, old_logprobs_N=logprobs_N, values_N=self._values(hidden_ND))
-            for experience, (logprobs_N, hidden_ND) in read
+            replace(experience, old_logprobs_N=logprobs_N, values_N=values_N)
+            for experience, (logprobs_N, values_N) in read
         ]
         found = self.with_reference(model, found, device)
         judged = [self._judged(sample, experience) for sample, experience in zip(samples, found, strict=True)]

@@ -42,13 +42,19 @@ class EngineSettings:
     dtype: Literal["float32", "bfloat16"] = "float32"
 
 
+class PolicyNotFinite(ArithmeticError):
+    """The policy's weights give no numbers any more, so nothing can be drawn from them."""
+
+
 class RolloutEngine(Protocol):
     """Samples from the weights it was last given by `update_weights`."""
 
     def generate(
         self, prompts: Sequence[Sequence[int]], samples_each: int, sampling: Sampling, seed: int
     ) -> list[list[Completion]]:
-        """`samples_each` completions for each prompt, in order. The same arguments and weights give the same ones."""
+        """`samples_each` completions for each prompt, in order. The same arguments and weights give the same ones.
+
+        Raises PolicyNotFinite."""
 
     def update_weights(self, model: Any) -> None:
         """Sample from this model's weights from now on."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from assay_trainer.rollouts.base import Completion, EngineSettings, Sampling
+from assay_trainer.rollouts.base import Completion, EngineSettings, PolicyNotFinite, Sampling
 
 ROWS_AT_ONCE = 512
 KEPT_SHARE = 0.75
@@ -165,6 +165,8 @@ def draw(logits_RV: Tensor, sampling: Sampling, generator: torch.Generator) -> t
         probabilities_RV = logprobs_RV.exp()
         if sampling.top_p < 1:
             probabilities_RV = _nucleus(probabilities_RV, sampling.top_p)
+        if not bool(torch.isfinite(probabilities_RV).all()):
+            raise PolicyNotFinite
         chosen_R = torch.multinomial(probabilities_RV, 1, generator=generator)[:, 0]
     return chosen_R, logprobs_RV.gather(1, chosen_R[:, None])[:, 0]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from assay_schemas.results import TrainingResult
-from assay_trainer.errors import BadInput, Interrupted
+from assay_trainer.errors import BadInput, Diverged, Interrupted
 from training_ground import Ground, Watched
 
 pytestmark = pytest.mark.real
@@ -110,6 +110,12 @@ def test_rewards_that_fail_are_counted_and_the_run_goes_on(train: Train, ground:
     found = records(train(ground.request(ground.dataset(rows), **{**GRPO, "reward": numeric})))
     assert sum(each["metrics"]["reward_failures"] for each in found) > 0
     assert len(found) == 4
+
+
+def test_a_policy_that_is_no_longer_finite_is_told_with_its_step_and_rows(train: Train, ground: Ground) -> None:
+    changes = {**GRPO, "learning_rate": 1e38, "gradient_clip": 0.0, "warmup_share": 0.0}
+    with pytest.raises(Diverged, match="not finite at step 2, rows "):
+        train(ground.request(ground.dataset(ROWS), **changes))
 
 
 def test_a_reward_that_always_fails_learns_nothing_and_ends_well(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import logging
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -18,7 +18,7 @@ from assay_schemas.algorithms import Hyperparameters, RolloutHyperparameters
 from torch import Tensor, nn
 
 from assay_trainer.algorithms.base import Algorithm, Example, Surroundings
-from assay_trainer.algorithms.online.policy import read_policy
+from assay_trainer.algorithms.online.policy import Reading, read_policy
 from assay_trainer.algorithms.online.samples import Experience, Group, Prompt
 from assay_trainer.data.messages import encode_prompts
 from assay_trainer.data.packing import passes
@@ -29,6 +29,13 @@ from assay_trainer.model import padding_id_of
 from assay_trainer.stepper import Stepping
 
 log = logging.getLogger(__name__)
+
+
+Of = Callable[[Reading], tuple[Tensor, ...]]
+
+
+def logprobs_alone(reading: Reading) -> tuple[Tensor, ...]:
+    return (reading.logprobs_N,)
 
 
 class OnlineAlgorithm(Algorithm):
@@ -120,18 +127,17 @@ class OnlineAlgorithm(Algorithm):
     def _read_reference(self, model: Any, experiences: Sequence[Experience], device: torch.device) -> list[Experience]:
         return [
             replace(experience, reference_logprobs_N=logprobs_N)
-            for experience, (logprobs_N, _) in self.read(model, experiences, device)
+            for experience, (logprobs_N,) in self.read(model, experiences, device)
         ]
 
     def read(
-        self, model: Any, experiences: Sequence[Experience], device: torch.device
-    ) -> list[tuple[Experience, tuple[Tensor, Tensor]]]:
-        """Each experience with its log-probabilities (N) and hidden states (N, D) under a model, in their order."""
-        found: dict[int, tuple[Tensor, Tensor]] = {}
+        self, model: Any, experiences: Sequence[Experience], device: torch.device, of: Of = logprobs_alone
+    ) -> list[tuple[Experience, tuple[Tensor, ...]]]:
+        """Each experience with what `of` takes from a reading of it (tensors over N), in their order."""
+        found: dict[int, tuple[Tensor, ...]] = {}
         for part in passes(experiences, self.hyperparameters.micro_batch_size):
             reading = read_policy(model, part, self.hyperparameters.temperature, self.padding_id, device)
             sizes = [experience.weight for experience in part]
-            logprobs, hidden = torch.split(reading.logprobs_N, sizes), torch.split(reading.hidden_ND, sizes)
-            pieces = zip(part, logprobs, hidden, strict=True)
-            found |= {id(experience): (logprobs_N, hidden_ND) for experience, logprobs_N, hidden_ND in pieces}
+            pieces = zip(*(torch.split(tensor, sizes) for tensor in of(reading)), strict=True)
+            found |= {id(experience): piece for experience, piece in zip(part, pieces, strict=True)}
         return [(experience, found[id(experience)]) for experience in experiences]

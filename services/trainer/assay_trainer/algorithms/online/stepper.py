@@ -26,6 +26,7 @@ from assay_trainer.optimizer import (
     restore_optimizer,
     set_learning_rate,
 )
+from assay_trainer.rollouts.base import PolicyNotFinite
 from assay_trainer.stepper import LOSS, SEED_STRIDE, StepOutcome, Stepper, Validation, precision
 
 BESIDE = "beside."
@@ -57,6 +58,8 @@ class OnlineStepper(Stepper):
                 experiences = self.algorithm.experiences(self.model, collected.groups, self.device)
             tokens = sum(experience.length for experience in experiences)
             updates = self._updates(number, experiences)
+        except PolicyNotFinite:
+            return StepOutcome(math.nan, math.nan, rate, tokens)
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise OutOfMemory(number + 1, tokens) from error
         means = {name: _mean(updates, name) for name in (updates[0] if updates else {})}
