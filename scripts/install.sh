@@ -25,3 +25,5 @@ for package in "${packages[@]}"; do
     if [ "${EDITABLE:-yes}" = no ]; then sources+=("./$package"); else sources+=(--editable "$package"); fi
 done
 "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --constraint constraints.txt "${extra[@]}" "${sources[@]}"
+# Images hold one service each and start long after they are built; here every start would wait for the compiler.
+if [ ${#extra[@]} -gt 0 ]; then "$venv/bin/python" scripts/keep_bytecode.py; fi
