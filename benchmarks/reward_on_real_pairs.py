@@ -37,7 +37,7 @@ def accuracies(learned: list[Pair], judged: list[Pair], seed: int, steps: int, o
     from assay_schemas.algorithms import RewardHyperparameters
     from assay_trainer.algorithms.reward import RewardModelling
     from assay_trainer.data.prepare import prepare
-    from assay_trainer.data.rows import Row
+    from assay_trainer.data.rows import Row, split_rows
     from assay_trainer.model import load_scorer, load_tokenizer, padding_id_of
     from assay_trainer.stepper import Stepper
 
@@ -45,7 +45,9 @@ def accuracies(learned: list[Pair], judged: list[Pair], seed: int, steps: int, o
     tokenizer = load_tokenizer(MODEL)
     algorithm = RewardModelling(hyperparameters, tokenizer)
     rows = [Row(f"{pair['problem']}-{place}", place, pair) for place, pair in enumerate([*learned, *judged])]
-    batches = prepare(rows[: len(learned)], algorithm, hyperparameters, seed).batches
+    batches = prepare(
+        split_rows(rows[: len(learned)], hyperparameters.validation_share), algorithm, hyperparameters, seed
+    ).batches
     model = load_scorer(MODEL, torch.device("cpu"), padding_id_of(tokenizer), seed)
     stepper = Stepper(model, algorithm, hyperparameters, seed)
     for number, batch in enumerate(batches):

@@ -52,7 +52,7 @@ def run_assay(side: Side) -> dict[str, float]:
     import torch
     from assay_trainer.algorithms import ALGORITHMS
     from assay_trainer.data.prepare import prepare
-    from assay_trainer.data.rows import Row
+    from assay_trainer.data.rows import Row, split_rows
     from assay_trainer.model import load_model, load_tokenizer
     from assay_trainer.stepper import Stepper
 
@@ -69,7 +69,9 @@ def run_assay(side: Side) -> dict[str, float]:
     )
     algorithm = chosen(hyperparameters, load_tokenizer(MODEL))
     numbered = [Row(str(number), number, row) for number, row in enumerate(rows_for(side.algorithm), start=1)]
-    batches = prepare(numbered, algorithm, hyperparameters, seed=0).batches
+    batches = prepare(
+        split_rows(numbered, hyperparameters.validation_share), algorithm, hyperparameters, seed=0
+    ).batches
     device = torch.device("cpu")
     stepper = Stepper(load_model(MODEL, device), algorithm, hyperparameters, seed=0)
 

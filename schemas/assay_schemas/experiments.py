@@ -23,6 +23,7 @@ from pydantic import (
 from assay_schemas.algorithms import AlgorithmName
 from assay_schemas.benchmarks import Engine
 from assay_schemas.ids import Name
+from assay_schemas.interventions import InterventionKind
 from assay_schemas.parallelism import Parallelism
 from assay_schemas.problems import SINK_PATTERN
 
@@ -93,17 +94,9 @@ class ArmTraining(SpecModel):
 
 
 class Intervention(SpecModel):
-    kind: Literal[
-        "swap_chosen",
-        "flip_labels",
-        "drop_prompt",
-        "shuffle_prompt",
-        "match_length",
-        "strip_format",
-        "subsample",
-        "subset",
-        "deduplicate",
-    ]
+    """A change of an arm's rows, made by the training job: `fraction` of them, chosen by row id and seed."""
+
+    kind: InterventionKind
     fraction: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     column: str | None = None
     values: list[str] | None = None

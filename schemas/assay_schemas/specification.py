@@ -22,6 +22,7 @@ from assay_schemas.benchmarks import (
     known_benchmarks,
 )
 from assay_schemas.experiments import RESERVED_ARMS, ArmSpec, ExperimentSpec, safe_location
+from assay_schemas.interventions import intervention_problems
 from assay_schemas.problems import UNKNOWN_KEY, WHOLE_DOCUMENT, Problem, joined, nearest, problems_of, shown
 
 SCHEMA_VERSION = "experiment.requested/1.0"
@@ -59,9 +60,6 @@ def not_yet_available(spec: ExperimentSpec) -> list[Problem]:
     for position, arm in enumerate(spec.arms):
         if arm.model is not None:
             problems.append(_unavailable(f"arms.{position}.model", "a reference arm", "arms with a dataset"))
-        for place, intervention in enumerate(arm.interventions):
-            where = f"arms.{position}.interventions.{place}.kind"
-            problems.append(_unavailable(where, intervention.kind, "arms without interventions"))
     if spec.selection.policy == "best_benchmark":
         problems.append(_unavailable("selection.policy", "best_benchmark", "last, best_validation"))
     for position, benchmark in enumerate(spec.benchmarks):
@@ -114,6 +112,7 @@ def _across_fields(document: Mapping[str, Any]) -> list[Problem]:
     return [
         *_training_problems(_mapping(document.get("training")), _listing(document.get("arms"))),
         *_arm_problems(_listing(document.get("arms"))),
+        *_intervention_problems(_listing(document.get("arms")), _mapping(document.get("training"))),
         *_benchmark_problems(_listing(document.get("benchmarks")), _mapping(document.get("training"))),
         *_selection_problems(_mapping(document.get("selection"))),
     ]
@@ -190,6 +189,16 @@ def _arm_problems(arms: list[Any]) -> list[Problem]:
             has = "has both dataset and model." if "dataset" in arm else "is required."
             problems.append(Problem(field=f"arms.{position}.dataset", message=has, mend=mend))
     return problems
+
+
+def _intervention_problems(arms: list[Any], training: Mapping[str, Any]) -> list[Problem]:
+    algorithm = ALGORITHMS.get(str(training.get("algorithm")))
+    return [
+        problem
+        for position, arm in enumerate(map(_mapping, arms))
+        for place, given in enumerate(map(_mapping, _listing(arm.get("interventions"))))
+        for problem in intervention_problems(f"arms.{position}.interventions.{place}", given, algorithm)
+    ]
 
 
 def _benchmark_problems(benchmarks: list[Any], training: Mapping[str, Any]) -> list[Problem]:

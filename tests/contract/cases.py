@@ -39,11 +39,6 @@ class Case:
             "everything-wrong-at-once",
         }
 
-    @property
-    def available(self) -> bool:
-        """Whether this version runs it; what is not yet available is refused as such."""
-        return not any(arm.get("interventions") for arm in self.spec["arms"])
-
     def located(self, root: Path) -> dict[str, Any]:
         """The specification with DATA/ and MODELS/ under `root`."""
         return _located(self.spec, root)

@@ -28,16 +28,11 @@ def submit(scheduler_alone: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return call
 
 
-def test_valid_specifications_are_accepted_or_refused_as_not_yet_available(submit: Any, files: Path) -> None:
+def test_every_valid_specification_is_accepted(submit: Any, files: Path) -> None:
     for case in cases.valid_cases():
         answer = submit(case.located(files))
-        found = json.loads(answer.stdout)
-        if case.available:
-            assert answer.exit_code == 0, (case.id, answer.output)
-            assert found["jobs"] > 0
-        else:
-            assert answer.exit_code == 2, (case.id, answer.output)
-            assert all("not yet available" in problem["message"] for problem in found["problems"])
+        assert answer.exit_code == 0, (case.id, answer.output)
+        assert json.loads(answer.stdout)["jobs"] > 0
 
 
 def test_invalid_specifications_end_with_code_2_and_exactly_their_problems(submit: Any, files: Path) -> None:

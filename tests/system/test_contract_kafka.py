@@ -34,18 +34,12 @@ async def all_answered(alone: Ground, requests: list[Record]) -> dict[str, Event
     return {keys[identity]: event for identity, event in answers(tape, set(keys)).items()}
 
 
-async def test_every_valid_specification_is_accepted_or_refused_as_not_yet_available(
-    scheduler_alone: Ground, files: Path
-) -> None:
+async def test_every_valid_specification_is_accepted(scheduler_alone: Ground, files: Path) -> None:
     requests = [ground.plain(case.located(files), case.id) for case in cases.valid_cases()]
     answered = await all_answered(scheduler_alone, requests)
     for case in cases.valid_cases():
         event = answered[case.id]
-        if case.available:
-            assert event.type == "experiment.accepted", (case.id, event.data)
-        else:
-            assert event.type == "experiment.rejected", case.id
-            assert all("not yet available" in problem["message"] for problem in event.data["problems"]), event.data
+        assert event.type == "experiment.accepted", (case.id, event.data)
 
 
 async def test_every_invalid_specification_is_refused_with_exactly_its_problems(

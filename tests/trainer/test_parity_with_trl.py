@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assay_trainer.data.rows import Row
+from assay_trainer.data.rows import Row, split_rows
 from training_ground import build_tokenizer, preferences, sums
 from trl_peer import distance, run_ours, run_trl
 
@@ -61,7 +61,7 @@ def test_loss_gradient_and_weights_are_trls(
     )
     made = chosen(hyperparameters, build_tokenizer())
     rows = [Row(str(number), number + 1, row) for number, row in enumerate(rows_of(algorithm))]
-    prepared = prepare(rows, made, hyperparameters, seed=0)
+    prepared = prepare(split_rows(rows, hyperparameters.validation_share), made, hyperparameters, seed=0)
     base = contextlib.nullcontext(model_of(algorithm, model_folder).eval())
     with torch.no_grad():
         made.before_first_step(base, prepared.examples(), torch.device("cpu"))

@@ -29,6 +29,7 @@ from assay_schemas.experiments import (
     Hardware,
     Intervention,
 )
+from assay_schemas.interventions import written_out
 from assay_schemas.jobs import EvalInputs, JobInputs, SelectionInputs, TrainingInputs, job_key
 from assay_schemas.results import Plan, PlannedArm, PlannedBenchmark, PlannedJob, PlannedReplicate
 from assay_schemas.specification import benchmark_parameters, engine_version_of, hyperparameters_of
@@ -141,7 +142,7 @@ def training_inputs(
             "model": model,
             "dataset": dataset,
             "hyperparameters": values,
-            "interventions": [intervention.model_dump(mode="json") for intervention in interventions],
+            "interventions": [written_out(intervention.model_dump(mode="json")) for intervention in interventions],
             "seed": seed,
             "rollout_engine": engine,
         }

@@ -32,8 +32,9 @@ from assay_trainer.algorithms.base import Algorithm, Surroundings
 from assay_trainer.checkpoints.resume import CheckpointReader, ResumePoint
 from assay_trainer.checkpoints.writer import CheckpointWriter
 from assay_trainer.data.prepare import Prepared, prepare
-from assay_trainer.data.rows import Row, read_rows
+from assay_trainer.data.rows import Row, Split, read_rows, split_rows
 from assay_trainer.errors import BadInput, OutOfMemory
+from assay_trainer.interventions import intervene
 from assay_trainer.loop import Schedule, TrainingLoop, Watch
 from assay_trainer.lora import add_adapters, load_adapters, without_adapters
 from assay_trainer.metrics import MetricsLog, final_loss, peak_memory_gib
@@ -82,13 +83,11 @@ class TrainingJob:
 
     def run(self) -> TrainingResult:
         """Train to the end. Raises JobFailed for every end that is the job's own."""
-        if self._inputs.interventions:
-            raise BadInput("interventions: do not run in this engine version; give the changed rows as a dataset")
         device = choose_device(self._request.hardware.gpus)
         base = self._model_folder(self._request.model)
         tokenizer = load_tokenizer(base)
         algorithm = self._algorithm_class(self._hyperparameters, tokenizer)
-        prepared = prepare(self._rows(), algorithm, self._hyperparameters, self._inputs.seed)
+        prepared = prepare(self._split(), algorithm, self._hyperparameters, self._inputs.seed)
         log.info("%d rows, %d steps, seed %d", prepared.training_rows, prepared.steps, self._inputs.seed)
         with contextlib.ExitStack() as closing:
             around = Surroundings(
@@ -111,6 +110,11 @@ class TrainingJob:
         schedule = Schedule.of(prepared.steps, self._hyperparameters)
         self._train(stepper, schedule, prepared, metrics, base, resumed.step if resumed else 0)
         return self._result(schedule, prepared, metrics, device, resumed.step if resumed else 0)
+
+    def _split(self) -> Split:
+        """Held-out rows are split off before interventions change both parts alike."""
+        split = split_rows(self._rows(), self._hyperparameters.validation_share)
+        return intervene(split, self._inputs.interventions, self._inputs.seed)
 
     def _rows(self) -> list[Row]:
         dataset = self._request.dataset

@@ -13,7 +13,7 @@ from assay_schemas.algorithms import Hyperparameters
 
 from assay_trainer.algorithms.base import Algorithm, Example
 from assay_trainer.data.order import batches, steps_of
-from assay_trainer.data.rows import Row, split_rows, validation_limit
+from assay_trainer.data.rows import Row, Split, validation_limit
 from assay_trainer.errors import BadInput
 
 
@@ -61,9 +61,8 @@ def usable(example: Example) -> Example | None:
     return example if example.weight else None
 
 
-def prepare(rows: Sequence[Row], algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int) -> Prepared:
-    """Split, order and encode. Raises BadInput where no row can be learned from."""
-    split = split_rows(rows, hyperparameters.validation_share)
+def prepare(split: Split, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int) -> Prepared:
+    """Order and encode. Raises BadInput where no row can be learned from."""
     encoder = Encoder(algorithm, split.training)
     steps = _steps(encoder, hyperparameters)
     found = batches(len(split.training), seed, steps, hyperparameters.batch_size, encoder)
