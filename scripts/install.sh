@@ -25,5 +25,5 @@ for package in "${packages[@]}"; do
     if [ "${EDITABLE:-yes}" = no ]; then sources+=("./$package"); else sources+=(--editable "$package"); fi
 done
 "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --constraint constraints.txt "${extra[@]}" "${sources[@]}"
-# Images hold one service each and start long after they are built; here every start would wait for the compiler.
+# Without kept bytecode every start compiles the libraries. Images, built of named packages, do without that script.
 if [ ${#extra[@]} -gt 0 ]; then "$venv/bin/python" scripts/keep_bytecode.py; fi
