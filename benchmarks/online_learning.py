@@ -76,17 +76,18 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--items", type=int, default=200)
+    parser.add_argument("--algorithms", nargs="+", choices=list(OWN), default=list(OWN), help="others keep theirs")
     given = parser.parse_args()
     load, began = results_file.load(), time.monotonic()
-    runs = {name: [learn(name, seed, given.steps, given.items) for seed in range(given.seeds)] for name in OWN}
-    points = {
-        f"{name.lower()}_points": [round(100 * (run["after"] - run["before"]), 1) for run in found]
-        for name, found in runs.items()
-    }
-    means = {f"{name}_mean": round(statistics.mean(values), 1) for name, values in points.items()}
+    figures = results_file.figures("online_learning")
+    for name in given.algorithms:
+        runs = [learn(name, seed, given.steps, given.items) for seed in range(given.seeds)]
+        points = [round(100 * (run["after"] - run["before"]), 1) for run in runs]
+        figures |= {f"{name.lower()}_points": points, f"{name.lower()}_mean": round(statistics.mean(points), 1)}
+        figures |= {f"{name.lower()}_runs": runs}
     results_file.write(
         "online_learning",
-        figures={**points, **means, "runs": runs},
+        figures=figures,
         goal=GOAL,
         command=f"python -m benchmarks.online_learning --steps {given.steps} --seeds {given.seeds}",
         packages=["torch", "transformers"],

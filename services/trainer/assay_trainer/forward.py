@@ -40,7 +40,7 @@ def target_logprobs(model: Any, documents: Sequence[Document], layout: Layout, e
         [start + document.targets_N.long() for start, document in zip(layout.starts(), documents, strict=True)]
     ).to(layout.tokens_BT.device)
     wanted_N = layout.tokens_BT.flatten()[targets_N]
-    hidden_ND = _hidden(model.get_decoder(), layout, embed and embed(model, layout))[targets_N - 1]
+    hidden_ND = hidden_states(model.get_decoder(), layout, embed and embed(model, layout))[targets_N - 1]
     return head_logprobs(model, hidden_ND, wanted_N)
 
 
@@ -57,11 +57,11 @@ def head_logprobs(model: Any, hidden_ND: Tensor, wanted_N: Tensor) -> Tensor:
 
 
 def _logprobs(model: Any, hidden_ND: Tensor, wanted_N: Tensor) -> Tensor:
-    logits_NV = _scaled(model.config.get_text_config(), model.get_output_embeddings()(hidden_ND).float())
+    logits_NV = scaled(model.config.get_text_config(), model.get_output_embeddings()(hidden_ND).float())
     return -F.cross_entropy(logits_NV, wanted_N, reduction="none")
 
 
-def _scaled(config: Any, logits: Tensor) -> Tensor:
+def scaled(config: Any, logits: Tensor) -> Tensor:
     """What some architectures do to logits after their head: Granite divides, Cohere multiplies, Gemma bounds."""
     logits = logits * (getattr(config, "logit_scale", None) or 1.0) / (getattr(config, "logits_scaling", None) or 1.0)
     bound = getattr(config, "final_logit_softcapping", None)
@@ -81,7 +81,7 @@ def scores(model: Any, documents: Sequence[Tensor], layout: Layout) -> Tensor:
     """
     padding_id = model.config.get_text_config().pad_token_id
     ends = [start + _last(tokens, padding_id) for start, tokens in zip(layout.starts(), documents, strict=True)]
-    hidden_BD = _hidden(model.base_model, layout, None)[torch.tensor(ends, device=layout.tokens_BT.device)]
+    hidden_BD = hidden_states(model.base_model, layout, None)[torch.tensor(ends, device=layout.tokens_BT.device)]
     found: Tensor = model.score(hidden_BD)
     return found.squeeze(-1).float()
 
@@ -91,7 +91,7 @@ def _last(tokens_T: Tensor, padding_id: int) -> int:
     return int(real[-1]) if len(real) else 0
 
 
-def _hidden(decoder: Any, layout: Layout, embedded_BTD: Tensor | None) -> Tensor:
+def hidden_states(decoder: Any, layout: Layout, embedded_BTD: Tensor | None) -> Tensor:
     """The decoder's last hidden states over the flattened layout, (B * T, D)."""
     inputs: dict[str, Any] = (
         {"input_ids": layout.tokens_BT} if embedded_BTD is None else {"inputs_embeds": embedded_BTD}

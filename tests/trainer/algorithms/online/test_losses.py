@@ -12,6 +12,7 @@ import pytest
 import torch
 from assay_schemas.algorithms import GrpoHyperparameters, PpoHyperparameters
 from assay_trainer.algorithms.grpo import Grpo
+from assay_trainer.algorithms.online import policy
 from assay_trainer.algorithms.online.samples import Experience
 from assay_trainer.algorithms.ppo import Ppo
 from training_ground import build_model, build_tokenizer
@@ -83,7 +84,7 @@ def test_grpo_is_its_equation_in_float64(kind: str) -> None:
         terms = -surrogate * weight + 0.04 * (away.exp() - away - 1)
         share = {"grpo": 1 / (4 * each.weight), "dapo": 1 / tokens, "dr_grpo": 1 / (4 * LONGEST)}[kind]
         total = total + terms.sum() * share
-    assert float(loss.detach()) == pytest.approx(float(total), rel=1e-5)
+    assert float(loss.detach()) == pytest.approx(float(total.detach()), rel=1e-5)
     agree(gradients(model, loss), gradients(exact, total))
 
 
@@ -106,7 +107,7 @@ def test_ppo_is_its_equation_in_float64() -> None:
         squares = torch.max((value - each.returns_N) ** 2, (held - each.returns_N) ** 2)
         total = total + (-surrogate * weight + 0.3 * 0.5 * squares).sum()
     total = total / sum(each.weight for each in given)
-    assert float(loss.detach()) == pytest.approx(float(total), rel=1e-5)
+    assert float(loss.detach()) == pytest.approx(float(total.detach()), rel=1e-5)
     agree(gradients(model, loss), gradients(exact, total))
 
 
@@ -116,6 +117,17 @@ def test_how_samples_are_split_into_passes_changes_nothing() -> None:
     whole = algorithm.loss(model, weighted, CPU).total
     parts = sum(algorithm.loss(model, [each], CPU).total for each in weighted)
     assert float(parts) == pytest.approx(float(whole), rel=1e-5)
+
+
+def test_logits_that_are_recomputed_in_parts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    algorithm, model = grpo(), build_model()
+    weighted = algorithm.weighted(experiences())
+    whole = algorithm.loss(model, weighted, CPU).total
+    wanted = gradients(model, whole)
+    monkeypatch.setattr(policy, "LOGITS_AT_ONCE", 4 * 259)
+    parts = algorithm.loss(model, weighted, CPU).total
+    assert float(parts.detach()) == pytest.approx(float(whole.detach()), rel=1e-6)
+    agree(gradients(model, parts), wanted)
 
 
 def test_the_k1_penalty_comes_off_the_advantage() -> None:
@@ -141,7 +153,7 @@ def test_loss_and_gradient_are_those_of_trl(kind: str, beta: float) -> None:
     loss = algorithm.loss(model, algorithm.weighted(given), CPU).total
     other = build_model().train()
     theirs = trl_loss(other, given, kind, beta)
-    assert float(loss.detach()) == pytest.approx(float(theirs), rel=1e-5)
+    assert float(loss.detach()) == pytest.approx(float(theirs.detach()), rel=1e-5)
     agree(gradients(model, loss), gradients(other, theirs))
 
 

@@ -1,6 +1,6 @@
 """One forward pass of the policy over sampled completions: log-probabilities, entropies and hidden states.
 
-Computes logits only where a completion's tokens are predicted; knows no loss.
+Computes logits only where a completion's tokens are predicted, and never all of them at once; knows no loss.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
-from assay_trainer.attention import takes_packed
-from assay_trainer.data.packing import Layout, pack, pad
+from assay_trainer.forward import LOGITS_AT_ONCE, hidden_states, lay_out, scaled
 
 
 class Sequenced(Protocol):
@@ -40,29 +40,32 @@ def read_policy(
     model: Any, sequences: Sequence[Sequenced], temperature: float, padding_id: int, device: torch.device
 ) -> Reading:
     """Documents end to end where the model's attention takes them so, else padded."""
-    documents = [sequence.tokens_T for sequence in sequences]
-    layout = pack(documents) if takes_packed(model) else pad(documents, padding_id)
+    layout = lay_out(model, [sequence.tokens_T for sequence in sequences], padding_id, device)
     positions = [
         torch.arange(at + sequence.start - 1, at + len(sequence.tokens_T) - 1)
         for at, sequence in zip(layout.starts(), sequences, strict=True)
     ]
     positions_N = torch.cat(positions).to(device)
-    layout = layout.to(device)
-    hidden_ND = _hidden(model, layout).flatten(0, 1)[positions_N]
-    logits_NV = model.get_output_embeddings()(hidden_ND).float() / temperature
-    logprobs_NV = logits_NV.log_softmax(-1)
+    hidden_ND = hidden_states(model.get_decoder(), layout, None)[positions_N]
     wanted_N = layout.tokens_BT.flatten()[positions_N + 1]
-    entropies_N = -(logprobs_NV.detach().exp() * logprobs_NV.detach()).sum(-1)
-    return Reading(logprobs_NV.gather(1, wanted_N[:, None])[:, 0], entropies_N, hidden_ND.float())
+    logprobs_N, entropies_N = _judged(model, hidden_ND, wanted_N, temperature)
+    return Reading(logprobs_N, entropies_N, hidden_ND.float())
 
 
-def _hidden(model: Any, layout: Layout) -> Tensor:
-    lengths = {"document_lengths": layout.lengths} if layout.packed else {}
-    hidden_BTD: Tensor = model.get_decoder()(
-        input_ids=layout.tokens_BT,
-        attention_mask=layout.mask_BT,
-        position_ids=layout.positions_BT,
-        use_cache=False,
-        **lengths,
-    ).last_hidden_state
-    return hidden_BTD
+def _judged(model: Any, hidden_ND: Tensor, wanted_N: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Log-probabilities and entropies (N); logits are recomputed for the gradient where they are many."""
+    rows = max(1, LOGITS_AT_ONCE // model.get_output_embeddings().weight.shape[0])
+    if len(wanted_N) <= rows:
+        return _distribution(model, hidden_ND, wanted_N, temperature)
+    parts = [
+        checkpoint(_distribution, model, hidden, wanted, temperature, use_reentrant=False, preserve_rng_state=False)
+        for hidden, wanted in zip(torch.split(hidden_ND, rows), torch.split(wanted_N, rows), strict=True)
+    ]
+    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+
+
+def _distribution(model: Any, hidden_ND: Tensor, wanted_N: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    logits_NV = scaled(model.config.get_text_config(), model.get_output_embeddings()(hidden_ND).float()) / temperature
+    logprobs_NV = logits_NV.log_softmax(-1)
+    known_NV = logprobs_NV.detach()
+    return logprobs_NV.gather(1, wanted_N[:, None])[:, 0], -(known_NV.exp() * known_NV).sum(-1)
