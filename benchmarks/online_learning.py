@@ -79,15 +79,15 @@ def main() -> None:
     parser.add_argument("--algorithms", nargs="+", choices=list(OWN), default=list(OWN), help="others keep theirs")
     given = parser.parse_args()
     load, began = results_file.load(), time.monotonic()
-    figures = results_file.figures("online_learning")
+    found: dict[str, Any] = {}
     for name in given.algorithms:
         runs = [learn(name, seed, given.steps, given.items) for seed in range(given.seeds)]
         points = [round(100 * (run["after"] - run["before"]), 1) for run in runs]
-        figures |= {f"{name.lower()}_points": points, f"{name.lower()}_mean": round(statistics.mean(points), 1)}
-        figures |= {f"{name.lower()}_runs": runs}
+        found |= {f"{name.lower()}_points": points, f"{name.lower()}_mean": round(statistics.mean(points), 1)}
+        found |= {f"{name.lower()}_runs": runs}
     results_file.write(
         "online_learning",
-        figures=figures,
+        figures=results_file.figures("online_learning") | found,
         goal=GOAL,
         command=f"python -m benchmarks.online_learning --steps {given.steps} --seeds {given.seeds}",
         packages=["torch", "transformers"],
