@@ -11,7 +11,7 @@ import faulthandler
 import inspect
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -25,7 +25,7 @@ from assay_chassis.database import Database
 from assay_chassis.delivery import AT_ONCE, Delivery, Handle
 from assay_chassis.errors import DatabaseUnavailable, Misconfigured, Transient
 from assay_chassis.health import HttpServer, add_health_routes
-from assay_chassis.inbox import TransactionalHandler, apply_once
+from assay_chassis.inbox import HandlerOfSeveral, TransactionalHandler, apply_once, apply_together
 from assay_chassis.migrations import migrate
 from assay_chassis.outbox import QUERIES, Transaction, transaction
 from assay_chassis.publishing import Publisher
@@ -93,6 +93,15 @@ class ServiceApp:
             await apply_once(self.database, event, transactional)
 
         self.delivery.on(topic, handle)
+
+    def on_several(self, topics: Sequence[str], handler: HandlerOfSeveral) -> None:
+        """Handle these topics' events with `handler(events, tx)`, once each: those that wait at the same time in one
+        transaction. Where that fails, each gets a transaction of its own, so that one cannot take others down."""
+
+        async def handle(events: Sequence[Event]) -> None:
+            await apply_together(self.database, events, handler)
+
+        self.delivery.on_several(topics, handle)
 
     def on_progress(self, topic: str, handler: Handle) -> None:
         """Handle a topic's events with `handler(event)`, past the inbox: the handler must bear repeats."""
@@ -195,7 +204,9 @@ class ServiceApp:
         if self._migrations is not None:
             self._database = await self._patiently("database", self._open_database)
         if self.delivery.topics:
-            self.broker.subscribe(self.delivery.topics, self.name, self.delivery.deliver)
+            self.broker.subscribe(
+                self.delivery.topics, self.name, self.delivery.deliver, self.delivery.deliver_together
+            )
         await self._patiently("broker", self.broker.start)
         if self._database is not None:
             self._supervisor.start("relay", OutboxRelay(self._database, self.broker, self.clock).run)

@@ -11,19 +11,22 @@ from typing import Protocol
 from assay_schemas.envelope import Event, Record
 
 from assay_chassis.kafka import KafkaBroker
-from assay_chassis.partitions import OnRecord
+from assay_chassis.partitions import OnRecord, OnSeveral
 
-__all__ = ["Broker", "KafkaBroker", "OnRecord"]
+__all__ = ["Broker", "KafkaBroker", "OnRecord", "OnSeveral"]
 
 
 class Broker(Protocol):
     """At-least-once transport of records, in order within a partition; the same contract suite tests every one."""
 
-    def subscribe(self, topics: Sequence[str], group: str, on_record: OnRecord) -> None:
+    def subscribe(
+        self, topics: Sequence[str], group: str, on_record: OnRecord, on_several: OnSeveral | None = None
+    ) -> None:
         """Read all topics as a member of the group, from their beginning the first time. Once, before `start`.
 
         A record counts as handled when `on_record` returns; it is called again for a record whose
-        offset was not committed before a crash. It must not raise.
+        offset was not committed before a crash. It must not raise. Where several records of a partition
+        wait, `on_several` is tried first: with True they count as handled, with False each goes to `on_record`.
         """
         ...
 

@@ -6,13 +6,13 @@ Never builds SQL: statements come from a service's `queries.sql`.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
 from pydantic import SecretStr
+from pydantic_core import from_json, to_json
 
 from assay_chassis.errors import DatabaseUnavailable
 from assay_chassis.telemetry import without_secrets
@@ -124,7 +124,7 @@ def _session(schema: str) -> dict[str, str]:
 
 async def _speak_json(connection: Any) -> None:
     for name in ("json", "jsonb"):
-        await connection.set_type_codec(name, encoder=_to_json, decoder=json.loads, schema="pg_catalog")
+        await connection.set_type_codec(name, encoder=_to_json, decoder=from_json, schema="pg_catalog")
 
 
 async def _leave_as_it_is(_connection: Any) -> None:
@@ -132,7 +132,8 @@ async def _leave_as_it_is(_connection: Any) -> None:
 
 
 def _to_json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    # What is not a number stays so, for PostgreSQL to refuse, instead of becoming null.
+    return to_json(value, inf_nan_mode="constants").decode()
 
 
 def _is_closed(connection: Any) -> bool:

@@ -6,7 +6,8 @@ Never gives up on a record without a dead letter, and never lets one stop its pa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -18,6 +19,7 @@ from assay_chassis.clock import Clock
 from assay_chassis.dead_letter import dead_letter, truncated
 from assay_chassis.errors import AssayError, EventTooLarge, Permanent
 from assay_chassis.retry import Backoff, is_transient
+from assay_chassis.together import HandleSeveral, Together
 
 Handle = Callable[[Event], Awaitable[None]]
 PERMANENT = (Permanent, Unreadable, ValidationError)
@@ -54,6 +56,7 @@ class Delivery:
         self._slots = asyncio.Semaphore(at_once)
         self._handler_timeout_s = handler_timeout_s
         self._handlers: dict[str, Handle] = {}
+        self._together: dict[str, Together] = {}
         self._log = telemetry.logger(service)
         self.waiting: dict[str, str] = {}
 
@@ -64,6 +67,20 @@ class Delivery:
     def on(self, topic: str, handle: Handle) -> None:
         self._handlers[topic] = handle
 
+    def on_several(self, topics: Sequence[str], several: HandleSeveral) -> None:
+        """`several` handles events of all these topics together, all or none; when it fails, it gets each alone."""
+
+        async def alone(event: Event) -> None:
+            await several([event])
+
+        async def in_time(events: Sequence[Event]) -> None:
+            await self._in_time(f"{len(events)} events together", partial(several, events))
+
+        together = Together(in_time, self._clock)
+        for topic in topics:
+            self.on(topic, alone)
+            self._together[topic] = together
+
     async def deliver(self, record: Record) -> None:
         """Settle one record: handled, or dead."""
         started = self._clock.monotonic()
@@ -73,7 +90,24 @@ class Delivery:
                 await self._bury(record, error)
         finally:
             self.waiting.pop(_place(record), None)
-        outcome = "dead" if error is not None else "handled"
+        self._settled(record, started, "dead" if error is not None else "handled")
+
+    async def deliver_together(self, records: Sequence[Record]) -> bool:
+        """Settle records of one partition at once; False, with nothing done, where they must be settled one by one."""
+        together = self._together.get(records[0].topic)
+        if together is None:
+            return False
+        started = self._clock.monotonic()
+        try:
+            await together.handle([decode(record) for record in records])
+        except Exception as error:
+            self._log.info("not handled together", place=_place(records[0]), count=len(records), error=repr(error))
+            return False
+        for record in records:
+            self._settled(record, started, "handled")
+        return True
+
+    def _settled(self, record: Record, started: float, outcome: str) -> None:
         self._log.debug("record settled", place=_place(record), outcome=outcome)
         telemetry.count("events_consumed", topic=record.topic, outcome=outcome)
         telemetry.observe("event_seconds", self._clock.monotonic() - started, topic=record.topic)
@@ -102,20 +136,22 @@ class Delivery:
                 return None
 
     async def _call(self, handle: Handle, event: Event) -> None:
-        """Run a handler, not too many at once; one that hangs has failed, and is tried again a few times."""
-        known = structlog.contextvars.bound_contextvars(
+        with structlog.contextvars.bound_contextvars(
             event_type=event.type, event_id=event.id, key=event.key, correlation=event.correlationid
-        )
+        ):
+            await self._in_time(event.type, partial(handle, event))
+
+    async def _in_time(self, what: str, handle: Callable[[], Awaitable[None]]) -> None:
+        """Run a handler, not too many at once; one that hangs has failed, and is tried again a few times."""
         async with self._slots:
             try:
-                with known:
-                    async with asyncio.timeout(self._handler_timeout_s) as limit:
-                        await handle(event)
+                async with asyncio.timeout(self._handler_timeout_s) as limit:
+                    await handle()
             except TimeoutError as error:
                 if not limit.expired():
                     raise
                 raise HandlerTimedOut(
-                    f"the handler of {event.type} ran for more than {self._handler_timeout_s:.0f} s; "
+                    f"the handler of {what} ran for more than {self._handler_timeout_s:.0f} s; "
                     "hand long work to a background task"
                 ) from error
 

@@ -21,7 +21,7 @@ from assay_chassis.kafka_connection import bootstrap_servers, security
 from assay_chassis.kafka_reader import KafkaReader
 from assay_chassis.kafka_records import decode_record, parse_record
 from assay_chassis.kafka_writer import MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS, RawProducer, explained, publish
-from assay_chassis.partitions import OnRecord
+from assay_chassis.partitions import OnRecord, OnSeveral
 from assay_chassis.settings import ServiceSettings
 
 METADATA_MAX_AGE_MS = 10_000
@@ -41,13 +41,16 @@ class KafkaBroker:
         self._topics: Sequence[str] = ()
         self._group = ""
         self._on_record: OnRecord | None = None
+        self._on_several: OnSeveral | None = None
         self._faststream: FastStreamBroker | None = None
         self._reader: KafkaReader | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._failing_since: float | None = None
 
-    def subscribe(self, topics: Sequence[str], group: str, on_record: OnRecord) -> None:
-        self._topics, self._group, self._on_record = list(topics), group, on_record
+    def subscribe(
+        self, topics: Sequence[str], group: str, on_record: OnRecord, on_several: OnSeveral | None = None
+    ) -> None:
+        self._topics, self._group, self._on_record, self._on_several = list(topics), group, on_record, on_several
 
     async def start(self) -> None:
         broker = self._connectable()
@@ -85,7 +88,7 @@ class KafkaBroker:
         )
 
     def _subscriber(self, broker: FastStreamBroker, on_record: OnRecord) -> KafkaReader:
-        reader = KafkaReader(self._topics, on_record, self._clock, self._settings.shutdown_timeout_s)
+        reader = KafkaReader(self._topics, on_record, self._clock, self._settings.shutdown_timeout_s, self._on_several)
         subscriber = broker.subscriber(
             *self._topics,
             group_id=self._group,

@@ -19,7 +19,7 @@ from assay_schemas.envelope import Record
 from assay_chassis import telemetry
 from assay_chassis.clock import Clock
 from assay_chassis.lag import LagMeter
-from assay_chassis.partitions import OnRecord, PartitionQueue
+from assay_chassis.partitions import OnRecord, OnSeveral, PartitionQueue
 
 COMMIT_EVERY_S = 0.1
 LOOK_EVERY_S = 1.0
@@ -32,10 +32,19 @@ JOIN_WITHIN_S = 180.0
 class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
     """What this process reads of its group's partitions; also told by the consumer which those are."""
 
-    def __init__(self, topics: Sequence[str], on_record: OnRecord, clock: Clock, drain_s: float) -> None:
+    def __init__(
+        self,
+        topics: Sequence[str],
+        on_record: OnRecord,
+        clock: Clock,
+        drain_s: float,
+        on_several: OnSeveral | None = None,
+    ) -> None:
         self.topics = list(topics)
         self._subscriber: Any = None
         self._on_record = on_record
+        self._on_several = on_several
+        self._paused: set[TopicPartition] = set()
         self._clock = clock
         self._drain_s = drain_s
         self._queues: dict[TopicPartition, PartitionQueue] = {}
@@ -66,11 +75,14 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
             return
         queue.put(record)
         if queue.backlog >= PAUSE_ABOVE:
+            self._paused.add(partition)
             self._with_consumer("pause", partition)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         for partition in assigned:
-            self._queues[partition] = PartitionQueue(self._on_record, partial(self._handled, partition))
+            self._queues[partition] = PartitionQueue(
+                self._on_record, partial(self._handled, partition), self._on_several
+            )
         self._joined = True
         self._moved_at = self._answered_at = self._clock.monotonic()
         self._log.info("partitions assigned", count=len(assigned))
@@ -83,6 +95,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
     async def drain(self) -> None:
         """Let the records in hand finish within the time limit, commit, and forget all partitions."""
         queues, self._queues = self._queues, {}
+        self._paused.clear()
         await asyncio.gather(*(queue.close(self._drain_s) for queue in queues.values()))
         handled = {
             partition: queue.next_offset for partition, queue in queues.items() if partition in self._uncommitted
@@ -97,7 +110,8 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
             return
         if queue.failure is not None:
             self._failure = f"{partition.topic}/{partition.partition}: the handler broke: {queue.failure!r}"
-        if queue.backlog == RESUME_BELOW:
+        if queue.backlog <= RESUME_BELOW and partition in self._paused:
+            self._paused.discard(partition)
             self._with_consumer("resume", partition)
 
     def _with_consumer(self, action: str, partition: TopicPartition) -> None:

@@ -15,7 +15,7 @@ from assay_schemas.envelope import Event, Record, Unreadable, decode
 from assay_schemas.topics import TOPICS
 
 from assay_chassis.errors import BrokerUnavailable
-from assay_chassis.partitions import OnRecord, PartitionQueue
+from assay_chassis.partitions import OnRecord, OnSeveral, PartitionQueue
 from assay_chassis.publishing import encode_checked
 
 Place = tuple[str, int]
@@ -63,12 +63,15 @@ class InMemoryBroker:
         self._topics: Sequence[str] = ()
         self._group = ""
         self._on_record: OnRecord | None = None
+        self._on_several: OnSeveral | None = None
         self._queues: dict[Place, PartitionQueue] = {}
         self._started = False
         self._progress = asyncio.Event()
 
-    def subscribe(self, topics: Sequence[str], group: str, on_record: OnRecord) -> None:
-        self._topics, self._group, self._on_record = list(topics), group, on_record
+    def subscribe(
+        self, topics: Sequence[str], group: str, on_record: OnRecord, on_several: OnSeveral | None = None
+    ) -> None:
+        self._topics, self._group, self._on_record, self._on_several = list(topics), group, on_record, on_several
 
     async def start(self) -> None:
         if not self.log.available:
@@ -81,7 +84,7 @@ class InMemoryBroker:
         self._started = True
 
     def _open(self, place: Place, on_record: OnRecord) -> None:
-        queue = PartitionQueue(on_record, lambda: self._settle(place))
+        queue = PartitionQueue(on_record, lambda: self._settle(place), self._on_several)
         self._queues[place] = queue
         for record in self.log.since(place, self.log.committed.get((self._group, place), 0)):
             queue.put(record)

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 
 from assay_schemas.envelope import Record
 
 OnRecord = Callable[[Record], Awaitable[None]]
+OnSeveral = Callable[[Sequence[Record]], Awaitable[bool]]
+"""Handles records of one partition together; False leaves all of them to be handled one by one."""
+MOST_TOGETHER = 50
 
 
 class PartitionQueue:
     """One partition's records, waiting and in hand. `failure` holds what broke it, which should be nothing ever."""
 
-    def __init__(self, on_record: OnRecord, handled: Callable[[], None]) -> None:
+    def __init__(self, on_record: OnRecord, handled: Callable[[], None], on_several: OnSeveral | None = None) -> None:
         self._on_record = on_record
+        self._on_several = on_several
+        self._one_by_one = 0
         self._handled = handled
         self._waiting: deque[Record] = deque()
         self._arrived = asyncio.Event()
@@ -57,11 +63,20 @@ class PartitionQueue:
                     self._arrived.clear()
                     await self._arrived.wait()
                     continue
-                record = self._waiting[0]
-                await self._on_record(record)
-                self._waiting.popleft()
-                self.next_offset = record.offset + 1
+                for _ in range(await self._handle()):
+                    self.next_offset = self._waiting.popleft().offset + 1
                 self._handled()
         except Exception as failure:
             self.failure = failure
             self._handled()
+
+    async def _handle(self) -> int:
+        """Handle the next record, or several that wait; how many."""
+        together = list(islice(self._waiting, MOST_TOGETHER))
+        if self._on_several is not None and not self._one_by_one:
+            if await self._on_several(together):
+                return len(together)
+            self._one_by_one = len(together)
+        await self._on_record(together[0])
+        self._one_by_one = max(0, self._one_by_one - 1)
+        return 1

@@ -1,5 +1,7 @@
--- name: remember_event
-INSERT INTO inbox (source, id) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true
+-- name: remember_events
+INSERT INTO inbox (source, id)
+SELECT source, id FROM unnest($1::text[], $2::text[]) AS event (source, id) ORDER BY source, id
+ON CONFLICT DO NOTHING RETURNING source, id
 
 -- name: forget_old_events
 DELETE FROM inbox WHERE (source, id) IN (
@@ -9,18 +11,18 @@ DELETE FROM inbox WHERE (source, id) IN (
 -- name: add_outgoing
 WITH added AS (
     INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
-    SELECT id, topic, key, topic, payload
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::json[]) WITH ORDINALITY AS event (id, topic, key, payload, place)
+    SELECT id, topic, key, topic, payload::json
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS event (id, topic, key, payload, place)
     ORDER BY place
 )
-SELECT pg_notify($5, '')
+SELECT pg_notify(channel, news) FROM unnest($5::text[], $6::text[]) AS told (channel, news)
 
 -- name: lead
 SELECT pg_try_advisory_lock(hashtextextended('assay.relay.' || $1, 0))
 
 -- name: take_outgoing
-SELECT seq, id, aggregatetype, aggregateid, payload
-FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED
+SELECT seq, aggregatetype, aggregateid, payload::text
+FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT $1
 
 -- name: mark_published
 UPDATE outbox SET published_at = now() WHERE seq = ANY($1::bigint[])

@@ -43,7 +43,7 @@ class Admitter:
             return Admission([], [], {}, 0)
         taken = Resources()
         for row in await connection.fetch(QUERIES.held_resources):
-            taken = taken + need_of(row["kind"], Hardware.model_validate(row["hardware"]))
+            taken = taken + need_of(row["kind"], Hardware.model_validate(row["hardware"])).times(row["jobs"])
         usage = {
             row["owner"]: float(row["used"])
             for row in await connection.fetch(QUERIES.recent_usage, now, now - USAGE_WINDOW)

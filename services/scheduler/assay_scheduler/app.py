@@ -62,10 +62,9 @@ def build(
 def _register_handlers(parts: Parts) -> None:
     app = parts.app
     handlers = Handlers(parts.commander, app.clock, parts.settings.system_user)
-    app.on("experiment.requested", handlers.experiment_requested)
+    app.on_several(["experiment.requested"], handlers.experiments_requested)
     app.on("experiment.cancel.requested", handlers.experiment_cancel_requested)
-    for topic in COMPLETION_TOPIC.values():
-        app.on(topic, handlers.job_completed)
+    app.on_several(list(COMPLETION_TOPIC.values()), handlers.jobs_completed)
     progress = ProgressReader(app)
     app.on_progress("job.progressed", progress.handle)
     app.background("progress", steadily(app, "progress", progress.run))

@@ -5,6 +5,7 @@ The only place where a decision meets the database; it has no rule of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from assay_chassis.outbox import Transaction
@@ -12,10 +13,12 @@ from assay_chassis.publishing import make_event
 from assay_schemas.envelope import Event
 from assay_schemas.ids import event_id
 
+from assay_scheduler.bell import CHANNEL
 from assay_scheduler.lifecycle import Decision, decide
 from assay_scheduler.policy import Resources
 from assay_scheduler.states import (
     Admitted,
+    Completed,
     ExperimentCancelled,
     Happening,
     Limits,
@@ -23,7 +26,7 @@ from assay_scheduler.states import (
     Planned,
     World,
 )
-from assay_scheduler.store import QUERIES, WorldStore
+from assay_scheduler.store import WorldStore
 
 SOURCE = "/scheduler"
 
@@ -38,23 +41,33 @@ class Commander:
     async def apply(self, tx: Transaction, happening: Happening, cause: Event | None = None) -> Decision:
         """Loads, decides, saves and publishes. Raises UnknownJob; KeyError for an unknown experiment."""
         store = WorldStore(tx.connection, self._capacity)
-        world = await _slice_for(store, happening)
-        decision = decide(world, happening, self._limits)
-        await store.save(world, decision.world)
-        await say(tx, decision.messages, happening.at, cause)
-        await tx.connection.execute(QUERIES.wake, "")
+        (decision,) = await self._carry_out(tx, store, await _slice_for(store, happening), [(happening, cause)])
+        tx.notify(CHANNEL)
         return decision
+
+    async def complete(self, tx: Transaction, ended: Sequence[tuple[Completed, Event]]) -> list[Decision]:
+        """Applies the ends of several attempts, in this order, with one look at the world. Raises UnknownJob."""
+        store = WorldStore(tx.connection, self._capacity)
+        world = await store.families([happening.job_key for happening, _ in ended])
+        tx.notify(CHANNEL)
+        return await self._carry_out(tx, store, world, ended)
 
     async def admit(self, tx: Transaction, keys: list[str], at: datetime) -> None:
         """Asks for several ready jobs, in this order, with one look at the world."""
         store = WorldStore(tx.connection, self._capacity)
-        before = world = await store.jobs(keys)
-        messages: list[Message] = []
-        for key in keys:
-            decision = decide(world, Admitted(key, at), self._limits)
-            world, messages = decision.world, messages + decision.messages
+        await self._carry_out(tx, store, await store.jobs(keys), [(Admitted(key, at), None) for key in keys])
+
+    async def _carry_out(
+        self, tx: Transaction, store: WorldStore, before: World, happenings: Iterable[tuple[Happening, Event | None]]
+    ) -> list[Decision]:
+        decisions, world = [], before
+        for happening, cause in happenings:
+            decision = decide(world, happening, self._limits)
+            await say(tx, decision.messages, happening.at, cause)
+            decisions.append(decision)
+            world = decision.world
         await store.save(before, world)
-        await say(tx, messages, at)
+        return decisions
 
 
 async def say(tx: Transaction, messages: list[Message], at: datetime, cause: Event | None = None) -> None:
@@ -82,4 +95,4 @@ async def _slice_for(store: WorldStore, happening: Happening) -> World:
         case ExperimentCancelled():
             return await store.of_experiment(happening.experiment_id)
         case _:
-            return await store.family(happening.job_key)
+            return await store.families([happening.job_key])

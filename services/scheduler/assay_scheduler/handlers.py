@@ -5,7 +5,7 @@ Thin: an event becomes a happening, or a row to work on later. Long work never r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime
 
 from assay_chassis import telemetry
@@ -22,8 +22,6 @@ from assay_scheduler.requested import store_request
 from assay_scheduler.states import Completed, ExperimentCancelled
 from assay_scheduler.store import QUERIES
 
-Wake = Callable[[], None]
-
 
 class Handlers:
     """Handlers of facts and commands, each within its event's transaction."""
@@ -33,37 +31,37 @@ class Handlers:
         self._clock = clock
         self._system_user = system_user
 
-    async def experiment_requested(self, event: Event, tx: Transaction) -> None:
-        """Stores the request, for intake to work on; the same source and id again starts nothing new."""
-        await store_request(
-            tx.connection,
-            identity=experiment_id(event.source, event.id),
-            kind="experiment",
-            document=event.data,
-            dataschema=event.dataschema,
-            owner=self._system_user,
-            at=self._clock.now(),
-        )
+    async def experiments_requested(self, events: Sequence[Event], tx: Transaction) -> None:
+        """Stores the requests, for intake to work on; the same source and id again starts nothing new."""
+        for event in events:
+            await store_request(
+                tx,
+                identity=experiment_id(event.source, event.id),
+                kind="experiment",
+                document=event.data,
+                dataschema=event.dataschema,
+                owner=self._system_user,
+                at=self._clock.now(),
+            )
 
     async def experiment_cancel_requested(self, event: Event, tx: Transaction) -> None:
         """Cancels; of an experiment that is not known yet, remembers it for when the request comes."""
         asked = ExperimentCancelRequested.model_validate(event.data)
         await cancel_experiment(self._commander, tx, asked.experiment_id, asked.reason, self._clock.now(), event)
 
-    async def job_completed(self, event: Event, tx: Transaction) -> None:
-        """The end of an attempt. Raises Refused for a job that nobody asked for, or a success without a result."""
-        if event.source == SOURCE:
+    async def jobs_completed(self, events: Sequence[Event], tx: Transaction) -> None:
+        """The ends of attempts. Raises Refused for a job that nobody asked for, or a success without a result."""
+        now = self._clock.now()
+        ended = [(_completed(event, now), event) for event in events if event.source != SOURCE]
+        if not ended:
             return
-        ended = payload(event.type, event.data)
-        if not isinstance(ended, JobCompleted):
-            raise Refused(f"{event.type} does not end a job")
-        happening = _completed(ended, self._clock.now())
         try:
-            decision = await self._commander.apply(tx, happening, event)
+            decisions = await self._commander.complete(tx, ended)
         except UnknownJob as error:
             raise Refused(str(error)) from error
-        for note in decision.notes:
-            telemetry.logger("scheduler").info(note, job_key=ended.job_key, attempt=ended.attempt)
+        for (happening, _), decision in zip(ended, decisions, strict=True):
+            for note in decision.notes:
+                telemetry.logger("scheduler").info(note, job_key=happening.job_key, attempt=happening.attempt)
 
 
 async def cancel_experiment(
@@ -77,7 +75,10 @@ async def cancel_experiment(
     return True
 
 
-def _completed(ended: JobCompleted, at: datetime) -> Completed:
+def _completed(event: Event, at: datetime) -> Completed:
+    ended = payload(event.type, event.data)
+    if not isinstance(ended, JobCompleted):
+        raise Refused(f"{event.type} does not end a job")
     checkpoint = ended.checkpoint if isinstance(ended, CheckpointSelected) else None
     if ended.outcome == "succeeded":
         if ended.result is None:

@@ -32,6 +32,9 @@ class Resources:
     def __sub__(self, other: Resources) -> Resources:
         return Resources(self.cpus - other.cpus, self.gpus - other.gpus, self.memory_gib - other.memory_gib)
 
+    def times(self, count: int) -> Resources:
+        return Resources(self.cpus * count, self.gpus * count, self.memory_gib * count)
+
     def covers(self, need: Resources) -> bool:
         return not self.short_of(need)
 

@@ -57,7 +57,9 @@ UPDATE experiments SET lease_until = $1::timestamptz + $2::interval
  WHERE id = (SELECT id FROM experiments
               WHERE status = 'settling' AND (lease_until IS NULL OR lease_until < $1)
               ORDER BY requested_at FOR UPDATE SKIP LOCKED LIMIT 1)
-RETURNING id, kind, name, owner, cancelled, plan, plan_ref, job_count, reused_count, requested_at
+RETURNING id, kind, name, owner, cancelled, plan, plan_ref, job_count, reused_count, requested_at,
+          (SELECT coalesce(jsonb_agg(job_end ORDER BY position), '[]')
+             FROM wants WHERE experiment_id = experiments.id AND job_end IS NOT NULL) AS ends
 
 -- name: end_experiment
 UPDATE experiments SET status = 'ended', outcome = $2, result_ref = $3, ended_at = $4, lease_until = NULL
@@ -65,16 +67,18 @@ UPDATE experiments SET status = 'ended', outcome = $2, result_ref = $3, ended_at
 RETURNING id
 
 -- name: add_jobs
-INSERT INTO jobs (key, kind, status, body)
-SELECT key, kind, 'waiting', body FROM unnest($1::text[], $2::text[], $3::jsonb[]) new (key, kind, body) ORDER BY key
-ON CONFLICT (key) DO NOTHING
-RETURNING key
-
--- name: add_dependency
-INSERT INTO dependencies (job_key, needs) VALUES ($1, $2) ON CONFLICT DO NOTHING
-
--- name: existing_keys
-SELECT key FROM jobs WHERE key = ANY ($1::text[])
+WITH added AS (
+    INSERT INTO jobs (key, kind, status, body)
+    SELECT key, body ->> 'kind', 'waiting', body
+      FROM unnest($1::text[], $2::jsonb[]) new (key, body) ORDER BY key
+    ON CONFLICT (key) DO NOTHING
+    RETURNING key
+), linked AS (
+    INSERT INTO dependencies (job_key, needs)
+    SELECT job_key, needs FROM unnest($3::text[], $4::text[]) link (job_key, needs) ORDER BY job_key, needs
+    ON CONFLICT DO NOTHING
+)
+SELECT key FROM added
 
 -- name: family_of
 WITH RECURSIVE below AS (
@@ -109,10 +113,15 @@ SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at,
   FROM jobs WHERE key = ANY ($1::text[]) ORDER BY key
 
 -- name: open_wants
-SELECT experiment_id, job_key, position, arm, reused, reason, job_end,
-       (SELECT count(*) FROM wants other
-         WHERE other.experiment_id = wants.experiment_id AND other.job_end IS NULL) AS open
-  FROM wants WHERE job_key = ANY ($1::text[]) AND job_end IS NULL
+WITH wanted AS (
+    SELECT experiment_id, job_key, position, arm, reused, reason FROM wants
+     WHERE job_key = ANY ($1::text[]) AND job_end IS NULL
+)
+SELECT wanted.*, counted.open
+  FROM wanted
+  JOIN (SELECT experiment_id, count(*) AS open FROM wants
+         WHERE job_end IS NULL AND experiment_id IN (SELECT experiment_id FROM wanted)
+         GROUP BY experiment_id) counted USING (experiment_id)
 
 -- name: wanted_keys
 SELECT job_key FROM wants WHERE experiment_id = $1
@@ -122,30 +131,41 @@ SELECT id, owner, priority, status, cancelled FROM experiments
  WHERE id = ANY ($1::text[] || ARRAY(SELECT experiment_id FROM wants WHERE job_key = ANY ($2::text[]) AND job_end IS NULL))
  ORDER BY id FOR UPDATE
 
--- name: save_job
-UPDATE jobs
-   SET status = $2, priority = $3, attempt = $4, not_before = $5, ready_at = $6, requested_at = $7,
-       heartbeat_at = $8, ended_at = $9, body = $10
- WHERE key = $1
-
--- name: save_want
-INSERT INTO wants (experiment_id, job_key, position, arm, reused, reason, job_end)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (experiment_id, job_key) DO UPDATE
-   SET reused = excluded.reused, reason = excluded.reason, job_end = excluded.job_end
-
--- name: save_experiment
-UPDATE experiments SET status = $2, cancelled = $3 WHERE id = $1
+-- name: save_world
+WITH saved_jobs AS (
+    UPDATE jobs
+       SET status = new.status, priority = new.priority, attempt = new.attempt, not_before = new.not_before,
+           ready_at = new.ready_at, requested_at = new.requested_at, heartbeat_at = new.heartbeat_at,
+           ended_at = new.ended_at, body = new.body
+      FROM jsonb_to_recordset($1) AS new (
+           key text, status text, priority text, attempt integer, not_before timestamptz, ready_at timestamptz,
+           requested_at timestamptz, heartbeat_at timestamptz, ended_at timestamptz, body jsonb)
+     WHERE jobs.key = new.key
+), saved_wants AS (
+    INSERT INTO wants (experiment_id, job_key, position, arm, reused, reason, job_end)
+    SELECT experiment_id, job_key, position, arm, reused, reason, job_end
+      FROM jsonb_to_recordset($2) AS new (
+           experiment_id text, job_key text, position integer, arm text, reused boolean, reason text, job_end jsonb)
+    ON CONFLICT (experiment_id, job_key) DO UPDATE
+       SET reused = excluded.reused, reason = excluded.reason, job_end = excluded.job_end
+), saved_experiments AS (
+    UPDATE experiments SET status = new.status, cancelled = new.cancelled
+      FROM jsonb_to_recordset($3) AS new (id text, status text, cancelled boolean)
+     WHERE experiments.id = new.id
+), ended_attempts AS (
+    UPDATE attempts SET ended_at = new.ended_at, outcome = new.outcome, error = new.error
+      FROM jsonb_to_recordset($4) AS new (
+           job_key text, attempt integer, ended_at timestamptz, outcome text, error jsonb)
+     WHERE attempts.job_key = new.job_key AND attempts.attempt = new.attempt AND attempts.ended_at IS NULL
+)
+INSERT INTO attempts (job_key, attempt, owner, share, requested_at)
+SELECT job_key, attempt, owner, share, requested_at
+  FROM jsonb_to_recordset($5) AS new (
+       job_key text, attempt integer, owner text, share double precision, requested_at timestamptz)
+ON CONFLICT (job_key, attempt) DO NOTHING
 
 -- name: set_cancel_reason
 UPDATE experiments SET cancel_reason = $2 WHERE id = $1 AND cancel_reason = ''
-
--- name: add_attempt
-INSERT INTO attempts (job_key, attempt, owner, share, requested_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (job_key, attempt) DO NOTHING
-
--- name: end_attempt
-UPDATE attempts SET ended_at = $3, outcome = $4, error = $5 WHERE job_key = $1 AND attempt = $2 AND ended_at IS NULL
 
 -- name: experiment_jobs
 SELECT wants.job_key AS key, wants.arm, wants.reused, wants.reason, wants.job_end,
@@ -153,9 +173,6 @@ SELECT wants.job_key AS key, wants.arm, wants.reused, wants.reason, wants.job_en
        jobs.ended_at
   FROM wants JOIN jobs ON jobs.key = wants.job_key
  WHERE wants.experiment_id = $1 ORDER BY wants.position
-
--- name: experiment_ends
-SELECT job_end FROM wants WHERE experiment_id = $1 AND job_end IS NOT NULL ORDER BY position
 
 -- name: list_jobs
 SELECT key, kind, status, priority, attempt, requested_at, ended_at, created_at, progress
@@ -180,13 +197,20 @@ SELECT wants.experiment_id, wants.arm, wants.reused, wants.reason, wants.job_end
  WHERE wants.job_key = $1 ORDER BY experiments.requested_at
 
 -- name: recent_jobs
-SELECT DISTINCT ON (jobs.created_at, jobs.key) jobs.body, wants.arm, experiments.name, experiments.id
-  FROM jobs
-  JOIN wants ON wants.job_key = jobs.key
-  JOIN experiments ON experiments.id = wants.experiment_id
- WHERE jobs.kind = $1 AND experiments.id <> $2
- ORDER BY jobs.created_at DESC, jobs.key, experiments.requested_at
- LIMIT $3
+SELECT recent.*
+  FROM unnest($1::text[]) kinds (kind)
+  CROSS JOIN LATERAL (
+        SELECT jobs.key, jobs.kind, jobs.body -> 'inputs' AS inputs, first.arm, first.name, first.id
+          FROM jobs
+          CROSS JOIN LATERAL (
+                SELECT wants.arm, experiments.name, experiments.id
+                  FROM wants JOIN experiments ON experiments.id = wants.experiment_id
+                 WHERE wants.job_key = jobs.key AND experiments.id <> $2
+                 ORDER BY experiments.requested_at
+                 LIMIT 1) first
+         WHERE jobs.kind = kinds.kind
+         ORDER BY jobs.created_at DESC, jobs.key
+         LIMIT $3) recent
 
 -- name: admission_lock
 SELECT pg_advisory_xact_lock(hashtext('assay_scheduler_admission'))
@@ -204,7 +228,9 @@ SELECT jobs.key, jobs.kind, jobs.ready_at, jobs.body -> 'hardware' AS hardware, 
  WHERE jobs.status = 'ready' AND (jobs.not_before IS NULL OR jobs.not_before <= $1)
 
 -- name: held_resources
-SELECT kind, body -> 'hardware' AS hardware FROM jobs WHERE status IN ('requested', 'running', 'cancelling')
+SELECT kind, body -> 'hardware' AS hardware, count(*) AS jobs FROM jobs
+ WHERE status IN ('requested', 'running', 'cancelling')
+ GROUP BY kind, body -> 'hardware'
 
 -- name: recent_usage
 SELECT owner, sum(share * extract(epoch FROM (coalesce(ended_at, $1::timestamptz) - greatest(requested_at, $2)))) AS used
@@ -247,6 +273,3 @@ SELECT finding FROM findings WHERE key = $1
 -- name: put_finding
 INSERT INTO findings (key, finding) VALUES ($1, $2)
 ON CONFLICT (key) DO UPDATE SET finding = excluded.finding, found_at = now()
-
--- name: wake
-SELECT pg_notify('assay_scheduler_work', $1)

@@ -8,17 +8,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from assay_chassis.outbox import Transaction
 from assay_schemas.canonical import digest_of
 from assay_schemas.experiments import PRIORITIES
 
-from assay_scheduler.bell import REQUEST
+from assay_scheduler.bell import CHANNEL, REQUEST
 from assay_scheduler.store import QUERIES
 
 RequestKind = Literal["experiment", "training_job", "eval_job", "retry"]
 
 
 async def store_request(
-    connection: Any,
+    tx: Transaction,
     *,
     identity: str,
     kind: RequestKind,
@@ -29,7 +30,7 @@ async def store_request(
 ) -> bool:
     """Whether the request is new. Wakes intake at commit."""
     priority = document.get("priority")
-    new = await connection.fetchval(
+    new = await tx.connection.fetchval(
         QUERIES.add_experiment,
         identity,
         kind,
@@ -41,7 +42,7 @@ async def store_request(
         dataschema,
         at,
     )
-    await connection.execute(QUERIES.wake, REQUEST)
+    tx.notify(CHANNEL, REQUEST)
     return new is not None
 
 

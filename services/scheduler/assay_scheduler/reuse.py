@@ -81,6 +81,8 @@ def nearest_difference(inputs: JobInputs, earlier: Iterable[Earlier]) -> str:
         differing = _differing(wanted, candidate.flat)
         if best is None or len(differing) < len(best[0]):
             best = (differing, candidate)
+        if len(differing) == 1:
+            break
     if best is None:
         return f"{NEVER_SEEN}: the first {inputs.kind} job here"
     differing, candidate = best

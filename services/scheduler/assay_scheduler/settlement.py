@@ -13,6 +13,7 @@ from assay_schemas.artifacts import ArtifactRef, experiment_prefix
 from assay_schemas.events import ExperimentCompleted, ExperimentOutcome
 from assay_schemas.results import ExperimentResult, JobEnd, Plan
 
+from assay_scheduler.bell import CHANNEL
 from assay_scheduler.commander import say
 from assay_scheduler.outcome import experiment_outcome, single_outcome
 from assay_scheduler.states import Message
@@ -28,12 +29,11 @@ class Settlement:
     async def settle_one(self) -> bool:
         """Whether there was an experiment to end."""
         now = self._app.clock.now()
-        async with self._app.database.transaction() as connection:
+        async with self._app.database.connection() as connection:
             row = await connection.fetchrow(QUERIES.claim_settling, now, LEASE)
-            if row is None:
-                return False
-            rows = await connection.fetch(QUERIES.experiment_ends, row["id"])
-        ends = [JobEnd.model_validate(one["job_end"]) for one in rows]
+        if row is None:
+            return False
+        ends = [JobEnd.model_validate(end) for end in row["ends"]]
         if row["plan"] is None:
             await self._end(row["id"], single_outcome(ends, cancelled=row["cancelled"]), None, None, now)
         else:
@@ -78,4 +78,4 @@ class Settlement:
             ended = await tx.connection.fetchval(QUERIES.end_experiment, identity, outcome, result, now)
             if ended and payload is not None:
                 await say(tx, [Message("experiment.completed", identity, payload, (identity,), identity)], now)
-            await tx.connection.execute(QUERIES.wake, "")
+            tx.notify(CHANNEL)

@@ -11,13 +11,13 @@ from functools import partial
 from typing import Any
 
 from assay_chassis.queries import Queries
-from assay_schemas.results import JobEnd
 from pydantic import TypeAdapter
 
 from assay_scheduler.policy import Resources, need_of
 from assay_scheduler.states import HOLDING, Experiment, Job, Planned, Want, World
 
 QUERIES = Queries.load("assay_scheduler")
+Row = dict[str, Any]
 _JOB: TypeAdapter[Job] = TypeAdapter(Job)
 _COLUMNS = (
     "kind",
@@ -52,20 +52,19 @@ class WorldStore:
 
     async def add_planned(self, planned: Planned) -> World:
         """The slice for a plan. Jobs that are new are added first, so that two plans cannot add one job twice."""
-        keys = [wanted.job.key for wanted in planned.jobs]
-        there = {row["key"] for row in await self._connection.fetch(QUERIES.existing_keys, keys)}
-        new = [wanted.job for wanted in planned.jobs if wanted.job.key not in there]
-        columns = [job.key for job in new], [job.kind for job in new], [body_of(job) for job in new]
+        jobs = [wanted.job for wanted in planned.jobs]
+        keys = [job.key for job in jobs]
+        links = [(job.key, parent) for job in jobs for parent in job.depends_on]
+        columns = keys, [body_of(job) for job in jobs], [link[0] for link in links], [link[1] for link in links]
         added = {row["key"] for row in await self._connection.fetch(QUERIES.add_jobs, *columns)}
-        await self._write(QUERIES.add_dependency, [(job.key, parent) for job in new for parent in job.depends_on])
         world = await self._around(await self._lock(QUERIES.lock_jobs, keys), [planned.experiment_id])
         self._positions = {(planned.experiment_id, key): place for place, key in enumerate(keys)}
         return replace(world, jobs={key: job for key, job in world.jobs.items() if key not in added})
 
-    async def family(self, key: str) -> World:
-        """The slice around a job: what it depends on, what depends on it, and who wants any of these."""
-        world = await self._around(await self._lock(QUERIES.lock_family, [key]), [])
-        return await self._settled(world, lambda: self._keys(QUERIES.family_of, [key]), [])
+    async def families(self, keys: list[str]) -> World:
+        """The slice around jobs: what they depend on, what depends on them, and who wants any of these."""
+        world = await self._around(await self._lock(QUERIES.lock_family, keys), [])
+        return await self._settled(world, lambda: self._keys(QUERIES.family_of, keys), [])
 
     async def of_experiment(self, experiment_id: str) -> World:
         """The slice around an experiment: the jobs it wants, and who else wants them."""
@@ -104,42 +103,44 @@ class WorldStore:
         return [job_of(row) for row in await self._connection.fetch(query, keys)]
 
     async def save(self, before: World, after: World) -> None:
-        """Writes what differs."""
-        changed = [job for key, job in after.jobs.items() if before.jobs.get(key) != job]
-        await self._write(QUERIES.save_job, [_job_row(job) for job in changed])
+        """Writes what differs, in one statement."""
+        jobs = [job for key, job in after.jobs.items() if before.jobs.get(key) != job]
         wants = [want for key, want in after.wants.items() if before.wants.get(key) != want]
-        await self._write(QUERIES.save_want, [self._want_row(want) for want in wants])
         moved = [
-            (one.id, one.status, one.cancelled)
+            {"id": one.id, "status": one.status, "cancelled": one.cancelled}
             for one in after.experiments.values()
             if _stored(before.experiments.get(one.id)) != _stored(one)
         ]
-        await self._write(QUERIES.save_experiment, moved)
-        await self._save_attempts(before, after, changed)
+        if jobs or wants or moved:
+            rows = [_job_row(job) for job in jobs], [self._want_row(want) for want in wants], moved
+            await self._connection.execute(QUERIES.save_world, *rows, *self._attempts(before, after, jobs))
 
-    async def _save_attempts(self, before: World, after: World, changed: list[Job]) -> None:
-        begun: list[tuple[Any, ...]] = []
-        ended: list[tuple[Any, ...]] = []
+    def _attempts(self, before: World, after: World, changed: list[Job]) -> tuple[list[Row], list[Row]]:
+        """Rows of attempts that have ended, and of those that begin."""
+        ended: list[Row] = []
+        begun: list[Row] = []
         for job in changed:
             earlier = before.jobs.get(job.key)
             if earlier and earlier.status in HOLDING and (job.status not in HOLDING or job.attempt != earlier.attempt):
                 when = job.ended_at or job.ready_at
                 error = job.error.model_dump(mode="json", by_alias=True) if job.error else None
-                ended.append((job.key, earlier.attempt, when, _attempt_outcome(job), error))
+                end = {"ended_at": when, "outcome": _attempt_outcome(job), "error": error}
+                ended.append({"job_key": job.key, "attempt": earlier.attempt, **end})
             if job.status in HOLDING and job.attempt != (earlier.attempt if earlier else 0):
-                share = need_of(job.kind, job.hardware).share_of(self._capacity)
-                begun.append((job.key, job.attempt, _owner(job, after), share, job.requested_at))
-        await self._write(QUERIES.end_attempt, ended)
-        await self._write(QUERIES.add_attempt, begun)
+                use = {"owner": _owner(job, after), "share": need_of(job.kind, job.hardware).share_of(self._capacity)}
+                begun.append({"job_key": job.key, "attempt": job.attempt, "requested_at": job.requested_at, **use})
+        return ended, begun
 
-    async def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
-        if rows:
-            await self._connection.executemany(statement, rows)
-
-    def _want_row(self, want: Want) -> tuple[Any, ...]:
-        end = want.end.model_dump(mode="json", by_alias=True) if want.end else None
-        place = self._positions.get((want.experiment_id, want.job_key), 0)
-        return (want.experiment_id, want.job_key, place, want.arm, want.reused, want.reason, end)
+    def _want_row(self, want: Want) -> Row:
+        return {
+            "experiment_id": want.experiment_id,
+            "job_key": want.job_key,
+            "position": self._positions.get((want.experiment_id, want.job_key), 0),
+            "arm": want.arm,
+            "reused": want.reused,
+            "reason": want.reason,
+            "job_end": want.end.model_dump(mode="json", by_alias=True) if want.end else None,
+        }
 
 
 def _stored(experiment: Experiment | None) -> tuple[Any, ...] | None:
@@ -148,12 +149,11 @@ def _stored(experiment: Experiment | None) -> tuple[Any, ...] | None:
 
 
 def _want_of(row: Any) -> Want:
-    end = JobEnd.model_validate(row["job_end"]) if row["job_end"] else None
-    return Want(row["experiment_id"], row["job_key"], row["arm"], row["reused"], row["reason"], end)
+    return Want(row["experiment_id"], row["job_key"], row["arm"], row["reused"], row["reason"])
 
 
-def _job_row(job: Job) -> tuple[Any, ...]:
-    return (job.key, *(getattr(job, name) for name in _COLUMNS[1:]), body_of(job))
+def _job_row(job: Job) -> Row:
+    return {"key": job.key, **{name: getattr(job, name) for name in _COLUMNS[1:]}, "body": body_of(job)}
 
 
 def _owner(job: Job, world: World) -> str:

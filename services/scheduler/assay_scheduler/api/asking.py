@@ -43,7 +43,7 @@ async def store_asked(parts: Parts, asked: Asked, kind: RequestKind) -> None:
     now = parts.app.clock.now()
     async with parts.app.transaction() as tx:
         new = await store_request(
-            tx.connection,
+            tx,
             identity=asked.identity,
             kind=kind,
             document=asked.document,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from assay_chassis.app import ServiceApp
 from assay_schemas.experiments import ExperimentSpec
+from assay_schemas.ids import JobKind
 from assay_schemas.jobs import JobInputs
 from assay_schemas.results import Plan, PlannedJob
 from pydantic import TypeAdapter
@@ -35,24 +36,26 @@ class Planning:
         """The plan, with each job's `reused` and `reason` filled in, and what it will cost."""
         plan = plan_experiment(spec, findings, experiment_id=experiment_id, owner=owner, warnings=warnings)
         existing = await self._existing([job.key for job in plan.jobs])
-        new_kinds = sorted({job.kind for job in plan.jobs if job.key not in existing})
-        earlier = {kind: await self._earlier(kind, experiment_id) for kind in new_kinds}
-        jobs = [_judged(job, existing.get(job.key), earlier.get(job.kind, [])) for job in plan.jobs]
+        earlier = await self._earlier({job.kind for job in plan.jobs if job.key not in existing}, experiment_id)
+        jobs = [_judged(job, existing.get(job.key), earlier) for job in plan.jobs]
         judged = plan.model_copy(update={"jobs": jobs})
         return judged.model_copy(update={"cost": await self._costing.of(judged)})
 
     async def reason(self, inputs: JobInputs, experiment_id: str) -> str:
         """Why no earlier job fits these inputs."""
-        return nearest_difference(inputs, await self._earlier(inputs.kind, experiment_id))
+        return nearest_difference(inputs, await self._earlier({inputs.kind}, experiment_id))
 
     async def _existing(self, keys: Sequence[str]) -> dict[str, Job]:
         async with self._app.database.connection() as connection:
             return {row["key"]: job_of(row) for row in await connection.fetch(QUERIES.read_jobs, list(keys))}
 
-    async def _earlier(self, kind: str, experiment_id: str) -> list[Earlier]:
+    async def _earlier(self, kinds: set[JobKind], experiment_id: str) -> list[Earlier]:
+        """The latest jobs of these kinds, newest first within each."""
+        if not kinds:
+            return []
         async with self._app.database.connection() as connection:
-            rows = await connection.fetch(QUERIES.recent_jobs, kind, experiment_id, COMPARED)
-        return [Earlier(_INPUTS.validate_python(row["body"]["inputs"]), _origin(row)) for row in rows]
+            rows = await connection.fetch(QUERIES.recent_jobs, sorted(kinds), experiment_id, COMPARED)
+        return [Earlier(_INPUTS.validate_python(row["inputs"]), _origin(row)) for row in rows]
 
 
 def _origin(row: dict[str, str]) -> str:

@@ -91,7 +91,7 @@ class IntakeWorker:
         await self._reject(claim, [problem])
 
     async def _claim(self) -> Claim | None:
-        async with self._app.database.transaction() as connection:
+        async with self._app.database.connection() as connection:
             row = await connection.fetchrow(QUERIES.claim_intake, self._app.clock.now(), self._lease)
         if row is None:
             return None
