@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -128,6 +128,38 @@ async def test_a_slow_partition_does_not_hold_up_the_others(new_broker: BrokerFa
         assert all(record.key != b"slow" for record in others)
         held.set()
         await got.wait_for(20)
+
+
+async def test_records_that_wait_are_offered_together_and_refused_ones_come_one_by_one(
+    new_broker: BrokerFactory,
+) -> None:
+    offered: list[list[int]] = []
+    got = Collector()
+
+    async def on_several(records: Sequence[Record]) -> bool:
+        numbers = [decode(record).data["n"] for record in records]
+        offered.append(numbers)
+        if 7 in numbers:
+            return False
+        for record in records:
+            await got(record)
+        return True
+
+    writer = new_broker()
+    await writer.start()
+    await writer.publish(*(event(number) for number in range(130)))
+    await writer.stop()
+    broker = new_broker()
+    broker.subscribe([TOPIC], "test", got, on_several)
+    await broker.start()
+    try:
+        records = await got.wait_for(130)
+    finally:
+        await broker.stop()
+    assert [decode(record).data["n"] for record in records] == list(range(130))
+    refused = [numbers for numbers in offered if 7 in numbers]
+    assert len(refused) == 1
+    assert max(map(len, offered)) > 1
 
 
 async def test_a_raw_record_is_passed_on_byte_for_byte(new_broker: BrokerFactory) -> None:

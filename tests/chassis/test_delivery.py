@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from assay_chassis.clock import ManualClock, SystemClock
@@ -177,3 +178,32 @@ async def test_only_so_many_handlers_run_at_once() -> None:
     made = delivery(handle, Letters(), at_once=2)
     await asyncio.gather(*(made.deliver(RECORD.model_copy(update={"partition": n})) for n in range(6)))
     assert most == 2
+
+
+async def test_events_handled_together_are_settled_together_and_one_bad_one_takes_no_other_down() -> None:
+    letters, done = Letters(), []
+
+    async def several(events: Sequence[Event]) -> None:
+        if any(event.data["n"] == 2 for event in events):
+            raise Refused("two is impossible")
+        done.extend(event.data["n"] for event in events)
+
+    made = Delivery("scheduler", letters, SystemClock(), backoff=SOON)
+    made.on_several([TOPIC], several)
+    records = [RECORD.model_copy(update={"offset": n, "value": b'{"n": %d}' % n}) for n in range(4)]
+    assert await made.deliver_together(records[:2])
+    assert not await made.deliver_together(records)
+    assert (done, letters.records) == ([0, 1], [])
+    for record in records[2:]:
+        await made.deliver(record)
+    assert (done, [letter.value for letter in letters.records]) == ([0, 1, 3], [b'{"n": 2}'])
+
+
+async def test_records_that_are_no_events_and_topics_without_such_a_handler_go_one_by_one() -> None:
+    handler = Handler()
+    made = delivery(handler, Letters())
+    assert not await made.deliver_together([RECORD, RECORD])
+    made.on_several(["eval.completed"], handler)
+    broken = RECORD.model_copy(update={"topic": "eval.completed", "value": b"no JSON"})
+    assert not await made.deliver_together([broken])
+    assert handler.calls == []

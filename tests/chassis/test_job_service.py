@@ -36,6 +36,7 @@ class Runs:
         self.cancelled: list[str] = []
         self.submitted: list[str] = []
         self.impossible = False
+        self.log: str | None = ""
 
     async def start(self) -> None: ...
 
@@ -71,7 +72,9 @@ class Runs:
         return older
 
     async def logs(self, name: str, tail: int = 100) -> str:
-        return f"the log of {name}"
+        if self.log is None:
+            raise RunUnknown(name)
+        return self.log or f"the log of {name}"
 
     async def forget(self, name: str) -> None:
         self.statuses.pop(name, None)
@@ -193,6 +196,32 @@ class TestRequests:
         with pytest.raises(Refused, match="inputs"):
             await ground.ask(inputs=None)
 
+    async def test_a_refused_request_that_names_its_attempt_fails_it_with_the_problems(self, ground: Ground) -> None:
+        for _ in range(2):
+            with pytest.raises(Refused):
+                await ground.ask(inputs=None, deadline_s=-1)
+        [completion] = ground.completions
+        assert (completion["job_key"], completion["attempt"], completion["outcome"]) == (KEY, 1, "failed")
+        error = completion["error"]
+        assert (error["class"], error["retryable"]) == ("bad_input", False)
+        assert "inputs: " in error["message"]
+        assert "deadline_s: " in error["message"]
+
+    @pytest.mark.parametrize(
+        "unnamed", [{"job_key": "no key"}, {"attempt": 0}, {"attempt": "first"}, {"attempt": None}]
+    )
+    async def test_a_refused_request_that_names_no_attempt_ends_nothing(self, ground: Ground, unnamed: dict) -> None:
+        given = request_event()
+        with pytest.raises(Refused):
+            await ground.service.requested(given.model_copy(update={"data": {**given.data, **unnamed}}))
+        assert ground.publisher.events == []
+
+    async def test_a_refused_request_leaves_an_attempt_that_runs_alone(self, ground: Ground) -> None:
+        await ground.ask()
+        with pytest.raises(Refused):
+            await ground.ask(inputs=None)
+        assert ground.completions == []
+
     async def test_impossible_hardware_fails_the_job_for_good(self, ground: Ground) -> None:
         ground.backend.impossible = True
         await ground.ask()
@@ -290,6 +319,28 @@ class TestEnds:
         ground.backend.end(1, RunState.SUCCEEDED)
         await ground.service.monitor.sweep()
         assert ground.completions[0]["error"]["class"] == "internal"
+
+    async def test_the_end_of_a_running_log_is_kept_every_ten_seconds(self, ground: Ground) -> None:
+        live = f"results/{KEY}/1/log-live.txt"
+        await ground.ask()
+        await ground.service.monitor.sweep()
+        assert ground.store.objects.pop(live) == f"the log of training-{KEY[:16]}-1".encode()
+        ground.backend.log = "more"
+        await ground.clock.advance(9)
+        await ground.service.monitor.sweep()
+        assert live not in ground.store.objects
+        await ground.clock.advance(1)
+        await ground.service.monitor.sweep()
+        assert ground.store.objects.pop(live) == b"more"
+        await ground.clock.advance(10)
+        await ground.service.monitor.sweep()
+        assert live not in ground.store.objects, "nothing new is not written again"
+
+    async def test_a_log_that_cannot_be_read_does_not_stop_the_watching(self, ground: Ground) -> None:
+        await ground.ask()
+        ground.backend.log = None
+        assert await ground.service.monitor.sweep() == 1
+        assert len(ground.progress) == 1
 
     async def test_the_log_is_kept_and_the_run_forgotten_once_its_end_is_published(self, ground: Ground) -> None:
         await ground.ask()

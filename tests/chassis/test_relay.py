@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 from assay_chassis.clock import SystemClock
 from assay_chassis.database import Database
-from assay_chassis.inbox import apply_once
+from assay_chassis.inbox import apply_once, apply_together
 from assay_chassis.memory import InMemoryBroker
 from assay_chassis.migrations import migrate
 from assay_chassis.outbox import QUERIES, Transaction, transaction
@@ -98,6 +98,7 @@ async def test_an_event_committed_after_a_later_one_is_not_lost(database: Databa
     async with relaying(database, broker):
         async with transaction(database) as slow:
             await slow.publish(event(1))
+            await slow.flush()
             async with transaction(database) as quick:
                 await quick.publish(event(2))
             await until(lambda: len(broker.events(TOPIC)) == 1)
@@ -188,3 +189,39 @@ async def test_a_handler_that_fails_leaves_no_trace_and_may_come_again(database:
     with pytest.raises(KeyError):
         await apply_once(database, event(1), failing)
     assert await apply_once(database, event(1), working)
+
+
+async def test_events_applied_together_have_all_their_effects_or_none(database: Database) -> None:
+    async def handler(given: Sequence[Event], tx: Transaction) -> None:
+        for one in given:
+            await tx.publish(one)
+        if any(one.data["n"] == 3 for one in given):
+            raise KeyError("bug")
+
+    assert await apply_once(database, event(1), lambda given, tx: handler([given], tx))
+    twice = [event(1), event(2), event(2), event(4)]
+    assert [one.id for one in await apply_together(database, twice, handler)] == ["e2", "e4"]
+    with pytest.raises(KeyError):
+        await apply_together(database, [event(5), event(3)], handler)
+    assert [one.id for one in await apply_together(database, [event(4), event(5)], handler)] == ["e5"]
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT string_agg(id, ',' ORDER BY seq) FROM outbox") == "e1,e2,e4,e5"
+
+
+async def test_news_is_told_once_at_the_commit_and_never_of_what_was_rolled_back(database: Database) -> None:
+    heard: list[str] = []
+    connection = await database.dedicated()
+    try:
+        await connection.add_listener("news", lambda *told: heard.append(told[-1]))
+        with suppress(KeyError):
+            async with transaction(database) as tx:
+                tx.notify("news", "lost")
+                raise KeyError
+        async with transaction(database) as tx:
+            for _ in range(3):
+                tx.notify("news", "kept")
+            tx.notify("news")
+        await until(lambda: len(heard) == 2)
+    finally:
+        await connection.close()
+    assert sorted(heard) == ["", "kept"]

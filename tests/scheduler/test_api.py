@@ -33,7 +33,7 @@ async def test_an_experiment_is_shown_with_its_jobs_arm_by_arm(system, files: Pa
         waiting = {job["title"]: job["waiting"] for job in found["jobs"]}
         assert "Next in the queue: waits for processor cores to come free." in waiting.values()
         assert "Number 2 in the queue: waits for processor cores to come free." in waiting.values()
-        assert waiting["a, seed 0: selection"] == "Waits for the jobs it depends on."
+        assert waiting["select the checkpoint of a, seed 0"] == "Waits for the jobs it depends on."
 
 
 async def test_experiments_are_listed_newest_first_by_owner_and_status_page_by_page(system, files: Path) -> None:
@@ -214,6 +214,8 @@ async def test_a_job_is_shown_with_its_attempts_and_its_log(system, files: Path)
         assert job["wanted_by"][0]["experiment"] == identity
         assert job["error"]["class"] == "diverged"
         assert (await running.http.get(f"/jobs/{key}/logs")).json()["log"] == "x"
+        await running.parts.app.store.put_bytes(f"results/{key}/1/log-live.txt", b"the log while it runs")
+        assert (await running.http.get(f"/jobs/{key}/logs")).json()["log"] == "the log while it runs"
         await running.parts.app.store.put_bytes(f"results/{key}/1/log.txt", b"the whole log")
         assert (await running.http.get(f"/jobs/{key}/logs")).json()["log"] == "the whole log"
 

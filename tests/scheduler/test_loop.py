@@ -78,8 +78,8 @@ async def test_a_run_that_diverges_is_not_tried_again_and_the_others_go_on(syste
         assert completed.data["outcome"] == "partial"
         found = (await running.http.get(f"/experiments/{completed.key}")).json()
         ends = {job["title"]: job["status"] for job in found["jobs"]}
-        assert ends["a, seed 1: training"] == "failed"
-        assert ends["a, seed 1: selection"] == ends["a, seed 1: exact_match"] == "skipped"
+        assert ends["train a, seed 1"] == "failed"
+        assert ends["select the checkpoint of a, seed 1"] == ends["exact_match of a, seed 1"] == "skipped"
         assert ends["a, seed 2: exact_match"] == "succeeded"
         assert len(running.workers.asked("training")) == 3
 
@@ -110,7 +110,7 @@ async def test_a_new_dataset_says_what_it_differs_from(system, files: Path) -> N
         completed = await running.completed(experiment_id("/test", "e2"))
         found = (await running.http.get(f"/experiments/{completed.key}")).json()
         reasons = {job["title"]: job["reason"] for job in found["jobs"]}
-        assert reasons["a, seed 0: training"].startswith(
+        assert reasons["train a, seed 0"].startswith(
             "never seen before: dataset digest differs from that of experiment first"
         )
-        assert reasons["control: exact_match"].startswith("done before")
+        assert reasons["exact_match of control"].startswith("done before")

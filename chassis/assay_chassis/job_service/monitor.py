@@ -15,6 +15,7 @@ from assay_chassis.clock import Clock
 from assay_chassis.compute.base import ComputeBackend, JobRun, RunStatus
 from assay_chassis.job_service.completions import completion_event, ended, succeeded
 from assay_chassis.job_service.job_type import JobType
+from assay_chassis.job_service.live_logs import LiveLogs
 from assay_chassis.job_service.progress import ProgressPolicy, progressed
 from assay_chassis.job_service.records import JobRecords
 from assay_chassis.publishing import Publisher, make_event
@@ -55,6 +56,7 @@ class Monitor:
         self._clock = clock
         self._lock = lock
         self._policy = ProgressPolicy()
+        self._live_logs = LiveLogs(backend, records, clock)
         self._not_before: dict[str, float] = {}
         self._woken = asyncio.Event()
 
@@ -76,6 +78,7 @@ class Monitor:
         """Look at every run once; how many are still to be watched."""
         live = 0
         due: list[Event] = []
+        running: list[RunStatus] = []
         for status in await self._backend.list():
             job_type = next((known for kind, known in self._types.items() if kind == status.run.kind), None)
             if job_type is None:
@@ -85,8 +88,11 @@ class Monitor:
             else:
                 live += 1
                 due += self._progress(job_type, status)
+                running.append(status)
         if due:
             await self._publisher.publish(*due)
+        for status in running:
+            await self._live_logs.show(status)
         return live
 
     def _progress(self, job_type: JobType, status: RunStatus) -> list[Event]:
@@ -118,6 +124,7 @@ class Monitor:
             self._not_before[status.name] = self._clock.monotonic() + RETRY_S
             return False
         self._policy.forget(status.name)
+        self._live_logs.forget(status.name)
         self._not_before.pop(status.name, None)
         return True
 

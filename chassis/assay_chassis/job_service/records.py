@@ -17,6 +17,8 @@ from assay_chassis.object_store.errors import ObjectNotFound
 MANIFEST = "manifest.json"
 COMPLETION = "completion.json"
 LOG = "log.txt"
+LIVE_LOG = "log-live.txt"
+"""The last lines of a run that has not ended; out of date once `log.txt` is there."""
 
 
 async def write_manifest(store: ObjectStore, manifest: Manifest) -> ArtifactRef:
@@ -80,6 +82,6 @@ class JobRecords:
         data = completion.model_dump_json(by_alias=True).encode()
         await self._store.put_bytes(key, data, media_type="application/json")
 
-    async def write_log(self, job_key: str, attempt: int, text: str) -> None:
-        key = f"{result_prefix(job_key, attempt)}/{LOG}"
+    async def write_log(self, job_key: str, attempt: int, text: str, *, live: bool = False) -> None:
+        key = f"{result_prefix(job_key, attempt)}/{LIVE_LOG if live else LOG}"
         await self._store.put_bytes(key, text.encode(), media_type="text/plain")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from assay_schemas.envelope import Event
 from assay_schemas.events import JobCancelRequested, JobCompleted
+from assay_schemas.ids import JobKey
 from assay_schemas.jobs import JobError, JobRequest, job_key
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from assay_chassis.clock import Clock
 from assay_chassis.compute.base import ComputeBackend, JobRun, Resources, run_name
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
     from assay_chassis.app import ServiceApp
 
 CANCEL_TOPIC = "job.cancel.requested"
+MAX_MESSAGE = 4000
+
+
+class _Named(BaseModel):
+    """Which attempt a request is for: all that a refusal needs of it."""
+
+    job_key: JobKey
+    attempt: int = Field(ge=1, le=2**31 - 1)
 
 
 class JobService:
@@ -84,9 +93,31 @@ class JobService:
         job_type = next((found for found in self._types.values() if found.request_topic == event.type), None)
         if job_type is None:
             raise Refused(f"type: {event.type!r} asks for a job that this service does not do")
-        request = _read(job_type, event)
+        try:
+            request = _read(job_type, event)
+        except Refused as error:
+            await self._refuse(job_type, event, str(error))
+            raise
         async with self._lock:
             await self._take(job_type, request, event)
+
+    async def _refuse(self, job_type: JobType, event: Event, why: str) -> None:
+        """Fail the attempt that an unusable request still names, so that nobody waits for it until its lease ends.
+
+        An attempt that is known already came with a request that could be read: that one counts."""
+        try:
+            named = _Named.model_validate(event.data)
+        except ValidationError:
+            return
+        async with self._lock:
+            ends = await self._records.ends(named.job_key)
+            known = [status for status in await self._backend.list() if _is(status.run, job_type, named.job_key)]
+            if _has_ended(ends, named.attempt) or any(status.run.attempt >= named.attempt for status in known):
+                return
+            message = f"{self._source} cannot use the request for this job: {why}"[:MAX_MESSAGE]
+            error = JobError.of("bad_input", message, retryable=False)
+            ended = failed(job_type, named.job_key, named.attempt, error, self._clock.now())
+            await self._conclude(job_type, ended, event)
 
     async def _take(self, job_type: JobType, request: JobRequest, event: Event) -> None:
         key, attempt = request.job_key, request.attempt
@@ -187,11 +218,17 @@ def _read(job_type: JobType, event: Event) -> JobRequest:
     try:
         request = job_type.request.model_validate(event.data)
     except ValidationError as error:
-        raise Refused(f"data: not a request for a {job_type.kind} job: {error}") from error
+        raise Refused(f"data: not a request for a {job_type.kind} job: {_listed(error)}") from error
     inputs = getattr(request, "inputs")  # noqa: B009  every request has them, each kind its own
     if job_key(inputs) != request.job_key:
         raise Refused("data.job_key: is not the digest of data.inputs; compute it with assay_schemas.jobs.job_key")
     return request
+
+
+def _listed(error: ValidationError) -> str:
+    """Every problem with its field: inputs.seed: Field required."""
+    found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)]
+    return "; ".join(found)
 
 
 def _is(run: JobRun, job_type: JobType, key: str) -> bool:

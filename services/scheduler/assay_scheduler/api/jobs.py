@@ -22,6 +22,7 @@ from assay_scheduler.states import ENDED, JobCancelled
 from assay_scheduler.store import QUERIES
 
 MAX_LOG_BYTES = 4 * 2**20
+LOGS = ("log.txt", "log-live.txt")
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
@@ -105,14 +106,15 @@ async def _view(parts: Parts, key: str) -> dict[str, Any]:
 
 
 async def _log(parts: Parts, job: dict[str, Any], attempt: int) -> str:
-    """The log that the worker left in the object store, else the last lines that came with its failure."""
-    try:
-        content = await parts.app.store.get_bytes(
-            f"{result_prefix(job['key'], attempt)}/log.txt", max_bytes=MAX_LOG_BYTES
-        )
-        return content.decode(errors="replace")
-    except ObjectTooLarge as error:
-        return f"The log is too large to be shown here: {error}"
-    except ObjectNotFound:
-        errors = {one["attempt"]: one["error"] for one in job["attempts"]}
-        return str((errors.get(attempt) or {}).get("log", ""))
+    """The attempt's log in the object store, whole or, while it runs, its end; else what came with its failure."""
+    for name in LOGS:
+        try:
+            key = f"{result_prefix(job['key'], attempt)}/{name}"
+            content = await parts.app.store.get_bytes(key, max_bytes=MAX_LOG_BYTES)
+            return content.decode(errors="replace")
+        except ObjectTooLarge as error:
+            return f"The log is too large to be shown here: {error}"
+        except ObjectNotFound:
+            continue
+    errors = {one["attempt"]: one["error"] for one in job["attempts"]}
+    return str((errors.get(attempt) or {}).get("log", ""))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assay_schemas.results import Plan
+from assay_schemas.results import Plan, job_titles
 
 from assay_scheduler.policy import Admission, in_words
 
@@ -42,7 +42,7 @@ def experiment_summary(row: Mapping[str, Any]) -> dict[str, Any]:
 def experiment_view(row: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]], waits: Waits) -> dict[str, Any]:
     """One experiment: its jobs in the plan's order, and arm by arm which of them are whose."""
     plan = Plan.model_validate(row["plan"]) if row["plan"] else None
-    titles = titles_of(plan) if plan else {}
+    titles = job_titles(plan) if plan else {}
     view = {
         **experiment_summary(row),
         "cancel_reason": row["cancel_reason"],
@@ -54,18 +54,6 @@ def experiment_view(row: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]], w
     if plan is not None:
         view |= {"question": plan.spec.question, "warnings": plan.warnings, "arms": _arms(plan)}
     return view
-
-
-def titles_of(plan: Plan) -> dict[str, str]:
-    """What each job does, in words; a job that several arms share is named by the first."""
-    titles: dict[str, str] = {}
-    for replicate in plan.replicates:
-        who = replicate.arm if replicate.seed is None else f"{replicate.arm}, seed {replicate.seed}"
-        named = {replicate.training: "training", replicate.selection: "selection"}
-        named |= {key: benchmark for benchmark, key in replicate.evals.items()}
-        for key, what in named.items():
-            titles.setdefault(key or "", f"{who}: {what}")
-    return titles
 
 
 def _arms(plan: Plan) -> list[dict[str, Any]]:
