@@ -5,7 +5,6 @@ Trainer and evaluator are stand-ins that answer at once; nothing is trained or e
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -27,7 +26,7 @@ from assay_local.component import running
 from assay_local.kafka import KafkaServer
 from assay_local.ports import free_port
 from assay_local.postgres import PostgresServer
-from assay_local.service import Service
+from assay_local.service import SERVICES, Service
 from assay_schemas.envelope import Event
 from assay_schemas.topics import TOPICS, consumed_by
 
@@ -85,8 +84,8 @@ def infrastructure(folder: Path) -> Iterator[Place]:
 
 
 @contextmanager
-def scheduler(place: Place, wrapper: str) -> Iterator[None]:
-    """The scheduler as a process of its own, ready; `wrapper` is the module that is run."""
+def scheduler(place: Place) -> Iterator[None]:
+    """The scheduler as a process of its own, ready."""
 
     def environment() -> Mapping[str, str]:
         return {
@@ -99,7 +98,9 @@ def scheduler(place: Place, wrapper: str) -> Iterator[None]:
             "ASSAY_CAPACITY_MEMORY_GIB": CAPACITY,
         }
 
-    with running(Service("scheduler", wrapper, free_port(None), place.folder / "scheduler.log", environment)):
+    with running(
+        Service("scheduler", SERVICES["scheduler"], free_port(None), place.folder / "scheduler.log", environment)
+    ):
         yield
 
 
@@ -220,10 +221,10 @@ class Driver:
         return round(sum(sizes) / len(sizes))
 
 
-async def measure(place: Place, experiments: int, wrapper: str) -> tuple[Traffic, float]:
+async def measure(place: Place, experiments: int) -> tuple[Traffic, float]:
     """The system's traffic, and the bare loop's seconds for the same amount."""
     write_rows(place.folder, 4 * (experiments + WARM_UP))
-    with scheduler(place, wrapper):
+    with scheduler(place):
         async with Driver(place) as driver:
             print("   warm-up", flush=True)
             await driver.run(range(WARM_UP))
@@ -250,27 +251,11 @@ def figures(traffic: Traffic, bare_s: float, experiments: int) -> dict[str, Any]
 
 def main() -> None:
     """Measure, write the result and print its figures."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.control_plane", description=(__doc__ or "").splitlines()[0]
-    )
-    parser.add_argument("--experiments", type=int, default=40, help="experiments of 10 jobs each")
-    parser.add_argument("--scheduler", default="assay_scheduler", help="module to run as the scheduler, for profiling")
-    parser.add_argument("--output", type=Path, default=results_file.FOLDER, help="folder of the result file")
-    given = parser.parse_args()
-    load, began = results_file.load(), time.monotonic()
+    run = results_file.begin("control_plane", __doc__, experiments=(40, "experiments of 10 jobs each"))
+    count: int = run.given.experiments
     with tempfile.TemporaryDirectory() as folder, infrastructure(Path(folder).resolve()) as place:
-        traffic, bare_s = asyncio.run(measure(place, given.experiments, given.scheduler))
-    results_file.write(
-        "control_plane",
-        figures=figures(traffic, bare_s, given.experiments),
-        goal=GOAL,
-        command=f"python -m benchmarks.control_plane --experiments {given.experiments}",
-        packages=PACKAGES,
-        load_before=load,
-        notes=NOTES,
-        wall_s=time.monotonic() - began,
-        folder=given.output,
-    )
+        traffic, bare_s = asyncio.run(measure(place, count))
+    run.write(figures(traffic, bare_s, count), goal=GOAL, packages=PACKAGES, notes=NOTES)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """The file a benchmark leaves behind: figures, goal, command, versions, and the machine in words.
 
-Never measures; names neither hosts nor folders.
+Never measures; names neither hosts nor folders. `begin` reads a benchmark's options and keeps what the file says.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
 import shutil
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -70,3 +73,41 @@ def write(
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps(document["figures"], indent=2, ensure_ascii=False), flush=True)
     return path
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a benchmark: its options, and the load and the time when it began."""
+
+    name: str
+    given: argparse.Namespace
+    command: str
+    load_before: float = field(default_factory=load)
+    began: float = field(default_factory=time.monotonic)
+
+    def write(
+        self, figures: Mapping[str, Any], *, goal: Mapping[str, str], packages: Sequence[str], notes: Sequence[str]
+    ) -> Path:
+        """Write the result into the folder that was asked for, and print its figures."""
+        return write(
+            self.name,
+            figures=figures,
+            goal=goal,
+            command=self.command,
+            packages=packages,
+            load_before=self.load_before,
+            notes=notes,
+            wall_s=time.monotonic() - self.began,
+            folder=self.given.output,
+        )
+
+
+def begin(name: str, purpose: str | None, arguments: Sequence[str] | None = None, **sizes: tuple[int, str]) -> Run:
+    """Read the command line: `sizes` are whole numbers with their default and help, part of the result's command."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=(purpose or "").split("\n")[0])
+    for option, (default, meaning) in sizes.items():
+        parser.add_argument(f"--{option}", type=int, default=default, help=f"{meaning} (default {default})")
+    parser.add_argument("--output", type=Path, default=FOLDER, help="folder of the result file")
+    given = parser.parse_args(arguments)
+    command = " ".join([parser.prog, *(f"--{option} {getattr(given, option)}" for option in sizes)])
+    return Run(name, given, command)

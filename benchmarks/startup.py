@@ -5,7 +5,6 @@ Kafka and PostgreSQL run before and are not counted; nothing is asked of the ser
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -67,26 +66,12 @@ def median_s(name: str, measure: Callable[[], float], runs: int) -> float:
 
 def main() -> None:
     """Measure, write the result and print its figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="runs of each")
-    parser.add_argument("--output", type=Path, default=results_file.FOLDER, help="folder of the result file")
-    given = parser.parse_args()
-    load, began = results_file.load(), time.monotonic()
-    figures: dict[str, Any] = {"help_s": median_s("assay --help", help_s, given.runs)}
+    run = results_file.begin("startup", __doc__, runs=(5, "runs of each"))
+    figures: dict[str, Any] = {"help_s": median_s("assay --help", help_s, run.given.runs)}
     with tempfile.TemporaryDirectory() as folder, infrastructure(Path(folder).resolve()) as place:
         for name in ("scheduler", "reporter"):
-            figures[f"{name}_s"] = median_s(name, partial(service_s, name, place), given.runs)
-    results_file.write(
-        "startup",
-        figures=figures,
-        goal=GOAL,
-        command=f"python -m benchmarks.startup --runs {given.runs}",
-        packages=PACKAGES,
-        load_before=load,
-        notes=NOTES,
-        wall_s=time.monotonic() - began,
-        folder=given.output,
-    )
+            figures[f"{name}_s"] = median_s(name, partial(service_s, name, place), run.given.runs)
+    run.write(figures, goal=GOAL, packages=PACKAGES, notes=NOTES)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Same model, rows, steps and items on the same cores; the wall time of each, and 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -223,29 +222,14 @@ def measure(folder: Path, size: Size) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, write the result and print its figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peer", description=__doc__)
-    parser.add_argument("--steps", type=int, default=100, help="of each training")
-    parser.add_argument("--items", type=int, default=100, help="of each benchmark")
-    parser.add_argument("--seeds", type=int, default=2, help="of each arm")
-    parser.add_argument("--output", type=Path, default=results_file.FOLDER, help="folder of the result file")
-    given = parser.parse_args()
-    load, began = results_file.load(), time.monotonic()
+    sizes = {"steps": (100, "of each training"), "items": (100, "of each benchmark"), "seeds": (2, "of each arm")}
+    run = results_file.begin("peer", __doc__, **sizes)
     folder = Path(tempfile.mkdtemp()).resolve()
     try:
-        figures = measure(folder, Size(given.steps, given.items, given.seeds))
+        figures = measure(folder, Size(run.given.steps, run.given.items, run.given.seeds))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    results_file.write(
-        "peer",
-        figures=figures,
-        goal=GOAL,
-        command=f"python -m benchmarks.peer --steps {given.steps} --items {given.items} --seeds {given.seeds}",
-        packages=PACKAGES,
-        load_before=load,
-        notes=NOTES,
-        wall_s=time.monotonic() - began,
-        folder=given.output,
-    )
+    run.write(figures, goal=GOAL, packages=PACKAGES, notes=NOTES)
 
 
 if __name__ == "__main__":

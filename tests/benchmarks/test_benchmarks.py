@@ -45,6 +45,16 @@ def test_a_result_file_says_what_was_measured_with_what_on_what(tmp_path: Path) 
     assert "GB" in found["machine"]
 
 
+def test_a_run_knows_its_sizes_and_the_command_that_repeats_it(tmp_path: Path) -> None:
+    run = results_file.begin(
+        "x", "What it is for.", ["--seeds", "3", "--output", str(tmp_path)], steps=(10, "of each"), seeds=(2, "in all")
+    )
+    assert (run.given.steps, run.given.seeds) == (10, 3)
+    found = json.loads(run.write({"ratio": 0.5}, goal={}, packages=[], notes=[]).read_text())
+    assert found["command"] == "python -m benchmarks.x --steps 10 --seeds 3"
+    assert found["wall_s"] < 60
+
+
 @pytest.mark.parametrize("path", sorted(results_file.FOLDER.glob("*.json")), ids=lambda path: path.stem)
 def test_every_committed_result_has_figures_goal_command_versions_and_machine(path: Path) -> None:
     found = json.loads(path.read_text())
