@@ -28,6 +28,7 @@ check: $(STAMP) ## formatting, lints, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES)
+	$(BIN)/mypy benchmarks scripts examples
 	$(BIN)/lint-imports
 
 bench: $(STAMP) ## measure; writes benchmarks/results/

@@ -251,7 +251,7 @@ def figures(traffic: Traffic, bare_s: float, experiments: int) -> dict[str, Any]
 
 def main() -> None:
     """Measure, write the result and print its figures."""
-    run = results_file.begin("control_plane", __doc__, experiments=(40, "experiments of 10 jobs each"))
+    run = results_file.begin("control_plane", __doc__, {"experiments": (40, "experiments of 10 jobs each")})
     count: int = run.given.experiments
     with tempfile.TemporaryDirectory() as folder, infrastructure(Path(folder).resolve()) as place:
         traffic, bare_s = asyncio.run(measure(place, count))

@@ -102,8 +102,12 @@ class Run:
         )
 
 
-def begin(name: str, purpose: str | None, arguments: Sequence[str] | None = None, **sizes: tuple[int, str]) -> Run:
-    """Read the command line: `sizes` are whole numbers with their default and help, part of the result's command."""
+Sizes = Mapping[str, tuple[int, str]]
+"""Whole numbers that a benchmark is given: by option, the default and what it means."""
+
+
+def begin(name: str, purpose: str | None, sizes: Sizes, arguments: Sequence[str] | None = None) -> Run:
+    """Read the command line; the sizes are part of the result's command."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=(purpose or "").split("\n")[0])
     for option, (default, meaning) in sizes.items():
         parser.add_argument(f"--{option}", type=int, default=default, help=f"{meaning} (default {default})")

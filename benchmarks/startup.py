@@ -66,7 +66,7 @@ def median_s(name: str, measure: Callable[[], float], runs: int) -> float:
 
 def main() -> None:
     """Measure, write the result and print its figures."""
-    run = results_file.begin("startup", __doc__, runs=(5, "runs of each"))
+    run = results_file.begin("startup", __doc__, {"runs": (5, "runs of each")})
     figures: dict[str, Any] = {"help_s": median_s("assay --help", help_s, run.given.runs)}
     with tempfile.TemporaryDirectory() as folder, infrastructure(Path(folder).resolve()) as place:
         for name in ("scheduler", "reporter"):

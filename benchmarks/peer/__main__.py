@@ -223,7 +223,7 @@ def measure(folder: Path, size: Size) -> dict[str, Any]:
 def main() -> None:
     """Measure, write the result and print its figures."""
     sizes = {"steps": (100, "of each training"), "items": (100, "of each benchmark"), "seeds": (2, "of each arm")}
-    run = results_file.begin("peer", __doc__, **sizes)
+    run = results_file.begin("peer", __doc__, sizes)
     folder = Path(tempfile.mkdtemp()).resolve()
     try:
         figures = measure(folder, Size(run.given.steps, run.given.items, run.given.seeds))

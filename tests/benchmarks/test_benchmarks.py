@@ -47,7 +47,10 @@ def test_a_result_file_says_what_was_measured_with_what_on_what(tmp_path: Path) 
 
 def test_a_run_knows_its_sizes_and_the_command_that_repeats_it(tmp_path: Path) -> None:
     run = results_file.begin(
-        "x", "What it is for.", ["--seeds", "3", "--output", str(tmp_path)], steps=(10, "of each"), seeds=(2, "in all")
+        "x",
+        "What it is for.",
+        {"steps": (10, "of each"), "seeds": (2, "in all")},
+        ["--seeds", "3", "--output", str(tmp_path)],
     )
     assert (run.given.steps, run.given.seeds) == (10, 3)
     found = json.loads(run.write({"ratio": 0.5}, goal={}, packages=[], notes=[]).read_text())
