@@ -153,11 +153,11 @@ async def test_an_intake_whose_worker_died_is_taken_over(system, files: Path) ->
         worker = IntakeWorker(running.parts)
         identity = experiment_id("/test", "e1")
         statement = "UPDATE experiments SET lease_until = $1, tries = 1"
-        async with running.parts.app.database.transaction() as connection:
+        async with running.parts.app.transaction() as tx:
             from assay_scheduler.requested import store_request
 
             await store_request(
-                connection,
+                tx,
                 identity=identity,
                 kind="experiment",
                 document=cases.minimal(files),
@@ -165,7 +165,7 @@ async def test_an_intake_whose_worker_died_is_taken_over(system, files: Path) ->
                 owner="o",
                 at=datetime.now(UTC),
             )
-            await connection.execute(statement, datetime.now(UTC) + timedelta(seconds=0.5))
+            await tx.connection.execute(statement, datetime.now(UTC) + timedelta(seconds=0.5))
         assert not await worker.take_one()
         assert (await running.completed(identity)).data["outcome"] == "succeeded"
 
