@@ -38,7 +38,7 @@ def learn(name: str, seed: int, steps: int, items: int) -> dict[str, Any]:
     from assay_trainer.algorithms import algorithm_named
     from assay_trainer.algorithms.base import Surroundings
     from assay_trainer.data.prepare import prepare
-    from assay_trainer.data.rows import Row
+    from assay_trainer.data.rows import Row, Split
     from assay_trainer.model import load_model, load_tokenizer
 
     from examples.wordproblems.problems import generate
@@ -51,7 +51,7 @@ def learn(name: str, seed: int, steps: int, items: int) -> dict[str, Any]:
         [Row(each.id, at, {"prompt": each.prompt, "answer": str(each.answer)}) for at, each in enumerate(problems)]
         for problems in (generate("train", 2000, 1), generate("held_out", items, 1))
     )
-    prepared = prepare(trained, algorithm, options, seed)
+    prepared = prepare(Split(trained, []), algorithm, options, seed)
     device, model = torch.device("cpu"), load_model(MODEL, torch.device("cpu"))
     rewards = []
     with contextlib.ExitStack() as closing, tempfile.TemporaryDirectory() as scratch:
