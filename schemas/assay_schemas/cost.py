@@ -5,7 +5,7 @@ Pure functions of the plan and of what was found of its model and data; never de
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,8 +17,8 @@ from assay_schemas.cost_machine import Machine, Piece, machine_of
 from assay_schemas.cost_memory import Dtype, Memory
 from assay_schemas.cost_parallelism import layout_of
 from assay_schemas.cost_shape import ModelShape
-from assay_schemas.cost_tokens import TokenSample
-from assay_schemas.cost_training import memory_of_run, run_of, trained_tokens, training_pieces
+from assay_schemas.cost_tokens import Length, TokenSample
+from assay_schemas.cost_training import Run, memory_of_run, run_of, trained_tokens, training_pieces
 from assay_schemas.experiments import Hardware
 from assay_schemas.ids import JobKind
 from assay_schemas.jobs import EvalInputs, TrainingInputs
@@ -90,14 +90,26 @@ class CostCheck(Estimate):
         return self.measured_device_hours / self.estimated_device_hours if self.estimated_device_hours else None
 
 
-def training_cost(inputs: TrainingInputs, shape: ModelShape, sample: TokenSample, hardware: Hardware) -> JobCost:
-    """What one training run costs."""
-    run = run_of(inputs, shape, sample)
+def memory_per_layout(
+    inputs: TrainingInputs, shape: ModelShape | None, hardware: Hardware
+) -> Callable[[Parallelism], float]:
+    """The memory of one process, GiB, by layout, where the data was not looked at: rows are as long as they may be."""
+    if shape is None:
+        return lambda _: 0.0
+    limit = int(inputs.hyperparameters.get("max_length", 1024))
+    longest = TokenSample(
+        rows=1, sampled_rows=1, lengths=(Length(prompt_tokens=0, tokens=limit),), source="bytes_per_token"
+    )
+    run = run_of(inputs, shape, longest)
     machine = machine_of(hardware, run.hyperparameters.get("dtype", "float32"))
+    memory = _memory_of(inputs.algorithm, run, machine, hardware)
+    return lambda layout: memory(layout).total_gib
 
+
+def _memory_of(algorithm: str, run: Run, machine: Machine, hardware: Hardware) -> Callable[[Parallelism], Memory]:
     def memory(layout: Parallelism) -> Memory:
         return memory_of_run(
-            inputs.algorithm,
+            algorithm,
             run,
             machine,
             layout,
@@ -105,7 +117,23 @@ def training_cost(inputs: TrainingInputs, shape: ModelShape, sample: TokenSample
             offloaded=hardware.cpu_offload,
         )
 
-    chosen = layout_of(hardware, shape, machine.memory_gib, lambda layout: memory(layout).total_gib)
+    return memory
+
+
+def training_cost(inputs: TrainingInputs, shape: ModelShape, sample: TokenSample, hardware: Hardware) -> JobCost:
+    """What one training run costs."""
+    run = run_of(inputs, shape, sample)
+    machine = machine_of(hardware, run.hyperparameters.get("dtype", "float32"))
+
+    memory = _memory_of(inputs.algorithm, run, machine, hardware)
+    chosen = layout_of(
+        hardware,
+        inputs.algorithm,
+        run.rank is not None,
+        shape,
+        machine.memory_gib,
+        lambda layout: memory(layout).total_gib,
+    )
     pieces = training_pieces(inputs.algorithm, run)
     tokens = trained_tokens(inputs.algorithm, run)
     held = memory(chosen.parallelism)

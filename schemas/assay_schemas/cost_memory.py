@@ -16,6 +16,7 @@ GIB = 2**30
 MASTER_BYTES = 4  # weights and gradients are kept in float32 also where bfloat16 computes
 ADAM_BYTES = 8  # two moments in float32
 LOGIT_BYTES = 12  # logits in float32, their softmax and its gradient
+LOGITS_AT_ONCE = 2**24  # the trainer's own limit: more are computed in parts, and again in the backward pass
 Dtype = Literal["float32", "bfloat16"]
 
 
@@ -107,7 +108,7 @@ def training_memory(
         gradients_gib=(0.0 if offloaded else trained * MASTER_BYTES) / GIB,
         optimizer_gib=(0.0 if offloaded else trained * ADAM_BYTES) / GIB,
         activations_gib=_activation_bytes(shape, tokens_per_pass, dtype, layout, checkpointed) / GIB,
-        logits_gib=LOGIT_BYTES * shape.vocabulary * targets_per_pass / (layout.tensor * layout.context) / GIB,
+        logits_gib=LOGIT_BYTES * min(shape.vocabulary * targets_per_pass, float(LOGITS_AT_ONCE)) / GIB,
         process_gib=process_gib,
     )
 

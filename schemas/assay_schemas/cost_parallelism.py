@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from assay_schemas.cost_shape import ModelShape
 from assay_schemas.experiments import Hardware
-from assay_schemas.parallelism import SINGLE, Parallelism
+from assay_schemas.parallelism import SINGLE, SPREAD_ALGORITHMS, Parallelism, why_not
 
 DEVICES_OF_A_FAST_LINK = 8  # tensor and expert parallelism exchange activations in every layer
 
@@ -25,6 +25,8 @@ class Choice:
 
 def layout_of(
     hardware: Hardware,
+    algorithm: str,
+    adapters: bool,
     shape: ModelShape | None,
     memory_available_gib: float | None,
     memory_gib: Callable[[Parallelism], float],
@@ -36,11 +38,14 @@ def layout_of(
     if hardware.parallelism is not None:
         return Choice(hardware.parallelism, "declared in hardware.parallelism")
     devices = hardware.gpus * hardware.nodes
+    if algorithm not in SPREAD_ALGORITHMS:
+        return Choice(SINGLE, f"auto: {algorithm} trains in one process in this engine version")
     if devices <= 1:
         return Choice(SINGLE, "auto: one device" if devices else "auto: no GPUs, so one process with all cores")
     if shape is None:
         return Choice(Parallelism(data=devices), f"auto: the model's shape is not known, so data over all {devices}")
-    tried = candidates(shape, hardware.gpus, hardware.nodes)
+    spread = candidates(shape, hardware.gpus, hardware.nodes)
+    tried = [layout for layout in spread if not why_not(layout, algorithm, adapters=adapters)]
     if memory_available_gib is None:
         return Choice(tried[0], f"auto: device memory not known, so data over all {devices}")
     for layout in tried:
@@ -65,11 +70,12 @@ def candidates(shape: ModelShape, gpus: int, nodes: int) -> list[Parallelism]:
     inside = [degree for degree in (2, 4, 8) if degree <= min(gpus, DEVICES_OF_A_FAST_LINK) and gpus % degree == 0]
     if shape.experts > 1:
         found += [Parallelism(data=devices // d, expert=d) for d in inside if shape.experts % d == 0]
-    tensor = [d for d in inside if shape.heads % d == 0 and shape.kv_heads % d == 0 and shape.feed_forward % d == 0]
+    dense = shape.experts == 1
+    heads = [d for d in inside if shape.heads % d == 0 and shape.kv_heads % d == 0]
+    tensor = [d for d in heads if dense and shape.feed_forward % d == 0]
     found += [Parallelism(data=devices // d, tensor=d) for d in tensor]
-    context = [d for d in inside if shape.heads % d == 0 and shape.kv_heads % d == 0]
-    found += [Parallelism(data=devices // d, context=d) for d in context]
+    found += [Parallelism(data=devices // d, context=d) for d in heads]
     most = max(tensor, default=1)
-    if nodes > 1 and shape.layers % nodes == 0:
+    if nodes > 1 and dense and not shape.tied and shape.layers >= nodes:
         found.append(Parallelism(data=devices // (most * nodes), tensor=most, pipeline=nodes))
     return found

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Dimension = Literal["data", "tensor", "context", "pipeline", "expert"]
-DIMENSIONS: tuple[Dimension, ...] = ("pipeline", "data", "expert", "context", "tensor")
+DIMENSIONS: tuple[Dimension, ...] = ("pipeline", "expert", "data", "context", "tensor")
 
 
 class Parallelism(BaseModel):
@@ -40,3 +40,21 @@ class Parallelism(BaseModel):
 
 
 SINGLE = Parallelism()
+SPREAD_ALGORITHMS = ("SFT", "REWARD", "DPO")
+
+
+def why_not(layout: Parallelism, algorithm: str, *, adapters: bool) -> str:
+    """Why the engine does not spread this run that way, as a sentence; empty where it does."""
+    if layout.processes == 1:
+        return ""
+    if algorithm not in SPREAD_ALGORITHMS:
+        return f"{algorithm} trains in one process in this engine version."
+    if adapters and max(layout.tensor, layout.expert, layout.pipeline) > 1:
+        return "With lora only data and context can be over 1."
+    if layout.pipeline > 1 and max(layout.context, layout.expert) > 1:
+        return "pipeline goes with data and tensor only."
+    if layout.pipeline > 1 and algorithm == "REWARD":
+        return "pipeline needs a model with an output over the vocabulary, which REWARD's has not."
+    if layout.expert > 1 and layout.tensor > 1:
+        return "expert goes with data and context only."
+    return ""

@@ -23,6 +23,7 @@ from assay_schemas.benchmarks import (
 )
 from assay_schemas.experiments import RESERVED_ARMS, ArmSpec, ExperimentSpec, safe_location
 from assay_schemas.interventions import intervention_problems
+from assay_schemas.parallelism import Parallelism, why_not
 from assay_schemas.problems import UNKNOWN_KEY, WHOLE_DOCUMENT, Problem, joined, nearest, problems_of, shown
 
 SCHEMA_VERSION = "experiment.requested/1.0"
@@ -115,6 +116,7 @@ def _across_fields(document: Mapping[str, Any]) -> list[Problem]:
         *_intervention_problems(_listing(document.get("arms")), _mapping(document.get("training"))),
         *_benchmark_problems(_listing(document.get("benchmarks")), _mapping(document.get("training"))),
         *_selection_problems(_mapping(document.get("selection"))),
+        *_parallelism_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
     ]
 
 
@@ -265,6 +267,18 @@ def _selection_problems(selection: Mapping[str, Any]) -> list[Problem]:
         mend = "Name the benchmark whose held-aside items choose the checkpoint."
         return [Problem(field="selection.benchmark", message="is required by best_benchmark.", mend=mend)]
     return []
+
+
+def _parallelism_problems(hardware: Mapping[str, Any], training: Mapping[str, Any]) -> list[Problem]:
+    """A declared parallelism that the engine cannot give this training; what is malformed is reported elsewhere."""
+    try:
+        layout = Parallelism.model_validate(hardware.get("parallelism"))
+    except ValidationError:
+        return []
+    adapters = _mapping(training.get("hyperparameters")).get("lora") is not None
+    reason = why_not(layout, str(training.get("algorithm")), adapters=adapters)
+    mend = "Change its degrees, or leave it out: auto chooses."
+    return [Problem(field="hardware.parallelism", message=reason, mend=mend)] if reason else []
 
 
 def _unavailable(field_path: str, what: str, available: str) -> Problem:

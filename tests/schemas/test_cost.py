@@ -18,6 +18,7 @@ from assay_schemas.experiments import Hardware
 from assay_schemas.jobs import EvalInputs, JobError, TrainingInputs, Usage
 from assay_schemas.parallelism import Parallelism
 from assay_schemas.results import JobEnd
+from assay_schemas.specification import read_specification
 
 LLAMA_8B = {
     "model_type": "llama",
@@ -236,23 +237,49 @@ def test_a_device_is_known_by_its_names() -> None:
 
 def test_parallelism_that_is_declared_is_kept() -> None:
     declared = Hardware(gpus=4, parallelism=Parallelism(tensor=4))
-    assert layout_of(declared, SMALL, 10.0, lambda _: 99.0).parallelism == Parallelism(tensor=4)
+    assert layout_of(declared, "SFT", False, SMALL, 10.0, lambda _: 99.0).parallelism == Parallelism(tensor=4)
 
 
 def test_auto_takes_the_least_communication_that_fits_and_says_why() -> None:
     def memory(layout: Parallelism) -> float:
         return 100.0 / layout.tensor
 
-    choice = layout_of(Hardware(gpus=8), shape(LLAMA_8B), 60.0, memory)
+    choice = layout_of(Hardware(gpus=8), "SFT", False, shape(LLAMA_8B), 60.0, memory)
     assert choice.parallelism == Parallelism(data=4, tensor=2)
     assert "data 8 would not fit" in choice.reason
-    assert layout_of(Hardware(gpus=8), shape(LLAMA_8B), 200.0, memory).parallelism == Parallelism(data=8)
-    assert "will probably not fit" in layout_of(Hardware(gpus=8), shape(LLAMA_8B), 1.0, memory).reason
-    assert layout_of(Hardware(), shape(LLAMA_8B), 1.0, memory).parallelism.processes == 1
+    assert layout_of(Hardware(gpus=8), "SFT", False, shape(LLAMA_8B), 200.0, memory).parallelism == Parallelism(data=8)
+    assert "will probably not fit" in layout_of(Hardware(gpus=8), "SFT", False, shape(LLAMA_8B), 1.0, memory).reason
+    assert layout_of(Hardware(), "SFT", False, shape(LLAMA_8B), 1.0, memory).parallelism.processes == 1
+
+
+def test_auto_knows_what_the_engine_cannot_spread() -> None:
+    def memory(layout: Parallelism) -> float:
+        return 100.0 / layout.tensor / layout.context
+
+    tuned = layout_of(Hardware(gpus=8), "SFT", True, shape(LLAMA_8B), 60.0, memory)
+    assert tuned.parallelism == Parallelism(data=4, context=2)
+    assert layout_of(Hardware(gpus=8), "PPO", False, shape(LLAMA_8B), 60.0, memory).parallelism.processes == 1
+
+
+def test_a_parallelism_that_the_engine_cannot_give_is_a_problem_of_the_specification() -> None:
+    document: dict[str, Any] = {
+        "base_model": "/m",
+        "training": {"algorithm": "SFT", "hyperparameters": {"steps": 2, "lora": {"rank": 2}}},
+        "arms": [{"name": "a", "dataset": "/a"}],
+        "benchmarks": [{"name": "perplexity", "parameters": {"dataset": "/i"}}],
+        "hardware": {"parallelism": {"tensor": 2}},
+    }
+    found = read_specification(document).problems
+    assert [problem.field for problem in found] == ["hardware.parallelism"]
+    assert "With lora only data and context" in found[0].message
+    document["hardware"] = {"parallelism": {"data": 2}}
+    assert read_specification(document).problems == []
+    document["hardware"] = {"parallelism": "auto"}
+    assert read_specification(document).problems == []
 
 
 def test_auto_spreads_experts_before_matrices() -> None:
-    choice = layout_of(Hardware(gpus=8), shape(MIXTRAL), 60.0, lambda layout: 100.0 / layout.expert)
+    choice = layout_of(Hardware(gpus=8), "SFT", False, shape(MIXTRAL), 60.0, lambda layout: 100.0 / layout.expert)
     assert choice.parallelism == Parallelism(data=4, expert=2)
 
 

@@ -84,8 +84,8 @@ def _mask(*args: Any, attention_mask: Tensor | None = None, **kwargs: Any) -> Te
 
 
 def takes_packed(model: Any) -> bool:
-    """Whether the model's layers use this attention."""
-    return bool(model.config._attn_implementation == ATTENTION)
+    """Whether the model's layers use this attention, or one over several processes that is named after it."""
+    return str(model.config._attn_implementation).startswith(ATTENTION)
 
 
 def register() -> None:

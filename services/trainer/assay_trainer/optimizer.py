@@ -6,6 +6,7 @@ The schedule is a pure function of the step; nothing here knows what is being le
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from assay_schemas.algorithms import Hyperparameters
@@ -29,15 +30,20 @@ def learning_rate(step: int, steps: int, hyperparameters: Hyperparameters) -> fl
     return peak
 
 
-def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019) over what is trainable; matrices decay, vectors do not."""
+def parameter_groups(model: nn.Module, hyperparameters: Hyperparameters) -> list[dict[str, Any]]:
+    """What is trainable: matrices decay, vectors do not."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": hyperparameters.weight_decay},
         {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
     ]
+    return [group for group in groups if group["params"]]
+
+
+def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019) over what is trainable."""
     return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
+        parameter_groups(model, hyperparameters),
         lr=hyperparameters.learning_rate,
         betas=(hyperparameters.adam_beta1, hyperparameters.adam_beta2),
         fused=True,

@@ -86,7 +86,7 @@ class Stepper:
         """Run optimizer step `number` (from 0). Where loss or gradient are not finite, nothing is updated."""
         rate = learning_rate(number, steps, self.hyperparameters)
         set_learning_rate(self.optimizer, rate)
-        torch.manual_seed(self._seed * SEED_STRIDE + number)
+        self._set_seed(number)
         self.model.train()
         tokens = sum(example.length for example in examples)
         try:
@@ -94,12 +94,19 @@ class Stepper:
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise OutOfMemory(number + 1, tokens) from error
         limit = self.hyperparameters.gradient_clip or math.inf
-        norm = float(torch.nn.utils.clip_grad_norm_(self._trainable, limit, foreach=True))
+        norm = self._clip(limit)
         outcome = StepOutcome(means.pop(LOSS), norm, rate, tokens, means)
         if outcome.finite:
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return outcome
+
+    def _set_seed(self, number: int) -> None:
+        torch.manual_seed(self._seed * SEED_STRIDE + number)
+
+    def _clip(self, limit: float) -> float:
+        """Scale the gradient down to the limit; its norm before."""
+        return float(torch.nn.utils.clip_grad_norm_(self._trainable, limit, foreach=True))
 
     def _gradients(self, examples: Sequence[Example]) -> dict[str, float]:
         """Accumulate the gradient of the mean loss over the whole step's terms; that mean, and those of the metrics."""
@@ -109,7 +116,7 @@ class Stepper:
             with precision(self.hyperparameters, self.device):
                 loss = self.algorithm.loss(self.model, part, self.device)
             (loss.total / terms).backward()  # type: ignore[no-untyped-call]
-            _add(sums, loss)
+            add_sums(sums, loss)
         return {name: total / terms for name, total in sums.items()}
 
     def validate(self, examples: Sequence[Example]) -> Validation | None:
@@ -120,7 +127,7 @@ class Stepper:
         sums: dict[str, float] = {}
         with torch.inference_mode(), precision(self.hyperparameters, self.device):
             for part in passes(examples, self.hyperparameters.micro_batch_size):
-                _add(sums, self.algorithm.loss(self.model, part, self.device))
+                add_sums(sums, self.algorithm.loss(self.model, part, self.device))
         means = {name: total / terms for name, total in sums.items()}
         return Validation(means.pop(LOSS), means)
 
@@ -138,7 +145,8 @@ def precision(hyperparameters: Hyperparameters, device: torch.device) -> context
     return contextlib.nullcontext()
 
 
-def _add(sums: dict[str, float], loss: Loss) -> None:
+def add_sums(sums: dict[str, float], loss: Loss) -> None:
+    """Add a pass's sums to those of the step."""
     sums[LOSS] = sums.get(LOSS, 0.0) + float(loss.total.detach())
     for name, value in loss.sums.items():
         sums[name] = sums.get(name, 0.0) + float(value.detach() if isinstance(value, Tensor) else value)

@@ -10,10 +10,11 @@ import importlib.metadata
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from assay_chassis.compute import JobContext, run_name
@@ -35,7 +36,8 @@ from assay_trainer.data.prepare import Prepared, prepare
 from assay_trainer.data.rows import Row, Split, read_rows, split_rows
 from assay_trainer.errors import BadInput, OutOfMemory
 from assay_trainer.interventions import intervene
-from assay_trainer.loop import Schedule, TrainingLoop, Watch
+from assay_trainer.layout import layout_for
+from assay_trainer.loop import Checkpoints, Schedule, TrainingLoop, Watch
 from assay_trainer.lora import add_adapters, load_adapters, without_adapters
 from assay_trainer.metrics import MetricsLog, final_loss, peak_memory_gib
 from assay_trainer.model import choose_device, load, load_model, load_tokenizer, padding_id_of
@@ -51,6 +53,17 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "assay-traine
 def run(context: JobContext) -> None:
     """Do the job that the context's payload, a TrainingRequest, asks for."""
     request = TrainingRequest.model_validate(context.payload)
+    layout = layout_for(request)
+    if layout.processes > 1:
+        from assay_trainer.parallel.job import run_spread
+
+        run_spread(context, request, layout)
+        return
+    run_alone(context, request)
+
+
+def run_alone(context: JobContext, request: TrainingRequest) -> None:
+    """Do the job in this process."""
     with SyncObjectStore(StoreSettings()) as store, tracked(request, context) as watch:
         result = TrainingJob(request, store, context.workdir, watch).run()
         manifest = manifest_key(result.job_key, result.attempt)
@@ -65,6 +78,23 @@ def tracked(request: TrainingRequest, context: JobContext) -> TrackedWatch:
     identity = {"algorithm": inputs.algorithm, "seed": inputs.seed, "model": inputs.model, "dataset": inputs.dataset}
     run = TrackedRun(run_name("training", request.job_key, request.attempt), {**parameters, **identity})
     return TrackedWatch(context, [partial(open_tracker, name, run, settings) for name in settings.trackers])
+
+
+class Writer(Checkpoints, Protocol):
+    """Where checkpoints go, and what waits until they are there."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that came to its end, `resumed_from` being the step that it went on from."""
+
+    schedule: Schedule
+    prepared: Prepared
+    metrics: MetricsLog
+    device: torch.device
+    resumed_from: int
 
 
 class TrainingJob:
@@ -83,7 +113,11 @@ class TrainingJob:
 
     def run(self) -> TrainingResult:
         """Train to the end. Raises JobFailed for every end that is the job's own."""
-        device = choose_device(self._request.hardware.gpus)
+        return self.result(self.train())
+
+    def train(self) -> Trained:
+        """Train to the end; the checkpoints are in the store."""
+        device = self._device()
         base = self._model_folder(self._request.model)
         tokenizer = load_tokenizer(base)
         algorithm = self._algorithm_class(self._hyperparameters, tokenizer)
@@ -101,15 +135,19 @@ class TrainingJob:
             )
             return self._run(around, algorithm, prepared, padding_id_of(tokenizer))
 
-    def _run(self, around: Surroundings, algorithm: Algorithm, prepared: Prepared, padding_id: int) -> TrainingResult:
+    def _run(self, around: Surroundings, algorithm: Algorithm, prepared: Prepared, padding_id: int) -> Trained:
         resumed = self._reader.latest(self._scratch)
         device, base = around.device, around.base
         stepper = self._stepper(algorithm, around, padding_id, resumed)
         self._begin(algorithm, stepper, prepared, around, resumed is not None)
         metrics = MetricsLog.read(resumed.metrics if resumed else b"")
         schedule = Schedule.of(prepared.steps, self._hyperparameters)
-        self._train(stepper, schedule, prepared, metrics, base, resumed.step if resumed else 0)
-        return self._result(schedule, prepared, metrics, device, resumed.step if resumed else 0)
+        start = resumed.step if resumed else 0
+        self._train(stepper, schedule, prepared, metrics, base, start)
+        return Trained(schedule, prepared, metrics, device, start)
+
+    def _device(self) -> torch.device:
+        return choose_device(self._request.hardware.gpus)
 
     def _split(self) -> Split:
         """Held-out rows are split off before interventions change both parts alike."""
@@ -188,10 +226,7 @@ class TrainingJob:
     def _train(
         self, stepper: Stepping, schedule: Schedule, prepared: Prepared, metrics: MetricsLog, base: Path, start: int
     ) -> None:
-        key, attempt = self._request.job_key, self._request.attempt
-        writer = CheckpointWriter(
-            self._store, key, attempt, base, self._hyperparameters.lora, self._scratch / "checkpoints"
-        )
+        writer = self._checkpoints(base)
         loop = TrainingLoop(
             stepper,
             schedule,
@@ -206,17 +241,23 @@ class TrainingJob:
         finally:
             writer.close()
 
-    def _result(
-        self, schedule: Schedule, prepared: Prepared, metrics: MetricsLog, device: torch.device, resumed_from: int
-    ) -> TrainingResult:
-        request = self._request
+    def _checkpoints(self, base: Path) -> Writer:
+        return self._writer(base, self._scratch / "checkpoints")
+
+    def _writer(self, base: Path, folder: Path) -> CheckpointWriter:
+        key, attempt = self._request.job_key, self._request.attempt
+        return CheckpointWriter(self._store, key, attempt, base, self._hyperparameters.lora, folder)
+
+    def result(self, trained: Trained) -> TrainingResult:
+        """What a run left, for its manifest."""
+        request, schedule, prepared, metrics = self._request, trained.schedule, trained.prepared, trained.metrics
         where = f"{result_prefix(request.job_key, request.attempt)}/metrics.jsonl"
         reference = self._store.put_bytes(where, metrics.as_jsonl(), media_type="application/jsonl")
         return TrainingResult(
             job_key=request.job_key,
             attempt=request.attempt,
             completed_at=datetime.now(UTC),
-            usage=self._usage(metrics, device),
+            usage=self._usage(metrics, trained.device),
             libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
             inputs=self._inputs,
             checkpoints=self._reader.saved(schedule.checkpoints()),
@@ -228,7 +269,7 @@ class TrainingJob:
             rows_dropped=prepared.dropped,
             tokens=metrics.tokens,
             final_loss=final_loss(metrics.records),
-            resumed_from_step=resumed_from,
+            resumed_from_step=trained.resumed_from,
         )
 
     def _usage(self, metrics: MetricsLog, device: torch.device) -> Usage:

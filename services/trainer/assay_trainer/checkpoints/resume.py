@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from assay_trainer.checkpoints.layout import ADAPTER, MARKER, METRICS, OPTIMIZER, OWN, Marker, StoredFile, resume_prefix
+from assay_trainer.checkpoints.layout import ADAPTER, MARKER, METRICS, OWN, Marker, StoredFile, resume_prefix
+from assay_trainer.checkpoints.shards import read_optimizer
 
 log = logging.getLogger(__name__)
 DAMAGE = (ObjectDamaged, ObjectNotFound, ObjectTooLarge)
@@ -90,7 +91,7 @@ class CheckpointReader:
         return ResumePoint(
             step=step,
             model=model,
-            optimizer=load_file(state / OPTIMIZER),
+            optimizer=read_optimizer(state),
             own=load_file(state / OWN),
             adapters=load_file(adapter) if adapter.exists() else {},
             metrics=(state / METRICS).read_bytes(),

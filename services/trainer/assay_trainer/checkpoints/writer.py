@@ -52,6 +52,10 @@ class CheckpointWriter:
         export_model(stepper.model, self._lora, self._base, model)
         export_state(stepper, resume)
         (resume / METRICS).write_bytes(metrics)
+        self.upload(folder, step, validation_loss)
+
+    def upload(self, folder: Path, step: int, validation_loss: float | None) -> None:
+        """Begin to upload a checkpoint that lies in `folder`, as `model` and `resume`; it is removed afterwards."""
         while self._pending and self._pending[0].done():
             self._pending.popleft().result()
         self._pending.append(self._uploads.submit(self._upload, folder, step, validation_loss))

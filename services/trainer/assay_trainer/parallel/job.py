@@ -1,0 +1,157 @@
+"""One training job over the processes of this machine: each does the whole job's work on its part of the model or data.
+
+Only the lead process speaks to the object store and to whoever watches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from assay_chassis.compute import JobContext
+from assay_chassis.job_service.records import manifest_bytes
+from assay_chassis.object_store import StoreSettings, SyncObjectStore
+from assay_schemas.artifacts import manifest_key
+from assay_schemas.jobs import TrainingRequest, Usage
+from assay_schemas.parallelism import Parallelism, why_not
+from assay_schemas.results import TrainingResult
+
+from assay_trainer.algorithms.base import Algorithm, Surroundings
+from assay_trainer.checkpoints.resume import ResumePoint
+from assay_trainer.errors import BadInput
+from assay_trainer.loop import Watch
+from assay_trainer.lora import add_adapters, load_adapters
+from assay_trainer.metrics import MetricsLog
+from assay_trainer.model import load, load_model
+from assay_trainer.parallel.build import build_stepper
+from assay_trainer.parallel.checkpoints import SpreadCheckpoints, plain_shell, restore_spread
+from assay_trainer.parallel.launch import launch
+from assay_trainer.parallel.world import World, join, leave
+from assay_trainer.stepper import Stepping
+from assay_trainer.worker import TrainingJob, tracked
+
+RENDEZVOUS = "rendezvous"
+
+
+def run_spread(context: JobContext, request: TrainingRequest, layout: Parallelism) -> None:
+    """Do a job in `layout.processes` processes. Raises the JobFailed of the first that failed, or LostRank."""
+    if request.hardware.nodes > 1:
+        raise BadInput("hardware.nodes: a job is spread over one machine in this engine version; set it to 1")
+    adapters = request.inputs.hyperparameters.get("lora") is not None
+    if reason := why_not(layout, request.inputs.algorithm, adapters=adapters):
+        raise BadInput(f"hardware.parallelism: {reason} Change its degrees, or leave it out")
+    folder = context.workdir / "processes"
+
+    def be_rank(rank: int) -> None:
+        watching = tracked(request, context) if rank == 0 else contextlib.nullcontext(context)
+        with watching as watch:
+            result = train_rank(rank, request, layout, folder, watch)
+        if result is not None:
+            context.finish({"cpu_s": result.usage.cpu_s})
+
+    launch(layout.processes, folder, be_rank)
+
+
+def train_rank(
+    rank: int, request: TrainingRequest, layout: Parallelism, folder: Path, watch: Watch
+) -> TrainingResult | None:
+    """Be one of the processes to the end; the lead's result, whose manifest is written."""
+    hardware = request.hardware
+    torch.set_num_threads(max(1, int(hardware.cpus) // layout.processes))
+    device = torch.device("cuda", rank) if hardware.gpus else torch.device("cpu")
+    world = join(rank, layout, device, folder / RENDEZVOUS)
+    try:
+        with SyncObjectStore(StoreSettings()) as store:
+            job = SpreadTrainingJob(request, store, folder, watch, world)
+            trained = job.train()
+            if not world.lead:
+                return None
+            result = job.result(trained)
+            manifest = manifest_key(result.job_key, result.attempt)
+            store.put_bytes(manifest, manifest_bytes(result), media_type="application/json")
+            return result
+    finally:
+        leave()
+
+
+class AgreedWatch:
+    """Lets only the lead report, and all stop at the same step."""
+
+    def __init__(self, watch: Watch, world: World) -> None:
+        self._watch = watch
+        self._world = world
+
+    def report_progress(self, record: dict[str, Any]) -> None:
+        if self._world.lead:
+            self._watch.report_progress(record)
+
+    def should_stop(self) -> bool:
+        asked = torch.tensor(int(self._watch.should_stop()), device=self._world.device)
+        dist.all_reduce(asked, dist.ReduceOp.MAX)
+        return bool(asked)
+
+
+class SpreadTrainingJob(TrainingJob):
+    """One process's part of a job. `folder` is one that all processes reach."""
+
+    def __init__(
+        self, request: TrainingRequest, store: SyncObjectStore, folder: Path, watch: Watch, world: World
+    ) -> None:
+        super().__init__(request, store, folder / f"rank-{world.rank}", AgreedWatch(watch, world))
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._world = world
+        self._model_type: type[Any] = type(None)
+        self._config: Any = None
+        self._taken: SpreadCheckpoints | None = None
+
+    def _device(self) -> torch.device:
+        return self._world.device
+
+    def _stepper(
+        self, algorithm: Algorithm, around: Surroundings, padding_id: int, resumed: ResumePoint | None
+    ) -> Stepping:
+        lora = self._hyperparameters.lora
+        torch.manual_seed(around.seed)
+        folder = resumed.model if resumed and lora is None else around.base
+        model = load(algorithm.model_kind, folder, torch.device("cpu"), padding_id, around.seed)
+        self._model_type, self._config = type(model), copy.deepcopy(model.config)
+        if lora is not None:
+            add_adapters(model, lora)
+            if resumed is not None:
+                load_adapters(model, resumed.adapters)
+        model.to(around.device)
+        hardware = self._request.hardware
+        stepper = build_stepper(model, algorithm, self._hyperparameters, around.seed, self._world, hardware)
+        if resumed is not None:
+            restore_spread(stepper, resumed.optimizer, self._world)
+        return stepper
+
+    @contextlib.contextmanager
+    def _base_model(self, stepper: Stepping, around: Surroundings, resumed: bool) -> Iterator[Any]:  # noqa: ARG002
+        """The base model whole, beside what is in training, which lies here in parts only."""
+        model = load_model(around.base, around.device)
+        model.eval()
+        with torch.no_grad():
+            yield model
+
+    def _checkpoints(self, base: Path) -> SpreadCheckpoints:
+        folder, lora = self._folder / "checkpoints", self._hyperparameters.lora
+        self._taken = SpreadCheckpoints(
+            self._world,
+            self._writer(base, folder) if self._world.lead else None,
+            lambda: plain_shell(self._model_type, self._config, lora),
+            lora,
+            base,
+            folder,
+        )
+        return self._taken
+
+    def _usage(self, metrics: MetricsLog, device: torch.device) -> Usage:
+        processor_s = self._taken.processor_s if self._taken else 0.0
+        return super()._usage(metrics, device).model_copy(update={"cpu_s": processor_s})

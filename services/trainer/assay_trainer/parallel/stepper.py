@@ -1,0 +1,119 @@
+"""One optimizer step over many processes: each computes its share of one loss, all apply the same update.
+
+Every number that is reported is the whole job's, equal on every process.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from assay_schemas.algorithms import Hyperparameters
+from torch import nn
+
+from assay_trainer.algorithms.base import Algorithm, Example
+from assay_trainer.optimizer import parameter_groups
+from assay_trainer.parallel.sharding import Computation, copies, expert_names, local_of, rest
+from assay_trainer.parallel.shares import Pass, passes_of
+from assay_trainer.parallel.world import World, sum_over_all
+from assay_trainer.stepper import LOSS, SEED_STRIDE, Stepper, Validation, add_sums, precision
+
+ROW_PLACES = 2**12  # seeds of different rows differ also in what dropout draws
+
+
+class ParallelStepper(Stepper):
+    """`computation` holds the model as it lies on this process: split, sharded, or both."""
+
+    def __init__(
+        self, computation: Computation, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int, world: World
+    ) -> None:
+        self.model = computation.model
+        self.algorithm = algorithm
+        self.hyperparameters = hyperparameters
+        self.device = world.device
+        self.world = world
+        self._computation = computation
+        self._seed = seed
+        self._trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self._experts = expert_names(self.model)
+        self.optimizer = _optimizer(self.model, hyperparameters)
+
+    def _set_seed(self, number: int) -> None:
+        torch.manual_seed((self._seed * SEED_STRIDE + number) * ROW_PLACES + self.world.row_place)
+
+    def _gradients(self, examples: Sequence[Example]) -> dict[str, float]:
+        terms = sum(example.weight for example in examples)
+        sums: dict[str, float] = {}
+        for part in self._passes(examples):
+            with precision(self.hyperparameters, self.device):
+                total = self._computation(part.examples, self.device)
+            share = 1.0 / (terms * self.world.parallelism.context) if part.counts else 0.0
+            (total * share).backward()
+            self._add(sums, part)
+        return self._over_all(sums, terms)
+
+    def validate(self, examples: Sequence[Example]) -> Validation | None:
+        terms = sum(example.weight for example in examples)
+        if not terms:
+            return None
+        self.model.eval()
+        sums: dict[str, float] = {}
+        with torch.no_grad(), precision(self.hyperparameters, self.device):
+            for part in self._passes(examples):
+                self._computation(part.examples, self.device)
+                self._add(sums, part)
+        rest(self._computation)
+        means = self._over_all(sums, terms)
+        return Validation(means.pop(LOSS), means)
+
+    def _passes(self, examples: Sequence[Example]) -> list[Pass[Example]]:
+        rows = self.hyperparameters.micro_batch_size
+        return passes_of(examples, self.world.row_place, self.world.row_places, rows)
+
+    def _add(self, sums: dict[str, float], part: Pass[Example]) -> None:
+        loss = self._computation.last
+        assert loss is not None
+        if part.counts:
+            add_sums(sums, loss)
+        else:
+            for name in (LOSS, *loss.sums):
+                sums.setdefault(name, 0.0)
+
+    def _over_all(self, sums: dict[str, float], terms: int) -> dict[str, float]:
+        """Means over the whole step. Processes of one tensor or context group computed the same numbers."""
+        same = self.world.parallelism.context * self.world.parallelism.tensor
+        names = sorted(sums)
+        totals = sum_over_all([sums[name] for name in names], self.device)
+        return {name: total / same / terms for name, total in zip(names, totals, strict=True)}
+
+    def _clip(self, limit: float) -> float:
+        """The norm of the whole gradient, in float64, and every part scaled down where it is over the limit."""
+        square = 0.0
+        for name, parameter in self.model.named_parameters():
+            if parameter.grad is not None:
+                part = local_of(parameter.grad).double()
+                square += float((part * part).sum()) / copies(parameter, self.world, expert=name in self._experts)
+        norm = math.sqrt(sum_over_all([square], self.device)[0])
+        if math.isfinite(norm) and norm > limit:
+            for parameter in self._trainable:
+                if parameter.grad is not None:
+                    local_of(parameter.grad).mul_(limit / (norm + 1e-6))
+        return norm
+
+
+def _optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
+    """AdamW, with groups that each lie on one mesh: fused kernels take no mixture."""
+    groups: list[dict[str, Any]] = []
+    for group in parameter_groups(model, hyperparameters):
+        by_mesh: dict[object, list[nn.Parameter]] = {}
+        for parameter in group["params"]:
+            by_mesh.setdefault(getattr(parameter, "device_mesh", None), []).append(parameter)
+        groups += [{**group, "params": parameters} for parameters in by_mesh.values()]
+    return torch.optim.AdamW(
+        groups,
+        lr=hyperparameters.learning_rate,
+        betas=(hyperparameters.adam_beta1, hyperparameters.adam_beta2),
+        fused=True,
+    )

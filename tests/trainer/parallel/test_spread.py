@@ -1,0 +1,91 @@
+"""One job over two and four processes computes what one process computes, ends when one is lost, and resumes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+pytestmark = pytest.mark.real
+CHECKS = Path(__file__).with_name("spread_checks.py")
+LAYOUTS = (
+    "data",
+    "tensor",
+    "context",
+    "pipeline",
+    "expert",
+    "data with adapters",
+    "data with activations computed again",
+    "data and tensor",
+    "data and context",
+    "data and pipeline",
+    "tensor and pipeline",
+    "data and expert",
+    "context and expert",
+)
+PATIENCE_S = 400
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What spread_checks.py found, all in one process that forks."""
+    folder = tmp_path_factory.mktemp("spread")
+    command = [sys.executable, str(CHECKS), str(folder / "found.json"), str(folder / "scratch")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert (folder / "found.json").exists(), done.stderr[-3000:]
+    return {**json.loads((folder / "found.json").read_text()), "log": done.stderr[-6000:]}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_losses_and_gradient_norms_are_those_of_one_process(found: Any, layout: str) -> None:
+    assert "error" not in found["equalities"], (found["equalities"], found["log"])
+    numbers = found["equalities"][layout]
+    assert numbers["spread"] == pytest.approx(numbers["alone"], rel=1e-4)
+
+
+def test_a_lost_process_ends_the_job_with_its_class_and_no_hang(found: Any) -> None:
+    lost = found["lost_rank"]
+    assert lost["class"] == "lost_rank"
+    assert "process 1 of 2 was killed by SIGKILL" in lost["message"]
+    assert lost["seconds"] < 30
+
+
+def weights(result: dict[str, Any]) -> dict[str, torch.Tensor]:
+    folder = Path(result["checkpoints"][-1]["checkpoint"]["uri"].removeprefix("file://"))
+    return load_file(folder / "model.safetensors")
+
+
+@pytest.mark.parametrize(("job", "like"), [("spread", "alone"), ("resumed", "alone"), ("dpo spread", "dpo alone")])
+def test_a_whole_job_ends_with_the_weights_of_one_process(found: Any, job: str, like: str) -> None:
+    assert "error" not in found["jobs"], (found["jobs"], found["log"])
+    alone, spread = (weights(found["jobs"][name]["result"]) for name in (like, job))
+    assert alone.keys() == spread.keys()
+    for name, tensor in alone.items():
+        assert torch.allclose(spread[name], tensor, rtol=1e-4, atol=1e-5), name
+
+
+def test_checkpoints_are_plain_and_the_resume_state_is_in_shards_of_safetensors(found: Any) -> None:
+    files = [Path(name).name for name in found["jobs"]["spread"]["files"]]
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(files)
+    assert {f"optimizer-0000{rank}-of-00004.safetensors" for rank in range(4)} <= set(files)
+    assert not [name for name in files if name.endswith((".pt", ".bin", ".pkl", ".distcp", ".metadata"))]
+
+
+def test_a_stopped_job_goes_on_from_its_shards_with_fewer_processes(found: Any) -> None:
+    resumed = found["jobs"]["resumed"]
+    assert resumed["stopped"]["class"]
+    assert resumed["result"]["resumed_from_step"] == 2
+    losses = [one["validation_loss"] for one in found["jobs"]["alone"]["result"]["checkpoints"]]
+    assert [one["validation_loss"] for one in resumed["result"]["checkpoints"]] == pytest.approx(losses, rel=1e-4)
+
+
+def test_usage_counts_every_process(found: Any) -> None:
+    spread = found["jobs"]["spread"]["result"]
+    assert spread["usage"]["cpu_s"] > 0
+    assert spread["tokens"] == found["jobs"]["alone"]["result"]["tokens"]
