@@ -61,11 +61,11 @@ ASSUMED_DEVICE = "a100"
 UTILISATION: dict[Work, float] = {"training": 0.40, "training_lora": 0.30, "forward": 0.40, "decode": 0.60}
 UTILISATION_SOURCE = "assumed shares of the peak; training after Llama 3 (arXiv:2407.21783, Table 4)"
 
-# One core of a server's processor in float32, measured with the trainer's own loop at one and two threads a job.
+# One core of a server's processor in float32: a rough figure, which every report holds against what was measured.
 CPU_FLOPS_PER_S_PER_CORE = 2.0e10
 CPU_BANDWIDTH_BYTES_PER_S = 1.0e10
 CPU_SECONDS_PER_STEP = 0.03
-CPU_SOURCE = "measured on x86 server cores in float32"
+CPU_SOURCE = "a rough figure for server cores in float32"
 START_SECONDS = 5.0  # model load and the first checkpoint's files, with a warm parent
 
 RESERVED_SHARE = 0.08  # of a device's memory: allocator fragmentation and communication buffers
