@@ -11,6 +11,11 @@ import pytest
 from assay_local import jars, testing
 from assay_local.kafka import KafkaServer
 from assay_local.postgres import PostgresServer
+from hypothesis import HealthCheck, settings
+
+# How fast a machine makes examples says nothing of what is tested.
+settings.register_profile("assay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("assay")
 
 
 @pytest.fixture(scope="session")
