@@ -23,6 +23,7 @@ from assay_chassis.kafka_records import decode_record, parse_record
 from assay_chassis.kafka_writer import MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS, RawProducer, explained, publish
 from assay_chassis.partitions import OnRecord, OnSeveral
 from assay_chassis.settings import ServiceSettings
+from assay_chassis.tasks import end
 
 METADATA_MAX_AGE_MS = 10_000
 RETRY_BACKOFF_MS = 200
@@ -106,9 +107,7 @@ class KafkaBroker:
 
     async def stop(self) -> None:
         broker, self._faststream = self._faststream, None
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         self._tasks = []
         if self._reader is not None:
             await self._reader.drain()
