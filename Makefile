@@ -19,7 +19,7 @@ demo: $(STAMP) ## one experiment from event to verdict on this machine
 	$(BIN)/python -m examples.demo
 
 test: $(STAMP) ## every test
-	$(BIN)/python -m pytest tests --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest tests
 
 test-unit: $(STAMP) ## the tests that start nothing
 	$(BIN)/python -m pytest tests -m "not real and not slow"

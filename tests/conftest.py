@@ -56,25 +56,11 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests share a process when they run in several, and the order: what takes long begins first.
+    """A test on real processes that fails is tried again, twice at most; pytest's last line counts such reruns.
 
-    A test on real processes that fails is tried once more, and pytest's last line counts such reruns. Brokers,
-    databases and training on a machine with two cores sometimes miss a deadline that has nothing to do with
-    what is tested; a test that fails twice has failed.
+    Brokers, databases and training on a machine with two cores sometimes miss a deadline that has nothing to
+    do with what is tested; a test that fails three times has failed.
     """
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_shared_by(item)))
         if item.get_closest_marker("real"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
-    items.sort(key=_turn)
-
-
-def _shared_by(item: pytest.Item) -> str:
-    """Tests on a whole system share one; others what their file starts."""
-    return "system" if item.path.parent.name == "system" else str(item.path.relative_to(item.config.rootpath))
-
-
-def _turn(item: pytest.Item) -> int:
-    if item.path.parent.name == "system":
-        return 0
-    return 1 if item.get_closest_marker("real") else 2
+            item.add_marker(pytest.mark.flaky(reruns=2))
