@@ -23,6 +23,7 @@ MAIN = """
 import os, sys, time
 import some_service.app
 print("I am", os.getpid(), "with", os.environ["WORD"], "and", sys.argv, flush=True)
+print("early:", os.environ.get("EARLY"), "late:", os.environ.get("LATE"), flush=True)
 time.sleep(float(os.environ["SLEEP_S"]))
 sys.exit(7)
 """
@@ -35,6 +36,7 @@ def warm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WarmServic
     for name, text in (("__init__", ""), ("app", APP), ("__main__", MAIN)):
         (package / f"{name}.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    monkeypatch.setenv("EARLY", "set")
     warm = WarmServices(["some_service"], tmp_path / "warm_parent.log", {MARK: tmp_path.name})
     warm.start()
     yield warm
@@ -67,6 +69,17 @@ def test_services_share_one_import_and_have_their_own_settings_and_logs(warm: Wa
         assert str(tmp_path / "modules" / "some_service" / "__main__.py") in said
         assert "imported by" not in said
     assert log_tail(tmp_path / "warm_parent.log").count("imported by") == 1
+
+
+def test_a_service_has_the_environment_of_the_moment_it_is_started(
+    warm: WarmServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert spawn(warm, tmp_path, 0.0).wait(20) == 7
+    monkeypatch.delenv("EARLY")
+    monkeypatch.setenv("LATE", "set")
+    assert spawn(warm, tmp_path, 0.1).wait(20) == 7
+    assert "early: set late: None" in log_tail(tmp_path / "0.log")
+    assert "early: None late: set" in log_tail(tmp_path / "0.1.log")
 
 
 def test_each_service_leads_a_session_and_bears_the_mark_of_its_system(warm: WarmServices, tmp_path: Path) -> None:

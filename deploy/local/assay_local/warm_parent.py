@@ -27,7 +27,7 @@ LONGEST_REQUEST = 2**18
 
 @dataclass(frozen=True)
 class Request:
-    """A service to run: its module and settings, the file for its output, the socket on which its end is told."""
+    """A service to run: its module and whole environment, the file for its output, the socket on which its end is told."""
 
     module: str
     environment: dict[str, str]
@@ -119,6 +119,7 @@ def become(request: Request) -> None:
     os.write(request.ends, NUMBER.pack(os.getpid()))
     os.close(request.log)
     os.close(request.ends)
+    os.environ.clear()
     os.environ.update(request.environment)
     sys.argv = [request.module]
     runpy.run_module(request.module, run_name="__main__", alter_sys=True)

@@ -81,8 +81,9 @@ class WarmServices:
             self._connected()
 
     def spawn(self, module: str, command: Command) -> ForkedService:
-        """Run a service's module with the environment and log of its command. Raises NotStarted or OSError."""
-        asked = {"module": module, "environment": dict(command.environment)}
+        """Run a service's module with the log of its command, and its environment on top of this process's as it is
+        now: the warm parent's own is of the time when it was started. Raises NotStarted or OSError."""
+        asked = {"module": module, "environment": {**os.environ, **command.environment}}
         text = json.dumps(asked).encode() + b"\n"
         if len(text) > LONGEST_REQUEST:
             raise NotStarted(f"the settings of {module} are longer than {LONGEST_REQUEST} bytes")
