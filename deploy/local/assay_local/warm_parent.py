@@ -27,7 +27,7 @@ LONGEST_REQUEST = 2**18
 
 @dataclass(frozen=True)
 class Request:
-    """A service to run: its module and whole environment, the file for its output, the socket on which its end is told."""
+    """A service to run: its module, its whole environment, the file for its output, the socket its end is told on."""
 
     module: str
     environment: dict[str, str]
