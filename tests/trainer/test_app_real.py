@@ -47,6 +47,7 @@ async def test_the_process_trains_what_the_broker_asks_for(mock_kafka: str, grou
         "ASSAY_OBJECT_STORE": ground.root.as_uri(),
         "ASSAY_STATE_DIR": str(tmp_path / "state"),
         "ASSAY_HTTP_PORT": str(port),
+        "ASSAY_TRACKERS": "tensorboard",
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "assay_trainer", env=environment)
     completed: asyncio.Queue[Event] = asyncio.Queue()
@@ -65,6 +66,7 @@ async def test_the_process_trains_what_the_broker_asks_for(mock_kafka: str, grou
         event = await asyncio.wait_for(completed.get(), PATIENCE_S)
         assert event.data["job_key"] == request.job_key
         assert event.data["outcome"] == "succeeded"
+        assert list((tmp_path / "state" / "tracking" / "assay").glob("training-*/events.out.tfevents.*"))
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
     finally:

@@ -10,8 +10,7 @@ from assay_chassis.compute import open_backend
 from assay_chassis.job_service import JobService
 
 from assay_trainer.handlers import PRELOAD, TRAINING
-from assay_trainer.settings import TrainerSettings, compute_settings
-from assay_trainer.tracking.settings import TrackingSettings
+from assay_trainer.settings import TrainerSettings, compute_settings, tracking_dir
 
 NAME = "trainer"
 
@@ -21,9 +20,9 @@ async def serve(settings: TrainerSettings) -> None:
 
     Raises pydantic.ValidationError for a tracker that is not known, before any job meets it.
     """
-    TrackingSettings()
+    trackers = tracking_dir(settings)
     app = ServiceApp(NAME, settings)
-    environment = {"ASSAY_OBJECT_STORE": app.store.root}
+    environment = {"ASSAY_OBJECT_STORE": app.store.root, "ASSAY_TRACKING_DIR": str(trackers)}
     backend = open_backend(compute_settings(settings), NAME, preload=PRELOAD, environment=environment)
     JobService.of(app, backend, [TRAINING])
     await backend.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assay_trainer.tracking import TRACKERS, TrackedRun, TrackedWatch, TrackerMissing, TrackingSettings, open_tracker
+from assay_trainer.tracking import TRACKERS, TrackedRun, TrackedWatch, TrackerUnusable, TrackingSettings, open_tracker
 from pydantic import ValidationError
 
 RUN = TrackedRun("training-0123456789abcdef-1", {"algorithm": "SFT", "seed": 3})
@@ -72,7 +72,7 @@ def test_a_tracker_that_fails_is_left_out_and_the_run_goes_on(caplog: pytest.Log
     failing = Failing()
 
     def missing() -> Any:
-        raise TrackerMissing("mlflow", "mlflow-skinny")
+        raise TrackerUnusable("mlflow", "whose library is missing", "install mlflow-skinny")
 
     with caplog.at_level(logging.WARNING):
         watch = track(lambda: failing, missing)
@@ -89,9 +89,44 @@ def test_every_tracker_without_its_library_says_what_to_install(
 
     for library in ("torch.utils.tensorboard", "mlflow", "wandb"):
         monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     for name in TRACKERS:
-        with pytest.raises(TrackerMissing, match=f"ASSAY_TRACKERS names {name}"):
+        with pytest.raises(TrackerUnusable, match=f"ASSAY_TRACKERS names {name}, whose library is missing; install"):
             open_tracker(name, RUN, settings)
+
+
+@pytest.mark.parametrize("uri", [None, "mlruns", "./mlruns", "file:mlruns", "sqlite:///mlflow.db"])
+def test_mlflow_is_refused_where_its_files_would_go_with_the_job(
+    settings: TrackingSettings, monkeypatch: pytest.MonkeyPatch, uri: str | None
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if uri is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(TrackerUnusable, match=r"MLFLOW_TRACKING_URI is .*; set MLFLOW_TRACKING_URI to a server, or to"):
+        open_tracker("mlflow", RUN, settings)
+
+
+@pytest.mark.parametrize("uri", ["http://host:5000", "file:///runs", "/runs", "sqlite:////mlflow.db", "databricks"])
+def test_mlflow_is_opened_wherever_runs_outlive_the_job(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    import sys
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(TrackerUnusable, match="whose library is missing"):
+        open_tracker("mlflow", RUN, TrackingSettings())
+
+
+def test_files_of_trackers_lie_outside_the_folders_that_go_with_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay_trainer.settings import TrainerSettings, tracking_dir
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ASSAY_TRACKING_DIR", raising=False)
+    settings = TrainerSettings(state_dir=Path("state"))
+    assert tracking_dir(settings) == tmp_path / "state" / "tracking"
+    monkeypatch.setenv("ASSAY_TRACKING_DIR", "elsewhere")
+    assert tracking_dir(settings) == tmp_path / "elsewhere"
 
 
 @pytest.mark.real

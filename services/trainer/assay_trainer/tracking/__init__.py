@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 
-from assay_trainer.tracking.base import TrackedRun, TrackedWatch, Tracker, TrackerMissing
+from assay_trainer.tracking.base import TrackedRun, TrackedWatch, Tracker, TrackerUnusable
 from assay_trainer.tracking.settings import TrackingSettings
 
 TRACKERS: Mapping[str, str] = {
@@ -17,11 +17,11 @@ TRACKERS: Mapping[str, str] = {
     "wandb": "assay_trainer.tracking.wandb:WeightsAndBiases",
 }
 
-__all__ = ["TRACKERS", "TrackedRun", "TrackedWatch", "Tracker", "TrackerMissing", "TrackingSettings", "open_tracker"]
+__all__ = ["TRACKERS", "TrackedRun", "TrackedWatch", "Tracker", "TrackerUnusable", "TrackingSettings", "open_tracker"]
 
 
 def open_tracker(name: str, run: TrackedRun, settings: TrackingSettings) -> Tracker:
-    """The named tracker, open for a run. Raises TrackerMissing where its library is not installed."""
+    """The named tracker, open for a run. Raises TrackerUnusable."""
     module, _, attribute = TRACKERS[name].partition(":")
     tracker: Tracker = getattr(importlib.import_module(module), attribute)(run, settings)
     return tracker

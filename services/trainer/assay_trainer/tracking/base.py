@@ -32,11 +32,15 @@ class Tracker(Protocol):
     def close(self) -> None: ...
 
 
-class TrackerMissing(Exception):
-    """A tracker's library is not installed where the job runs."""
+class TrackerUnusable(Exception):
+    """A tracker that is asked for and cannot keep anything: why, and what to do about it."""
 
-    def __init__(self, name: str, library: str) -> None:
-        super().__init__(f"ASSAY_TRACKERS names {name}, whose library is missing; install {library}, or leave it out")
+    def __init__(self, name: str, why: str, mend: str) -> None:
+        super().__init__(f"ASSAY_TRACKERS names {name}, {why}; {mend}, or leave it out")
+
+
+def library_missing(name: str, library: str) -> TrackerUnusable:
+    return TrackerUnusable(name, "whose library is missing", f"install {library}")
 
 
 @dataclass

@@ -24,7 +24,11 @@ class TrackingSettings(BaseSettings):
         description="Where metrics of training also go, separated by commas: tensorboard, mlflow, wandb; "
         "servers and credentials are the libraries' own variables, such as MLFLOW_TRACKING_URI or WANDB_API_KEY",
     )
-    tracking_dir: Path = Field(default=Path(".assay/tracking"), description="Folder of TensorBoard's event files")
+    tracking_dir: Path = Field(
+        default=Path(".assay/state/tracking"),
+        description="Folder of TensorBoard's event files and of W&B's own; unless set, `tracking` in the trainer's "
+        "ASSAY_STATE_DIR",
+    )
     tracking_project: str = Field(default="assay", description="Experiment or project that trackers file runs under")
 
     @field_validator("trackers", mode="before")

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assay_trainer.tracking.base import TrackedRun, TrackerMissing
+from assay_trainer.tracking.base import TrackedRun, library_missing
 from assay_trainer.tracking.settings import TrackingSettings
 
 
 class TensorBoard:
-    """Raises TrackerMissing."""
+    """Raises TrackerUnusable."""
 
     def __init__(self, run: TrackedRun, settings: TrackingSettings) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise TrackerMissing("tensorboard", "tensorboard") from error
+            raise library_missing("tensorboard", "tensorboard") from error
         self._writer = SummaryWriter(str(settings.tracking_dir / settings.tracking_project / run.name))
         table = "".join(f"| {name} | {value} |\n" for name, value in run.parameters.items())
         self._writer.add_text("run", f"| | |\n|---|---|\n{table}")

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assay_trainer.tracking.base import TrackedRun, TrackerMissing
+from assay_trainer.tracking.base import TrackedRun, library_missing
 from assay_trainer.tracking.settings import TrackingSettings
 
 
 class WeightsAndBiases:
-    """Raises TrackerMissing, and what the library raises where it may not log in."""
+    """Raises TrackerUnusable, and what the library raises where it may not log in."""
 
     def __init__(self, run: TrackedRun, settings: TrackingSettings) -> None:
         try:
             import wandb
         except ImportError as error:
-            raise TrackerMissing("wandb", "wandb") from error
+            raise library_missing("wandb", "wandb") from error
         settings.tracking_dir.mkdir(parents=True, exist_ok=True)
         self._run = wandb.init(
             project=settings.tracking_project,
