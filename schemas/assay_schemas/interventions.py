@@ -59,7 +59,8 @@ MENDS = {
 def written_out(given: Mapping[str, Any]) -> dict[str, Any]:
     """An intervention with what it takes and nothing else, so that equal ones are equal however they were written."""
     takes = INTERVENTIONS[given["kind"]].takes
-    return {"kind": given["kind"]} | {key: 1.0 if given.get(key) is None else given[key] for key in takes}
+    written = {"kind": given["kind"]} | {key: 1.0 if given.get(key) is None else given[key] for key in takes}
+    return written | ({"values": sorted({*given["values"]})} if "values" in takes else {})
 
 
 def intervention_problems(prefix: str, given: Mapping[str, Any], algorithm: Algorithm | None) -> list[Problem]:

@@ -69,6 +69,30 @@ def test_an_arms_own_hyperparameters_are_its_own_jobs() -> None:
     assert steps == {10, 40}
 
 
+def training_keys(intervention: dict[str, object], algorithm: str = "DPO") -> list[str]:
+    training = {"algorithm": algorithm, "hyperparameters": {"steps": 10}}
+    arms = [{"name": "one", "dataset": "/1", "interventions": [intervention]}]
+    return of_kind(plan({"one": "b"}, training=training, arms=arms), "training")
+
+
+def test_equal_interventions_are_the_same_job_however_they_were_written() -> None:
+    assert training_keys({"kind": "swap_chosen"}) == training_keys({"kind": "swap_chosen", "fraction": 1})
+    one, other = ({"kind": "subset", "column": "source", "values": values} for values in (["a", "b"], ["b", "a", "b"]))
+    assert training_keys(one) == training_keys(other)
+
+
+def test_another_intervention_is_another_job() -> None:
+    written = [
+        {"kind": "swap_chosen"},
+        {"kind": "swap_chosen", "fraction": 0.5},
+        {"kind": "flip_labels"},
+        {"kind": "subset", "column": "source", "values": ["a"]},
+        {"kind": "subset", "column": "source", "values": ["b"]},
+    ]
+    keys = [key for intervention in written for key in training_keys(intervention)]
+    assert len(set(keys)) == len(keys) == 2 * len(written)
+
+
 def test_items_stand_in_an_evals_key_by_their_digest_and_not_by_their_place() -> None:
     moved = [{"name": "exact_match", "parameters": {"dataset": "/elsewhere"}}]
     here = [{"name": "exact_match", "parameters": {"dataset": "/i"}}]

@@ -42,6 +42,20 @@ def test_rows_over_the_limit_are_counted_where_they_are_dropped(train: Train, gr
     assert result.rows_truncated == 0
 
 
+def test_interventions_change_what_is_trained_on(train: Train, ground: Ground) -> None:
+    rows = [{**row, "source": "b" if place % 4 else "a"} for place, row in enumerate(sums(64))]
+    kept = {"kind": "subset", "column": "source", "values": ["a"]}
+    result = train(ground.request(ground.dataset(rows), interventions=[kept]))
+    assert result.rows + result.validation_rows == 16
+    assert result.inputs.interventions == [kept]
+
+
+def test_interventions_that_leave_nothing_are_named(train: Train, ground: Ground) -> None:
+    nothing = {"kind": "subset", "column": "source", "values": ["nowhere"]}
+    with pytest.raises(BadInput, match=r"interventions\.0: subset leaves no row"):
+        train(ground.request(interventions=[nothing]))
+
+
 def test_metrics_have_a_record_a_step_and_the_validation_losses(train: Train, ground: Ground) -> None:
     result = train(ground.request())
     assert result.metrics is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ class Ground:
         attempt: int = 1,
         seed: int = 0,
         algorithm: str = "SFT",
+        interventions: Sequence[dict[str, Any]] = (),
         **changes: Any,
     ) -> TrainingRequest:
         data = dataset or self.dataset(sums(64))
@@ -108,6 +110,7 @@ class Ground:
             model=self.model.digest,
             dataset=data.digest,
             hyperparameters={**defaults, **changes},
+            interventions=list(interventions),
             seed=seed,
         )
         return TrainingRequest(job_key=job_key(inputs), attempt=attempt, inputs=inputs, model=self.model, dataset=data)
