@@ -49,6 +49,10 @@ class ServiceSettings(StoreSettings):
     http_port: int = Field(default=0, ge=0, le=65535, description="Port to listen on for HTTP; 0 takes any free one")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged")
     log_format: Literal["json", "console"] = Field(default="console", description="One JSON object a line, or text")
+    endpoints_file: Path | None = Field(
+        default=None,
+        description="JSON file of the models behind an API that may be asked, by name; see docs/endpoints.md",
+    )
     shutdown_timeout_s: float = Field(
         default=10.0, gt=0, description="Seconds that handlers in progress get to finish when the service stops"
     )

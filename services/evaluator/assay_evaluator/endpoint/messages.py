@@ -1,0 +1,150 @@
+"""What is said to an endpoint and what comes back, as values, and how each looks on the wire.
+
+Pure: reads and writes JSON structures; never opens a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from assay_schemas.endpoints import Endpoint
+from pydantic import BaseModel, Field, ValidationError
+
+Why = Literal["timeout", "rate_limited", "unavailable", "nonsense", "refused"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt, or messages of a conversation, and how to answer. `max_tokens` bounds the answer.
+
+    With `echo`, nothing is generated: the answer is the prompt's own log-probabilities.
+    """
+
+    prompt: str = ""
+    messages: Sequence[dict[str, str]] = ()
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: Sequence[str] = ()
+    seed: int | None = None
+    echo: bool = False
+
+
+@dataclass(frozen=True)
+class Echo:
+    """The prompt as the endpoint's tokens: where each begins, its log-probability, whether it was the likeliest.
+
+    The first token has no log-probability: nothing comes before it.
+    """
+
+    offsets: Sequence[int]
+    logprobs: Sequence[float | None]
+    likeliest: Sequence[bool]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A text, its tokens (0 where unknown), and `stop`, `length` or another word for how it ended."""
+
+    text: str
+    tokens: int = 0
+    finish_reason: str = ""
+    echo: Echo | None = None
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A question that got no answer after all tries: its item has failed."""
+
+    why: Why
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.why}: {self.message}"
+
+
+class NoSense(ValueError):
+    """What came back is no answer; the message says what is wrong with it."""
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Logprobs(BaseModel):
+    token_logprobs: list[float | None]
+    text_offset: list[int]
+    top_logprobs: list[dict[str, float] | None] | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+    logprobs: Any = None
+
+
+class _Usage(BaseModel):
+    completion_tokens: int = 0
+
+
+class _Body(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+def wire(question: Question, model: str, endpoint: Endpoint) -> tuple[str, dict[str, Any]]:
+    """The path under the endpoint's address and the JSON body of a question."""
+    length = 1 if question.echo else question.max_tokens
+    body: dict[str, Any] = {"model": model, endpoint.length_field: length, "temperature": question.temperature}
+    if question.temperature > 0:
+        body["top_p"] = question.top_p
+    if question.stop:
+        body["stop"] = list(question.stop)[:4]
+    if question.seed is not None:
+        body["seed"] = question.seed
+    if question.echo:
+        return "completions", body | {"prompt": question.prompt, "echo": True, "logprobs": 1}
+    if endpoint.interface == "chat" or question.messages:
+        messages = list(question.messages) or [{"role": "user", "content": question.prompt}]
+        return "chat/completions", body | {"messages": messages}
+    return "completions", body | {"prompt": question.prompt}
+
+
+def read_answer(question: Question, data: Any) -> Answer:
+    """The answer in a body. Raises NoSense."""
+    try:
+        body = _Body.model_validate(data)
+        first = body.choices[0]
+        echo = _echo(question.prompt, first) if question.echo else None
+    except ValidationError as error:
+        place = error.errors(include_url=False)[0]
+        raise NoSense(f"{'.'.join(map(str, place['loc'])) or 'body'}: {place['msg']}") from error
+    text = first.text if first.message is None else (first.message.content or first.message.refusal)
+    if text is None:
+        raise NoSense("choices.0: has neither text nor a message with content")
+    tokens = body.usage.completion_tokens if body.usage else 0
+    return Answer(_cut(text, question.stop), tokens, first.finish_reason or "", echo)
+
+
+def _echo(prompt: str, choice: _Choice) -> Echo:
+    logprobs = _Logprobs.model_validate(choice.logprobs)
+    count = sum(offset < len(prompt) for offset in logprobs.text_offset)
+    if not count or len(logprobs.token_logprobs) < count:
+        raise NoSense("choices.0.logprobs: does not cover the prompt; is the endpoint one with likelihoods?")
+    tops = logprobs.top_logprobs or [None] * count
+    values = logprobs.token_logprobs[:count]
+    likeliest = [
+        value is None or top is None or value >= max(top.values(), default=value)
+        for value, top in zip(values, tops[:count], strict=True)
+    ]
+    return Echo(logprobs.text_offset[:count], values, likeliest)
+
+
+def _cut(text: str, stops: Sequence[str]) -> str:
+    """The text before its first stop sequence; some endpoints keep it, or take only four of them."""
+    places = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    return text[: min(places)] if places else text
