@@ -19,6 +19,7 @@ from assay_chassis.object_store import FileStore
 from assay_chassis.publishing import make_event
 from assay_schemas.envelope import Event
 from assay_schemas.events import JobCancelRequested
+from assay_schemas.experiments import Hardware
 from assay_schemas.jobs import TrainingRequest
 from assay_schemas.results import TrainingResult
 from assay_trainer.handlers import PRELOAD, TRAINING
@@ -166,6 +167,19 @@ async def test_equal_jobs_give_equal_weights_in_different_processes(
     await trainer.ask(request)
     elsewhere = train_afresh(request)
     assert _digests(await trainer.result()) == _digests(elsewhere)
+
+
+async def test_a_job_over_two_processes_runs_on_the_backend_and_computes_the_same(
+    trainer: Trainer, ground: Ground, train_afresh: Train
+) -> None:
+    request = ground.request(steps=4, seed=10)
+    layout = {"cpus": 2, "parallelism": {"data": 2}}
+    hardware = Hardware.model_validate({**request.hardware.model_dump(), **layout})
+    await trainer.ask(request.model_copy(update={"hardware": hardware}))
+    spread, alone = await trainer.result(), train_afresh(request)
+    assert spread.final_loss == pytest.approx(alone.final_loss, rel=1e-4)
+    assert [saved.checkpoint.step for saved in spread.checkpoints] == [1, 2, 3, 4]
+    assert [event.data["step"] for event in trainer.broker.events("job.progressed")][-1] == 4
 
 
 def _digests(result: TrainingResult) -> list[str]:
