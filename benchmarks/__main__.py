@@ -20,6 +20,7 @@ NAMES = (
     "verdict_calibration",
     "reward_on_real_pairs",
     "online_learning",
+    "overlap_index",
 )
 EXAMPLE = """\
 example: python -m benchmarks startup control_plane

@@ -70,13 +70,23 @@ def checkpoint_prefix(job_key: str, attempt: int, step: int) -> str:
     return f"checkpoints/{job_key}/{attempt}/{step:08d}"
 
 
+def results_prefix(job_key: str) -> str:
+    """Where everything of a job lies, one folder an attempt."""
+    return f"results/{job_key}"
+
+
 def result_prefix(job_key: str, attempt: int) -> str:
-    return f"results/{job_key}/{attempt}"
+    return f"{results_prefix(job_key)}/{attempt}"
 
 
 def manifest_key(job_key: str, attempt: int) -> str:
     """Where an attempt's result manifest lies: written last, and atomically."""
     return f"{result_prefix(job_key, attempt)}/manifest.json"
+
+
+def overlap_key(dataset: str, items: str) -> str:
+    """Where the overlap of a training snapshot with some benchmark items lies, by the digests of both."""
+    return f"contamination/{dataset}/{items}.parquet"
 
 
 def experiment_prefix(experiment_id: str) -> str:

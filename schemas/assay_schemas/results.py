@@ -13,7 +13,7 @@ from assay_schemas.artifacts import ArtifactRef, CheckpointRef, DatasetRef, Mode
 from assay_schemas.cost import PlanCost
 from assay_schemas.events import ExperimentOutcome
 from assay_schemas.experiments import ExperimentSpec
-from assay_schemas.ids import ExperimentId, JobKey, JobKind
+from assay_schemas.ids import ExperimentId, JobKey, JobKind, Sha256
 from assay_schemas.jobs import EvalInputs, JobError, JobInputs, SelectionInputs, TrainingInputs, Usage
 
 
@@ -69,6 +69,22 @@ class Metric(BaseModel):
     items: int = 0
 
 
+class Contamination(BaseModel):
+    """How many of the asked items stand, in parts, in the snapshot `dataset` that the model was trained on.
+
+    `overlap` is a Parquet file with a row for each item, joined to samples by `item_id` (docs/contamination.md).
+    `unknown` items are too short to tell.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    dataset: Sha256
+    overlap: ArtifactRef
+    items: int
+    contaminated: int
+    unknown: int = 0
+
+
 class EvalResult(Manifest):
     """Aggregates of one model on one benchmark; every sample is in the Parquet file `samples`.
 
@@ -84,6 +100,7 @@ class EvalResult(Manifest):
     items: int
     items_failed: int = 0
     prompt_digest: str = ""
+    contamination: Contamination | None = Field(default=None, description="None for a model not trained here")
 
 
 JobResult = Annotated[TrainingResult | SelectionResult | EvalResult, Field(discriminator="kind")]

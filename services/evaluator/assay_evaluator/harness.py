@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assay_chassis.job_service.failures import JobFailed
@@ -18,8 +18,9 @@ from lm_eval.api.task import Task
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import handle_non_serializable
 
+from assay_evaluator.contamination.words import item_texts
 from assay_evaluator.failures import bad_input
-from assay_evaluator.harness_results import result_of
+from assay_evaluator.harness_results import item_id, result_of
 from assay_evaluator.items import order_key
 from assay_evaluator.running import run_tasks
 from assay_evaluator.scoring import Scored
@@ -67,7 +68,8 @@ def evaluate_harness(
         ids[task_name] = document_ids(task)
         chosen[task_name] = first_by_order(ids[task_name], limit)
     logged = run_tasks(lm, loaded.tasks, groups=loaded.groups, samples=chosen, seed=seed)
-    return result_of(lm, loaded.name, loaded.tasks, logged, ids)
+    scored = result_of(lm, loaded.name, loaded.tasks, logged, ids)
+    return replace(scored, texts=asked_texts(loaded.tasks, ids, chosen))
 
 
 def load_tasks(manager: TaskManager, name: str, rows: Rows | None) -> LoadedTasks:
@@ -125,6 +127,17 @@ def generation_settings(parameters: HarnessTaskParameters) -> dict[str, Any]:
     if parameters.temperature is not None:
         settings |= {"temperature": parameters.temperature, "do_sample": parameters.temperature > 0}
     return {key: value for key, value in settings.items() if value is not None}
+
+
+def asked_texts(
+    tasks: Mapping[str, Task], ids: Mapping[str, Sequence[str]], chosen: Mapping[str, Sequence[int]]
+) -> dict[str, tuple[str, ...]]:
+    """The texts of every document that is asked, by the item id that its samples have."""
+    return {
+        item_id(name, ids[name][place], len(tasks) > 1): item_texts(task.eval_docs[place])
+        for name, task in tasks.items()
+        for place in chosen[name]
+    }
 
 
 def document_ids(task: Task) -> list[str]:

@@ -27,6 +27,11 @@ def label(key: MetricKey) -> str:
     return name if filter_name == NO_FILTER else f"{name},{filter_name}"
 
 
+def item_id(task_name: str, document_id: str, several: bool) -> str:
+    """A document's id among all items: with its task's name where there are several tasks."""
+    return f"{task_name}/{document_id}" if several else document_id
+
+
 def result_of(lm: Any, name: str, tasks: Mapping[str, Task], logged: Any, ids: Mapping[str, Sequence[str]]) -> Scored:
     """Every document's sample and every metric. What leads the first task leads."""
     several = len(tasks) > 1
@@ -37,8 +42,8 @@ def result_of(lm: Any, name: str, tasks: Mapping[str, Task], logged: Any, ids: M
         entries = logged["samples"][task_name]
         key = _primary(task, entries)
         primary = primary or label(key)
-        prefix = f"{task_name}/" if several else ""
-        samples += _samples(lm, entries, key, ids[task_name], prefix)
+        named = [item_id(task_name, document, several) for document in ids[task_name]]
+        samples += _samples(lm, entries, key, named)
         own = {label(found): metric for found, metric in task_metrics(task, entries).items()}
         metrics |= {f"{task_name}.{found}" if several else found: metric for found, metric in own.items()}
     if several:
@@ -68,13 +73,13 @@ def _overall(
     return Metric(value=value, higher_is_better=higher, items=len(scores))
 
 
-def _samples(lm: Any, entries: Sequence[LogEntry], key: MetricKey, ids: Sequence[str], prefix: str) -> list[Sample]:
+def _samples(lm: Any, entries: Sequence[LogEntry], key: MetricKey, ids: Sequence[str]) -> list[Sample]:
     leading = [entry for entry in entries if entry["filter"] == key[1]]
     others: dict[int, dict[str, Any]] = {}
     for entry in entries:
         values = {label((name, entry["filter"])): entry[name] for name in entry["metrics"]}
         others.setdefault(entry["doc_id"], {}).update(values)
-    return [_sample(lm, entry, key[0], f"{prefix}{ids[entry['doc_id']]}", others[entry["doc_id"]]) for entry in leading]
+    return [_sample(lm, entry, key[0], ids[entry["doc_id"]], others[entry["doc_id"]]) for entry in leading]
 
 
 def _sample(lm: Any, entry: LogEntry, metric: str, item_id: str, values: Mapping[str, Any]) -> Sample:

@@ -13,6 +13,7 @@ from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
 from assay_evaluator.benchmarks.base import Document, Logged, OwnBenchmark, UnusableItem
+from assay_evaluator.contamination.words import item_texts
 from assay_evaluator.failures import bad_input
 from assay_evaluator.items import Item
 from assay_evaluator.running import IMPOSSIBLE, entry_failed, generations_of, prompt_of, run_tasks, task_metrics
@@ -63,7 +64,8 @@ def evaluate_own(
         samples += _samples(lm, benchmark, item, usable[item.id], entry)
     found = {key: metric for (key, _), metric in task_metrics(task, logged).items()}
     metrics = {benchmark.renamed.get(key, key): metric for key, metric in found.items()}
-    return Scored(benchmark.primary, metrics, in_item_order(samples))
+    texts = {item.id: item_texts(item.row) for item in asked}
+    return Scored(benchmark.primary, metrics, in_item_order(samples), texts)
 
 
 def own_task(

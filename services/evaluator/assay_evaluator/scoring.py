@@ -6,8 +6,8 @@ Plain values; never runs a model and never stores anything.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from assay_schemas.canonical import digest_of
@@ -16,11 +16,15 @@ from assay_schemas.results import Metric, Sample
 
 @dataclass(frozen=True)
 class Scored:
-    """The result of one model on one benchmark. Failed items have a sample without a score."""
+    """The result of one model on one benchmark. Failed items have a sample without a score.
+
+    `texts` are the asked items' own texts by item id, without what a prompt adds to them.
+    """
 
     primary: str
     metrics: dict[str, Metric]
     samples: list[Sample]
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def items(self) -> int:

@@ -19,10 +19,11 @@ from assay_schemas.artifacts import ArtifactRef, manifest_key, result_prefix
 from assay_schemas.benchmarks import BenchmarkParameters, HarnessTaskParameters, OwnParameters, definition_of
 from assay_schemas.jobs import EvalRequest, Usage
 from assay_schemas.problems import problems_of
-from assay_schemas.results import EvalResult
+from assay_schemas.results import Contamination, EvalResult
 from pydantic import ValidationError
 
 from assay_evaluator.benchmarks import BENCHMARKS, OF_SCORERS
+from assay_evaluator.contamination.checking import contamination_of
 from assay_evaluator.engines import ENGINES, is_scorer, open_engine
 from assay_evaluator.engines.base import EngineSettings
 from assay_evaluator.failures import bad_input, classified
@@ -69,6 +70,7 @@ def evaluate(request: EvalRequest, store: SyncObjectStore, cache: Path, progress
         raise bad_input(f"inputs.benchmark: every item of {request.inputs.benchmark} failed: {first}")
     progress.phase("finishing")
     samples = _store_samples(store, request, scored)
+    contamination = contamination_of(store, request.inputs, scored.texts, progress.beat)
     wall_s = time.monotonic() - began
     usage = Usage(
         wall_s=wall_s,
@@ -77,7 +79,7 @@ def evaluate(request: EvalRequest, store: SyncObjectStore, cache: Path, progress
         peak_memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_GIB,
         tokens=sum(sample.tokens for sample in scored.samples),
     )
-    return _manifest(request, scored, samples, usage)
+    return _manifest(request, scored, samples, contamination, usage)
 
 
 def _score(request: EvalRequest, store: SyncObjectStore, cache: Path, progress: EvaluationProgress) -> Scored:
@@ -152,7 +154,9 @@ def _store_samples(store: SyncObjectStore, request: EvalRequest, scored: Scored)
     return store.put_bytes(key, samples_to_parquet(scored.samples), media_type=MEDIA_TYPE)
 
 
-def _manifest(request: EvalRequest, scored: Scored, samples: ArtifactRef, usage: Usage) -> EvalResult:
+def _manifest(
+    request: EvalRequest, scored: Scored, samples: ArtifactRef, contamination: Contamination | None, usage: Usage
+) -> EvalResult:
     return EvalResult(
         job_key=request.job_key,
         attempt=request.attempt,
@@ -167,4 +171,5 @@ def _manifest(request: EvalRequest, scored: Scored, samples: ArtifactRef, usage:
         items=scored.items,
         items_failed=scored.items_failed,
         prompt_digest=scored.prompt_digest,
+        contamination=contamination,
     )
