@@ -2,7 +2,7 @@
 
 AssayError
 ├── NotConnected        no system was found or it does not answer
-├── Refused             the system said no, with its problems
+├── Refused             an experiment or a policy has problems, all listed
 ├── NotFound            no such experiment, job or report
 └── TimedOut            an answer did not come in time
 """
@@ -25,10 +25,11 @@ class NotConnected(AssayError):
 
 
 class Refused(AssayError):
-    """The experiment was refused; `problems` lists everything to mend."""
+    """A document was refused; `problems` lists everything to mend, `what` says of what kind it is."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], what: str = "experiment") -> None:
         self.problems = list(problems)
+        self.what = what
         super().__init__("\n".join(map(str, self.problems)))
 
 

@@ -1,4 +1,4 @@
-"""Reads an experiment from a YAML or JSON file; a file that is neither is a problem, not a traceback."""
+"""Reads an experiment or a policy from a YAML or JSON file; a file that is neither is a problem, not a traceback."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from assay_schemas.problems import WHOLE_DOCUMENT, Problem
 from assay.errors import Refused
 
 
-def read_document(path: Path) -> dict[str, Any]:
+def read_document(path: Path, what: str = "experiment") -> dict[str, Any]:
     """The document in a file. Raises Refused when it is not a mapping in YAML or JSON."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         problem = Problem(field=WHOLE_DOCUMENT, message=f"is not YAML: {error}.", mend="See examples/.")
-        raise Refused([problem]) from error
+        raise Refused([problem], what) from error
     if not isinstance(document, dict):
-        raise Refused([Problem(field=WHOLE_DOCUMENT, message="must be a mapping of keys.", mend="See examples/.")])
+        raise Refused(
+            [Problem(field=WHOLE_DOCUMENT, message="must be a mapping of keys.", mend="See examples/.")], what
+        )
     return document

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ from assay.view import ExperimentView
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from assay.gate import Decision
 
 
 class Run:
@@ -99,6 +101,13 @@ class Run:
         from assay.responses import responses
 
         return responses(self.plan(), self.result(), self._store, benchmark, flips=flips)
+
+    def gate(self, policy: Mapping[str, Any]) -> Decision:
+        """Whether the verdicts meet a policy. Raises Refused for a policy with problems, NotFound without a report."""
+        from assay.gate import decide
+        from assay.policy import read_policy
+
+        return decide(read_policy(policy), self.id, self.report().verdicts)
 
     def plan(self) -> Plan:
         return Plan.model_validate_json(self._store.read(self._store.uri(f"{experiment_prefix(self.id)}/plan.json")))

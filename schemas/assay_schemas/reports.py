@@ -13,6 +13,8 @@ from assay_schemas.cost import CostCheck
 from assay_schemas.jobs import Usage
 
 VerdictWord = Literal["better", "worse", "tied", "underpowered", "broken"]
+CONFIDENCES = (0.8, 0.9, 0.95, 0.975, 0.99, 0.999)
+"""The one-sided confidences at which a verdict tells the difference's bounds, for rules of one's own."""
 
 
 class Verdict(BaseModel):
@@ -37,6 +39,10 @@ class Verdict(BaseModel):
     versus_mean: float | None = None
     delta: float | None = None
     interval: tuple[float, float] | None = Field(default=None, description="95 %, uncorrected")
+    half_widths: dict[float, float] = Field(
+        default_factory=dict,
+        description="one-sided confidence to width: with it the difference is above delta - width, uncorrected",
+    )
     p: float | None = None
     p_corrected: float | None = None
     smallest_effect: float | None = None

@@ -58,7 +58,8 @@ def fail(error: Exception, as_json: bool = False) -> int:
     elif isinstance(error, Refused):
         from assay.display import problem_list
 
-        console(stderr=True).print("[bold red]The experiment was refused.[/] Mend these and submit it again:")
+        again = "submit it again" if error.what == "experiment" else "try again"
+        console(stderr=True).print(f"[bold red]The {error.what} was refused.[/] Mend these and {again}:")
         console(stderr=True).print(problem_list(error.problems))
     else:
         print(f"assay: {error}", file=sys.stderr)

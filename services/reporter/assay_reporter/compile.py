@@ -71,6 +71,7 @@ def _verdict(one: Comparison, evidence: Evidence) -> Verdict:
         versus_mean=one.versus_mean,
         delta=one.delta,
         interval=one.interval,
+        half_widths=one.half_widths,
         p=one.p,
         p_corrected=one.p_holm,
         smallest_effect=one.smallest_effect,

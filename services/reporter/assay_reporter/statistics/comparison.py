@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from assay_schemas.reports import VerdictWord
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Family = Literal["primary", "exploratory", "check"]
 Interval = tuple[float, float]
@@ -21,7 +21,8 @@ class Comparison(BaseModel):
     the metric's direction in it. interval, interval_90, p: uncorrected. p_holm: corrected within `family`;
     None in the exploratory one. seeds: replicates, 0 for a fixed model. df: the fewest seed degrees of
     freedom the interval leans on (None for two fixed models). seed_sd: estimated sd of an arm's expected
-    score over training seeds. own_interval: the interval from the arms' own seed variances.
+    score over training seeds. half_widths: by one-sided confidence. own_interval: the interval from the arms'
+    own seed variances.
     more_seeds: seeds to add to each trained arm; more_items: items to add; None where no plan is offered.
     """
 
@@ -42,6 +43,7 @@ class Comparison(BaseModel):
     interval_90: Interval | None = None
     own_interval: Interval | None = None
     half_width: float | None = None
+    half_widths: dict[float, float] = Field(default_factory=dict)
     p: float | None = None
     p_holm: float | None = None
     n_items: int = 0

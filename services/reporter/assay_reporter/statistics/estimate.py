@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from assay_schemas.reports import VerdictWord
+from assay_schemas.reports import CONFIDENCES, VerdictWord
 
 from assay_reporter.statistics import sentences
 from assay_reporter.statistics.comparison import Family
@@ -64,11 +64,15 @@ class Counts:
 
 @dataclass(frozen=True)
 class Measured:
-    """The interval's numbers; half-widths at 95 and 90 %, and from the arms' own variances (or None)."""
+    """The interval's numbers; half-widths at 95 and 90 %, and from the arms' own variances (or None).
+
+    widths: by one-sided confidence c, the half-width of the 2c - 1 interval.
+    """
 
     p: float
     width: float
     width_90: float
+    widths: dict[float, float]
     own_width: float | None
     own_width_90: float | None
     detectable: float
@@ -175,6 +179,7 @@ def _measure(pair: PairedScores, noise: SeedNoise, trained: list[str]) -> Measur
         p=p_value(delta, item_variance, n_items, terms),
         width=float(half_width(LEVEL, item_variance, n_items, terms)),
         width_90=float(half_width(TIED_LEVEL, item_variance, n_items, terms)),
+        widths={c: float(half_width(2 * (1 - c), item_variance, n_items, terms)) for c in CONFIDENCES},
         own_width=own_widths[0],
         own_width_90=own_widths[1],
         detectable=detectable_effect(item_variance, n_items, terms),

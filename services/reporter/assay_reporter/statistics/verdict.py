@@ -49,6 +49,7 @@ def conclude(estimate: Estimate, p_holm: float | None, family_size: int) -> Comp
         interval_90=_interval(delta, measured.width_90),
         own_interval=_interval(delta, measured.own_width) if _shows_own(estimate.counts, measured) else None,
         half_width=measured.width,
+        half_widths=measured.widths,
         p=measured.p,
         p_holm=p_holm,
         df=measured.df,
