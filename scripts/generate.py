@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from assay.settings import ClientSettings
+from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 from assay_chassis.compute.settings import ComputeSettings
 from assay_chassis.settings import MEASURED, ServiceSettings, SettingDescription, describe_settings
 from assay_evaluator.settings import EvaluatorSettings
@@ -25,6 +26,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "Every service": ServiceSettings,
     "Scheduler": SchedulerSettings,
     "Trainer and evaluator: compute": ComputeSettings,
+    "Trainer and evaluator: compute on Kubernetes": KubernetesSettings,
     "Trainer": TrainerSettings,
     "Trainer: trackers": TrackingSettings,
     "Evaluator": EvaluatorSettings,

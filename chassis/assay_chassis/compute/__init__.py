@@ -12,7 +12,6 @@ from assay_chassis.compute.base import (
 )
 from assay_chassis.compute.context import JobContext
 from assay_chassis.compute.errors import (
-    BackendMissing,
     BackendUnavailable,
     ComputeError,
     EntrypointInvalid,
@@ -26,7 +25,6 @@ from assay_chassis.compute.opening import open_backend
 from assay_chassis.compute.settings import ComputeSettings
 
 __all__ = [
-    "BackendMissing",
     "BackendUnavailable",
     "Cause",
     "ComputeBackend",

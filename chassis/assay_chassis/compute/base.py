@@ -27,6 +27,7 @@ class Resources(Frozen):
     cpus: int = Field(default=1, ge=1)
     memory_gib: float | None = Field(default=None, gt=0)
     gpus: int = Field(default=0, ge=0)
+    gpu_type: str | None = None
     nodes: int = Field(default=1, ge=1)
 
 
@@ -100,6 +101,7 @@ class RunStatus(Frozen):
     `progress` is the last record of `JobContext.report_progress`, counted by `progress_sequence`;
     `outcome` is the record of `JobContext.finish`. `log_tail` is filled for ends other than success.
     `heartbeat_at` grows while the run is alive, whether or not it reports progress.
+    `reason` of a run that has not started says what it waits for, where the backend knows.
     `error_class` and `retryable` come from the exception that ended the job, where there was one.
     """
 

@@ -3,7 +3,7 @@ Never about the job itself: a job's failure is a `RunStatus`."""
 
 from __future__ import annotations
 
-from assay_chassis.errors import AssayError, Misconfigured, Permanent, Transient
+from assay_chassis.errors import AssayError, Permanent, Transient
 
 
 class ComputeError(AssayError):
@@ -41,13 +41,6 @@ class EntrypointInvalid(ComputeError, Permanent):
         super().__init__(
             f"entrypoint: {entrypoint!r} names no function of that module; correct the name after the colon"
         )
-
-
-class BackendMissing(ComputeError, Misconfigured):
-    """This version does not have the backend."""
-
-    def __init__(self, backend: str, available: str) -> None:
-        super().__init__(f"backend {backend}: not available yet in this version; set ASSAY_BACKEND to {available}")
 
 
 class BackendUnavailable(ComputeError, Transient):

@@ -1,12 +1,11 @@
 """From a setting to the compute backend it names.
-Never starts the backend, and imports Ray only for the ray backend."""
+Never starts the backend, and imports Ray and Kubernetes only for their backends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from assay_chassis.compute.base import ComputeBackend
-from assay_chassis.compute.errors import BackendMissing
 from assay_chassis.compute.local import LocalBackend
 from assay_chassis.compute.memory import MemoryBackend
 from assay_chassis.compute.settings import ComputeSettings
@@ -21,7 +20,7 @@ def open_backend(
 ) -> ComputeBackend:
     """The backend of one service, with its runs under `<compute_root>/<service>`; call `start` next.
 
-    Raises BackendMissing for one that this version does not have."""
+    On Kubernetes the runs are in the object store, which the services and the pods share."""
     root, grace_s = settings.compute_root / service, settings.stop_grace_s
     if settings.backend == "local":
         return LocalBackend(
@@ -35,6 +34,16 @@ def open_backend(
         from assay_chassis.compute.ray import RayBackend
 
         return RayBackend(root, address=settings.ray_address, environment=environment, grace_s=grace_s)
-    if settings.backend == "memory":
-        return MemoryBackend(root, grace_s=grace_s)
-    raise BackendMissing(settings.backend, "local or ray")
+    if settings.backend == "kubernetes":
+        return _kubernetes_backend(service, environment or {}, grace_s)
+    return MemoryBackend(root, grace_s=grace_s)
+
+
+def _kubernetes_backend(service: str, environment: Mapping[str, str], grace_s: float) -> ComputeBackend:
+    from assay_chassis.compute.kubernetes.backend import KubernetesBackend
+    from assay_chassis.compute.kubernetes.settings import KubernetesSettings
+    from assay_chassis.object_store import StoreSettings, open_store
+
+    where = StoreSettings()
+    store = open_store(environment.get("ASSAY_OBJECT_STORE", where.object_store), where)
+    return KubernetesBackend(KubernetesSettings(), service, store, environment=environment, grace_s=grace_s)

@@ -59,7 +59,7 @@ def progressed(kind: JobKind, status: RunStatus, at: datetime) -> JobProgressed:
         at=at,
         step=int(_number(record.get("step")) or 0),
         total=int(_number(record.get("total")) or 0),
-        message=str(record.get("message") or "")[:500],
+        message=str(status.reason or record.get("message") or "")[:500],
         eta_s=_number(record.get("eta_s")),
         metrics=_numbers(record.get("metrics")),
     )

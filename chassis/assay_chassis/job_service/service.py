@@ -147,6 +147,7 @@ class JobService:
                 cpus=max(1, math.ceil(hardware.cpus)),
                 memory_gib=hardware.memory_gib,
                 gpus=hardware.gpus,
+                gpu_type=hardware.gpu_type,
                 nodes=hardware.nodes,
             ),
             deadline_s=request.deadline_s,

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-from assay_chassis.compute import BackendMissing, ComputeSettings, LocalBackend, MemoryBackend, open_backend
+from assay_chassis.compute import ComputeSettings, LocalBackend, MemoryBackend, open_backend
 
 
 def test_each_service_has_a_root_of_its_own(tmp_path: Path) -> None:
@@ -19,15 +18,18 @@ def test_memory_and_ray_are_named_by_the_setting(tmp_path: Path) -> None:
     assert type(ray).__name__ == "RayBackend"
 
 
-def test_kubernetes_is_said_to_be_missing_in_this_version(tmp_path: Path) -> None:
-    with pytest.raises(BackendMissing, match="not available yet in this version; set ASSAY_BACKEND to local or ray"):
-        open_backend(ComputeSettings(backend="kubernetes", compute_root=tmp_path), "trainer")
+def test_on_kubernetes_the_runs_are_in_the_object_store(tmp_path: Path) -> None:
+    environment = {"ASSAY_OBJECT_STORE": tmp_path.as_uri()}
+    backend = open_backend(ComputeSettings(backend="kubernetes", stop_grace_s=3.0), "trainer", environment=environment)
+    assert type(backend).__name__ == "KubernetesBackend"
+    assert vars(backend)["_store"].root == tmp_path.as_uri()
 
 
 def test_importing_the_package_loads_no_heavy_library() -> None:
     import subprocess
     import sys
 
-    check = "import sys, assay_chassis.compute; print({'torch', 'ray', 'transformers', 'aioboto3'} & set(sys.modules))"
+    heavy = "{'torch', 'ray', 'transformers', 'aioboto3', 'kubernetes_asyncio'}"
+    check = f"import sys, assay_chassis.compute; print({heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.strip() == "set()"

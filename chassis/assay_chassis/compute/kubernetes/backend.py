@@ -1,0 +1,236 @@
+"""Runs jobs on Kubernetes behind Kueue: one suspended Job for each run, its records in the object store.
+Never decides who goes first: Kueue does, by queue, quota and priority."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from assay_chassis.clock import Clock, SystemClock
+from assay_chassis.compute.base import JobRun, RunStatus
+from assay_chassis.compute.errors import BackendUnavailable, ResourcesUnavailable, RunStillActive, RunUnknown
+from assay_chassis.compute.kubernetes.cluster import Cluster
+from assay_chassis.compute.kubernetes.judging import end_record, last_word, status_of
+from assay_chassis.compute.kubernetes.manifest import MARGIN_S, check_run, job_manifest
+from assay_chassis.compute.kubernetes.seeing import Failure, Place, Seen
+from assay_chassis.compute.kubernetes.settings import KubernetesSettings
+from assay_chassis.compute.kubernetes.stored import CANCEL, SUBMITTED, Stored, StoredRuns
+from assay_chassis.object_store.base import ObjectStore
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,31}-[a-z0-9]{16}-[1-9][0-9]*")
+SHUTDOWN_POLL_S = 0.2
+NOT_SUBMITTED = "not given to the cluster yet: it is tried again when the API server answers"
+
+
+@dataclass
+class Known:
+    """What this process remembers of a run. Times are of the monotonic clock."""
+
+    stored: Stored
+    read_at: float
+    seen: Seen | None = None
+    blocked_since: float | None = None
+    ended: RunStatus | None = None
+
+
+class KubernetesBackend:
+    """A ComputeBackend on one namespace. `store` must be one that the pods reach too.
+
+    `environment` goes into the manifests of the pods: never put a secret there.
+    A running run's records are read again after `refresh_s`."""
+
+    def __init__(
+        self,
+        settings: KubernetesSettings,
+        service: str,
+        store: ObjectStore,
+        *,
+        environment: Mapping[str, str] | None = None,
+        grace_s: float = 10.0,
+        refresh_s: float = 2.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self.grace_s = grace_s
+        self._settings = settings
+        self._service = service
+        self._environment = {"ASSAY_OBJECT_STORE": store.root, **(environment or {})}
+        self._store = store
+        self._runs = StoredRuns(store, service)
+        self._refresh_s = refresh_s
+        self._clock = clock or SystemClock()
+        self._known: dict[str, Known] = {}
+        self._connected: Cluster | None = None
+
+    @property
+    def _cluster(self) -> Cluster:
+        if self._connected is None:
+            raise BackendUnavailable("kubernetes", "not started", "await start() first")
+        return self._connected
+
+    async def start(self) -> None:
+        """Raises ClusterMisconfigured for what the cluster lacks, and BackendUnavailable."""
+        if self._connected is not None:
+            return
+        self._connected = await Cluster.connect(self._settings, self._service)
+        for name in await self._runs.names():
+            known = await self._know(name)
+            if known is not None and not known.stored.submitted and not known.stored.cancel_asked:
+                await self._give_to_cluster(known.stored.run)
+
+    async def close(self) -> None:
+        if self._connected is not None:
+            await self._connected.close()
+        self._connected = None
+        self._known.clear()
+        await self._store.aclose()
+
+    async def submit(self, run: JobRun) -> None:
+        check_run(run)
+        stored = await self._runs.load(run.name)
+        if stored is None:
+            await self._cluster.check_fits(run)
+            await self._runs.create(run)
+            stored = Stored(run)
+        self._known.setdefault(run.name, Known(stored, self._clock.monotonic()))
+        if not stored.submitted and not stored.cancel_asked:
+            await self._give_to_cluster(run)
+
+    async def _give_to_cluster(self, run: JobRun) -> None:
+        manifest = job_manifest(run, self._service, self._settings, self._environment, self.grace_s)
+        try:
+            await self._cluster.create(manifest)
+        except ResourcesUnavailable:
+            await self._runs.remove(run.name)
+            self._known.pop(run.name, None)
+            raise
+        await self._runs.mark(run.name, SUBMITTED)
+        known = self._known.get(run.name)
+        if known is not None:
+            known.stored = replace(known.stored, submitted=True)
+
+    async def status(self, name: str) -> RunStatus:
+        known = await self._know(name)
+        if known is None:
+            raise RunUnknown(name)
+        return await self._status(known, self._cluster.see_all([name])[name])
+
+    async def cancel(self, name: str) -> None:
+        known = await self._know(name) if NAME.fullmatch(name) else None
+        if known is None or known.ended is not None or known.stored.has_ended:
+            return
+        await self._runs.mark(name, CANCEL)
+        known.stored = replace(known.stored, cancel_asked=True)
+        await self._cluster.delete(name)
+
+    async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
+        older = [
+            status.name
+            for status in await self.list()
+            if (status.run.kind, status.run.job_key) == (kind, job_key)
+            and status.run.attempt < attempt
+            and not status.state.ended
+        ]
+        for name in older:
+            await self.cancel(name)
+        return older
+
+    async def logs(self, name: str, tail: int = 100) -> str:
+        """The log in the object store once the run ended or was interrupted, its pod's output before that."""
+        known = await self._know(name)
+        if known is None:
+            raise RunUnknown(name)
+        seen = self._cluster.see_all([name])[name]
+        text = None
+        if seen.pod_name is not None and not known.stored.has_ended:
+            text = await self._cluster.logs(seen.pod_name, tail)
+        if text is None:
+            text = await self._runs.log(name)
+        return "\n".join((text or "").splitlines()[-tail:]) if tail > 0 else ""
+
+    async def forget(self, name: str) -> None:
+        known = await self._know(name) if NAME.fullmatch(name) else None
+        if known is None:
+            return
+        if not (await self.status(name)).state.ended:
+            raise RunStillActive(name)
+        await self._cluster.delete(name)
+        await self._runs.remove(name)
+        self._known.pop(name, None)
+
+    async def shutdown(self) -> None:
+        active = [status.name for status in await self.list() if not status.state.ended]
+        for name in active:
+            await self.cancel(name)
+        give_up = time.monotonic() + self.grace_s + MARGIN_S
+        while time.monotonic() < give_up:
+            if all(status.state.ended for status in await self.list() if status.name in active):
+                break
+            await asyncio.sleep(SHUTDOWN_POLL_S)
+        await self.close()
+
+    async def _know(self, name: str) -> Known | None:
+        """What is remembered of a run, or read now. Names come from events: one of another form names nothing."""
+        if name not in self._known and NAME.fullmatch(name):
+            stored = await self._runs.load(name)
+            if stored is not None:
+                self._known.setdefault(name, Known(stored, self._clock.monotonic()))
+        return self._known.get(name)
+
+    async def _status(self, known: Known, seen: Seen) -> RunStatus:
+        """An ended run never changes: it is judged once, until it is forgotten."""
+        if known.ended is not None:
+            return known.ended
+        await self._read_again(known, seen)
+        failure = last_word(known.stored, seen) or self._gave_up(known, seen)
+        if failure is not None:
+            await self._end(known, failure)
+        if not known.stored.submitted and not known.stored.cancel_asked:
+            seen = replace(seen, waits_for=NOT_SUBMITTED)
+        status = status_of(known.stored, seen)
+        if status.state.ended:
+            known.ended = status
+        return status
+
+    async def _read_again(self, known: Known, seen: Seen) -> None:
+        """The records, where they may have changed: often while it runs, and once when it moved."""
+        now, before = self._clock.monotonic(), known.seen
+        moved = before is None or (before.place, before.pod) != (seen.place, seen.pod)
+        name = known.stored.run.name
+        if moved and seen.place in (Place.ABSENT, Place.ENDED):
+            known.stored = await self._runs.load(name) or known.stored
+        elif moved or (seen.place is Place.RUNNING and now - known.read_at >= self._refresh_s):
+            known.stored = await self._runs.refresh(known.stored)
+        else:
+            return
+        known.read_at, known.seen = now, seen
+
+    def _gave_up(self, known: Known, seen: Seen) -> Failure | None:
+        """What keeps the pod from starting, once it has lasted too long."""
+        if seen.blocked is None:
+            known.blocked_since = None
+            return None
+        now = self._clock.monotonic()
+        known.blocked_since = now if known.blocked_since is None else known.blocked_since
+        return seen.blocked if now - known.blocked_since >= self._settings.start_patience_s else None
+
+    async def _end(self, known: Known, failure: Failure) -> None:
+        """Say how the run ended, for its pod never will, and take it off the cluster."""
+        name, end = known.stored.run.name, end_record(failure, self._clock.now().timestamp())
+        await self._runs.write_end(name, end)
+        known.stored = replace(known.stored, end=end)
+        with suppress(BackendUnavailable):
+            await self._cluster.delete(name)
+
+    async def list(self) -> list[RunStatus]:
+        names = sorted(self._known.keys() | set(self._cluster.runs()))
+        seen = self._cluster.see_all(names)
+        found = []
+        for name in names:
+            known = await self._know(name)
+            if known is not None:
+                found.append(await self._status(known, seen[name]))
+        return found

@@ -1,0 +1,138 @@
+"""The service's part of the cluster: copies of its Jobs, pods and workloads, and what changes them.
+Never judges what it sees; `seeing` does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+
+import structlog
+
+from assay_chassis.compute.base import JobRun
+from assay_chassis.compute.errors import ResourcesUnavailable
+from assay_chassis.compute.kubernetes.api import KubernetesApi, Object
+from assay_chassis.compute.kubernetes.checks import check_cluster
+from assay_chassis.compute.kubernetes.errors import (
+    ClusterUnavailable,
+    Conflict,
+    Forbidden,
+    NotThere,
+    Refusal,
+    Unprocessable,
+)
+from assay_chassis.compute.kubernetes.informer import Informer
+from assay_chassis.compute.kubernetes.manifest import CONTAINER, RUN, Manifest, job_name, selector
+from assay_chassis.compute.kubernetes.quota import check_fits, check_gpu_type, flavors_of
+from assay_chassis.compute.kubernetes.seeing import Seen, see
+from assay_chassis.compute.kubernetes.settings import KubernetesSettings
+
+SYNC_S = 30.0
+log = structlog.get_logger(__name__)
+
+
+class Cluster:
+    """One connection to the cluster; `start` it first."""
+
+    def __init__(self, api: KubernetesApi, settings: KubernetesSettings, service: str, kueue: str) -> None:
+        self._api = api
+        self._settings = settings
+        self._kueue = kueue
+        namespace = settings.namespace
+        self._jobs_path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        self._pods_path = f"/api/v1/namespaces/{namespace}/pods"
+        self._jobs = Informer(api, self._jobs_path, selector(service))
+        self._pods = Informer(api, self._pods_path, selector(service))
+        self._workloads = Informer(api, f"{kueue}/namespaces/{namespace}/workloads")
+
+    @classmethod
+    async def connect(cls, settings: KubernetesSettings, service: str) -> Cluster:
+        """Raises ClusterMisconfigured for what the cluster lacks, and ClusterUnavailable."""
+        api = await KubernetesApi.connect(settings.kubeconfig)
+        try:
+            kueue = await check_cluster(api, settings)
+            cluster = cls(api, settings, service, kueue)
+            await asyncio.gather(*(informer.start(SYNC_S) for informer in cluster._informers))
+        except BaseException:
+            await api.close()
+            raise
+        return cluster
+
+    @property
+    def _informers(self) -> tuple[Informer, ...]:
+        return self._jobs, self._pods, self._workloads
+
+    async def close(self) -> None:
+        for informer in self._informers:
+            await informer.close()
+        await self._api.close()
+
+    def runs(self) -> list[str]:
+        """The names of the runs that have a Job."""
+        return [job["metadata"]["annotations"][RUN] for job in self._jobs.objects.values() if _is_of_run(job)]
+
+    def see_all(self, names: list[str]) -> Mapping[str, Seen]:
+        """Where each of these runs is, from the copies: no call to the API server."""
+        pods: dict[str, list[Object]] = defaultdict(list)
+        for pod in self._pods.objects.values():
+            pods[pod["metadata"]["labels"].get(RUN, "")].append(pod)
+        workloads = {owner["uid"]: item for item in self._workloads.objects.values() for owner in _owners(item)}
+        seen = {}
+        for name in names:
+            job = self._jobs.objects.get(job_name(name))
+            workload = workloads.get(job["metadata"]["uid"]) if job else None
+            seen[name] = see(job, workload, pods[job_name(name)])
+        return seen
+
+    async def create(self, manifest: Manifest) -> None:
+        """Create the run's Job, unless it is there already.
+
+        Raises ResourcesUnavailable for one that the API server can never take, and ClusterUnavailable."""
+        try:
+            self._jobs.add(await self._api.create(self._jobs_path, manifest))
+        except Conflict:
+            return
+        except Unprocessable as error:
+            raise ResourcesUnavailable("hardware", error.message, "ask for what the cluster takes") from error
+        except NotThere as error:
+            problem = f"namespace {self._settings.namespace} is gone"
+            raise ClusterUnavailable(problem, "create it again, with deploy/kubernetes; it is tried again") from error
+
+    async def delete(self, name: str) -> None:
+        """Delete the run's Job and its pods, which are asked to end first. Gone already: no change."""
+        try:
+            await self._api.delete(f"{self._jobs_path}/{job_name(name)}")
+        except NotThere:
+            return
+
+    async def check_fits(self, run: JobRun) -> None:
+        """Raises ResourcesUnavailable for a run that the queue can never hold, where that may be read."""
+        try:
+            queue = await self._api.get(
+                f"{self._kueue}/namespaces/{self._settings.namespace}/localqueues/{self._settings.queue}"
+            )
+            cluster_queue = await self._api.get(f"{self._kueue}/clusterqueues/{queue['spec']['clusterQueue']}")
+            names = flavors_of(cluster_queue, self._settings.gpu_resource) if run.resources.gpu_type else []
+            flavors = [await self._api.get(f"{self._kueue}/resourceflavors/{name}") for name in names]
+        except (Forbidden, NotThere) as error:
+            log.info("whether the queue can ever hold a run was not read", run=run.name, error=str(error))
+            return
+        check_fits(run.resources, self._settings, cluster_queue)
+        check_gpu_type(run.resources, self._settings, flavors)
+
+    async def logs(self, pod: str, tail: int) -> str | None:
+        """The last lines of a pod's output; None where the cluster does not have them."""
+        try:
+            return await self._api.text(f"{self._pods_path}/{pod}/log", container=CONTAINER, tailLines=tail)
+        except Refusal as error:
+            log.debug("the log of a pod is not there", pod=pod, error=str(error))
+            return None
+
+
+def _is_of_run(job: Object) -> bool:
+    return RUN in job["metadata"].get("annotations", {})
+
+
+def _owners(item: Object) -> list[Object]:
+    owners: list[Object] = item["metadata"].get("ownerReferences", [])
+    return owners

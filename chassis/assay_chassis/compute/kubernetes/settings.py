@@ -1,0 +1,62 @@
+"""Where on a cluster jobs run, and as what.
+Never holds a secret: pods get theirs from the cluster's own Secrets, named by `env_from`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+KINDS_OF_SOURCE = {"secret": "secretRef", "configmap": "configMapRef"}
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class KubernetesSettings(BaseSettings):
+    """Read from ASSAY_KUBERNETES_* variables by the services whose jobs run on a cluster."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSAY_KUBERNETES_", extra="ignore")
+
+    namespace: str = Field(default="assay", description="Namespace of the jobs")
+    kubeconfig: Path | None = Field(
+        default=None, description="Kubeconfig file; default: the pod's service account, or else ~/.kube/config"
+    )
+    queue: str = Field(default="assay", description="Kueue's LocalQueue that jobs wait in")
+    priority_class_prefix: str = Field(
+        default="assay-", description="Kueue's WorkloadPriorityClasses are this with low, med and high behind it"
+    )
+    image: str = Field(default="", description="Image of the jobs; mostly the service's own")
+    image_pull_secrets: Names = Field(default=(), description="Secrets to pull the image with, comma-separated")
+    service_account: str = Field(default="assay-job", description="Service account of the jobs; it needs no permission")
+    env_from: Names = Field(
+        default=(), description="Where jobs get settings and credentials, such as secret:assay-object-store,configmap:x"
+    )
+    gpu_resource: str = Field(default="nvidia.com/gpu", description="Name of the GPU resource on nodes")
+    gpu_type_label: str = Field(
+        default="nvidia.com/gpu.product", description="Node label whose value is `hardware.gpu_type`"
+    )
+    start_patience_s: float = Field(
+        default=300.0,
+        ge=0,
+        description="Seconds that a pod may fail to start, as for want of its image, before its job fails",
+    )
+    ttl_s: int = Field(default=86400, ge=60, description="Seconds that the cluster keeps an ended Job nobody fetched")
+
+    @field_validator("image_pull_secrets", "env_from", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("env_from")
+    @classmethod
+    def _sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            kind, _, name = entry.partition(":")
+            if kind not in KINDS_OF_SOURCE or not name:
+                raise ValueError(f"{entry!r} is neither secret:<name> nor configmap:<name>")
+        return value
+
+    def priority_class(self, priority: Literal["LOW", "MED", "HIGH"] | str) -> str:
+        """The WorkloadPriorityClass of a priority."""
+        return f"{self.priority_class_prefix}{priority.lower()}"

@@ -1,0 +1,107 @@
+"""A copy of the cluster's objects that outlives what an API server does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from assay_chassis.compute.kubernetes.errors import ClusterUnavailable, refusal
+from assay_chassis.compute.kubernetes.informer import Informer
+
+Step = list[dict[str, Any]] | Exception
+
+
+def item(name: str, version: int = 1) -> dict[str, Any]:
+    return {"metadata": {"name": name, "resourceVersion": str(version)}}
+
+
+def event(kind: str, name: str, version: int) -> dict[str, Any]:
+    return {"type": kind, "object": item(name, version)}
+
+
+class ScriptedApi:
+    """Answers lists and watches as it was told to; the last watch never ends."""
+
+    def __init__(self, lists: list[Any], watches: list[Step]) -> None:
+        self.lists, self.watches = lists, watches
+        self.watched_from: list[str] = []
+        self.queries: list[dict[str, Any]] = []
+
+    async def get(self, path: str, **query: Any) -> Any:
+        self.queries.append(query)
+        answer = self.lists.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def watch(self, path: str, resource_version: str, **query: Any) -> AsyncIterator[dict[str, Any]]:
+        self.watched_from.append(resource_version)
+        if not self.watches:
+            await asyncio.sleep(3600)
+        step = self.watches.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        for each in step:
+            yield each
+
+
+def page(*names: str, version: str = "10", more: str = "") -> dict[str, Any]:
+    return {"items": [item(name) for name in names], "metadata": {"resourceVersion": version, "continue": more}}
+
+
+async def informed(api: ScriptedApi, until: Callable[[Informer], bool]) -> Informer:
+    informer = Informer(api, "/jobs", "a=b")  # type: ignore[arg-type]
+    await informer.start(5.0)
+    for _ in range(300):
+        if until(informer):
+            break
+        await asyncio.sleep(0.01)
+    await informer.close()
+    assert until(informer), dict(informer.objects)
+    return informer
+
+
+async def test_changes_are_followed_from_the_list_on() -> None:
+    api = ScriptedApi([page("a")], [[event("ADDED", "b", 11), event("DELETED", "a", 12), event("BOOKMARK", "", 20)]])
+    await informed(api, lambda informer: set(informer.objects) == {"b"} and len(api.watched_from) == 2)
+    assert api.watched_from == ["10", "20"]
+    assert api.queries[0]["labelSelector"] == "a=b"
+
+
+async def test_a_long_list_comes_in_pages() -> None:
+    api = ScriptedApi([page("a", more="next"), page("b")], [])
+    await informed(api, lambda informer: set(informer.objects) == {"a", "b"})
+    assert api.queries[1]["continue"] == "next"
+
+
+async def test_a_version_too_old_is_listed_again() -> None:
+    api = ScriptedApi([page("a"), page("c", version="99")], [refusal(410, "too old resource version")])
+    await informed(api, lambda informer: set(informer.objects) == {"c"} and api.watched_from == ["10", "99"])
+
+
+async def test_an_outage_keeps_what_was_known_and_ends() -> None:
+    away = ClusterUnavailable("cannot be reached")
+    api = ScriptedApi([page("a"), away, page("a", "b")], [away])
+    informer = Informer(api, "/jobs")  # type: ignore[arg-type]
+    await informer.start(5.0)
+    for _ in range(300):
+        assert "a" in informer.objects
+        if "b" in informer.objects:
+            break
+        await asyncio.sleep(0.01)
+    await informer.close()
+    assert set(informer.objects) == {"a", "b"}
+
+
+async def test_a_server_that_never_answers_is_said_at_the_start() -> None:
+    informer = Informer(ScriptedApi([ClusterUnavailable("connection refused")] * 9, []), "/jobs")  # type: ignore[arg-type]
+    with pytest.raises(ClusterUnavailable, match="connection refused"):
+        await informer.start(0.1)
+    await informer.close()
+
+
+async def test_what_was_created_here_is_known_at_once_and_never_replaces_news() -> None:
+    informer = Informer(ScriptedApi([], []), "/jobs")  # type: ignore[arg-type]
+    informer.add(item("a", 5))
+    informer.add(item("a", 4))
+    assert informer.objects["a"]["metadata"]["resourceVersion"] == "5"
