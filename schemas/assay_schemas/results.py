@@ -62,11 +62,14 @@ class SelectionResult(Manifest):
 
 
 class Metric(BaseModel):
+    """A metric over `items`. `interval`: 95 %, where it is a mean over items; an item's samples are one cluster."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     value: float
     higher_is_better: bool = True
     items: int = 0
+    interval: tuple[float, float] | None = None
 
 
 class Contamination(BaseModel):
@@ -122,6 +125,7 @@ class Sample(BaseModel):
     tokens: int = 0
     finish_reason: str = ""
     logprob: float | None = None
+    scorer: str = Field(default="", description="name/version of what scored, with its parameters")
     details: str = Field(default="{}", description="JSON: the benchmark's other per-item values")
     error: str = ""
 

@@ -122,6 +122,8 @@ def test_each_of_several_samples_is_a_row_and_a_seed_draws_the_same_again(evalua
     assert len({sample.response for sample in first}) > 6
     assert [s.response for s in first] == [s.response for s in again] != [s.response for s in other]
     assert (result.items, result.metrics["exact_match"].items) == (6, 6)
+    assert list(result.metrics) == ["exact_match", "pass@1", "pass@2", "pass@3", "maj@2", "maj@3"]
+    assert first[0].scorer == "exact_match/1"
 
 
 def test_a_stop_sequence_ends_a_response_and_is_cut_off(evaluated, reference, sums) -> None:

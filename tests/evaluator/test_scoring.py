@@ -49,3 +49,14 @@ def test_an_items_part_in_a_metric_is_a_number_where_there_is_one(value: object,
 def test_a_metric_over_no_items_does_not_exist() -> None:
     assert aggregate([], max, True) is None
     assert aggregate([1.0, 3.0], max, True).value == 3.0
+
+
+def test_a_mean_over_items_has_the_interval_of_students_t() -> None:
+    metric = aggregate([0.0, 1.0, 1.0, 1.0, 0.0], lambda values: sum(values) / len(values), True)
+    half = 2.7764451 * 0.5477226 / math.sqrt(5)
+    assert metric.interval == pytest.approx((0.6 - half, 0.6 + half), abs=1e-6)
+
+
+def test_what_is_no_mean_or_has_one_item_has_no_interval() -> None:
+    assert aggregate([1.0, 3.0], max, True).interval is None
+    assert aggregate([1.0], max, True).interval is None

@@ -43,7 +43,7 @@ def result_of(lm: Any, name: str, tasks: Mapping[str, Task], logged: Any, ids: M
         key = _primary(task, entries)
         primary = primary or label(key)
         named = [item_id(task_name, document, several) for document in ids[task_name]]
-        samples += _samples(lm, entries, key, named)
+        samples += _samples(lm, entries, key, named, f"lm-eval {task_name}/{task.VERSION} {label(key)}")
         own = {label(found): metric for found, metric in task_metrics(task, entries).items()}
         metrics |= {f"{task_name}.{found}" if several else found: metric for found, metric in own.items()}
     if several:
@@ -73,13 +73,14 @@ def _overall(
     return Metric(value=value, higher_is_better=higher, items=len(scores))
 
 
-def _samples(lm: Any, entries: Sequence[LogEntry], key: MetricKey, ids: Sequence[str]) -> list[Sample]:
+def _samples(lm: Any, entries: Sequence[LogEntry], key: MetricKey, ids: Sequence[str], scorer: str) -> list[Sample]:
     leading = [entry for entry in entries if entry["filter"] == key[1]]
     others: dict[int, dict[str, Any]] = {}
     for entry in entries:
         values = {label((name, entry["filter"])): entry[name] for name in entry["metrics"]}
         others.setdefault(entry["doc_id"], {}).update(values)
-    return [_sample(lm, entry, key[0], ids[entry["doc_id"]], others[entry["doc_id"]]) for entry in leading]
+    samples = [_sample(lm, entry, key[0], ids[entry["doc_id"]], others[entry["doc_id"]]) for entry in leading]
+    return [sample.model_copy(update={"scorer": scorer}) for sample in samples]
 
 
 def _sample(lm: Any, entry: LogEntry, metric: str, item_id: str, values: Mapping[str, Any]) -> Sample:

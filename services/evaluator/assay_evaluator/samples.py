@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
+SCHEMA_NAME = "samples/2"
 COLUMNS: dict[str, tuple[str, str]] = {
     "item_id": ("string", "stable id of the item: joins the samples of all models on one benchmark"),
     "item_index": ("int64", "the item's row in the snapshot, from 0"),
@@ -27,6 +28,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "tokens": ("int32", "tokens generated, the end token included; 0 where unknown"),
     "finish_reason": ("string", "stop, length, or empty where unknown"),
     "logprob": ("double", "natural-log probability of the response or target; null where unknown"),
+    "scorer": ("string", "what scored the response: name/version and parameters; empty where unknown"),
     "details": ("string", "JSON object: the benchmark's other values for this item"),
     "error": ("string", "why the item failed; empty where it did not"),
 }
@@ -43,7 +45,7 @@ def parquet_schema() -> pa.Schema:
             pa.field(name, types[kind], nullable=name in optional, metadata={"description": meaning})
             for name, (kind, meaning) in COLUMNS.items()
         ],
-        metadata={"assay": "samples/1"},
+        metadata={"assay": SCHEMA_NAME},
     )
 
 
@@ -62,4 +64,4 @@ def samples_from_parquet(data: bytes) -> list[Sample]:
     """The samples of such a file, in its order."""
     import pyarrow.parquet as pq
 
-    return [Sample.model_validate(row) for row in pq.read_table(io.BytesIO(data)).to_pylist()]
+    return [Sample.model_validate(row) for row in pq.ParquetFile(io.BytesIO(data)).read().to_pylist()]

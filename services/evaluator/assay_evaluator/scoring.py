@@ -6,6 +6,7 @@ Plain values; never runs a model and never stores anything.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,13 +67,33 @@ def item_value(value: Any) -> float | None:
 
 
 def aggregate(values: Sequence[Any], by: Callable[[Sequence[Any]], Any], higher_is_better: bool) -> Metric | None:
-    """A metric over the items that did not fail, by the harness's own aggregation; None where it is no number."""
+    """A metric over the items that did not fail, by the harness's own aggregation; None where it is no number.
+
+    A mean of items' numbers has an interval; other aggregates have none.
+    """
     if not values:
         return None
     value = item_value(by(values))
     if value is None or not math.isfinite(value):
         return None
-    return Metric(value=value, higher_is_better=higher_is_better, items=len(values))
+    parts = [part for part in map(item_value, values) if part is not None]
+    return Metric(
+        value=value, higher_is_better=higher_is_better, items=len(values), interval=interval_of_mean(parts, value)
+    )
+
+
+def interval_of_mean(parts: Sequence[float], value: float) -> tuple[float, float] | None:
+    """The 95 % interval of a mean over items by Student's t; None where `value` is not their mean.
+
+    Each part is an item's own mean, so samples of one item are one cluster.
+    """
+    from scipy.special import stdtrit
+
+    count = len(parts)
+    if count < 2 or not math.isclose(sum(parts) / count, value, rel_tol=1e-9, abs_tol=1e-12):
+        return None
+    half = float(stdtrit(count - 1, 0.975)) * statistics.stdev(parts) / math.sqrt(count)
+    return value - half, value + half
 
 
 def failed_sample(item_id: str, index: int, error: str, prompt: str = "", target: str = "") -> Sample:

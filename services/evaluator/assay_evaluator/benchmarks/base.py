@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from assay_schemas.benchmarks import OwnParameters
+from assay_schemas.benchmarks import BenchmarkParameters, OwnParameters
+from assay_schemas.canonical import canonical_json
 from assay_schemas.results import Sample
 
 from assay_evaluator.engines.base import Generation
@@ -53,6 +54,12 @@ class OwnBenchmark(Protocol):
     def samples(self, item: Item, document: Document, logged: Logged) -> list[Sample]:
         """The item's samples, one for each response."""
         ...
+
+
+def scorer_name(name: str, version: int, parameters: BenchmarkParameters, asking: type[BenchmarkParameters]) -> str:
+    """`name/version`, and those parameters that are not their default and not of `asking`: how models are asked."""
+    given = parameters.model_dump(exclude=set(asking.model_fields), exclude_defaults=True)
+    return f"{name}/{version} {canonical_json(given).decode()}" if given else f"{name}/{version}"
 
 
 def text_of(item: Item, *columns: str) -> str:

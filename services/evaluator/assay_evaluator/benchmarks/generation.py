@@ -7,26 +7,40 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from assay_schemas.benchmarks import GenerationParameters
 from assay_schemas.results import Sample
 
-from assay_evaluator.benchmarks.base import Document, Logged, TaskConfig, not_empty, stops, text_of
+from assay_evaluator.benchmarks.base import Document, Logged, TaskConfig, not_empty, scorer_name, stops, text_of
+from assay_evaluator.benchmarks.several import metrics_of, names_of
 from assay_evaluator.items import Item
 
 Parameters = TypeVar("Parameters", bound=GenerationParameters)
 
 
 class GenerationBenchmark(ABC, Generic[Parameters]):
-    """Prompt in, text out; temperature 0 decodes greedily, otherwise `samples` responses are drawn."""
+    """Prompt in, text out; temperature 0 decodes greedily, otherwise `samples` responses are drawn.
+
+    `version` grows with every change of extraction or comparison; it is part of every sample's `scorer`.
+    """
 
     primary: ClassVar[str]
+    version: ClassVar[int] = 1
     renamed: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
+
+    @property
+    def scorer(self) -> str:
+        """Name, version and parameters of what scores, as samples name it."""
+        return scorer_name(self.primary, self.version, self.parameters, GenerationParameters)
+
+    def vote(self, extracted: str | None) -> Hashable | None:
+        """What responses with this answer have in common when they are counted; None has no vote."""
+        return extracted
 
     @abstractmethod
     def extract(self, response: str) -> str | None:
@@ -68,13 +82,17 @@ class GenerationBenchmark(ABC, Generic[Parameters]):
             "filter_list": [
                 {"name": "none", "filter": [{"function": "take_first_k", "k": parameters.samples}]},
             ],
-            "metric_list": [{"metric": self.primary, "aggregation": "mean", "higher_is_better": True}],
+            "metric_list": [
+                {"metric": name, "aggregation": "mean", "higher_is_better": True}
+                for name in (self.primary, *names_of(parameters.samples))
+            ],
             "process_results": self._process,
         }
 
     def _process(self, document: Document, results: Sequence[Sequence[str]]) -> dict[str, float]:
-        scores = [self.score(self.extract(response), document["target"]) for response in results[0]]
-        return {self.primary: sum(scores) / len(scores)}
+        answers = [self.extract(response) for response in results[0]]
+        scores = [self.score(answer, document["target"]) for answer in answers]
+        return {self.primary: sum(scores) / len(scores), **metrics_of(list(map(self.vote, answers)), scores)}
 
     def samples(self, item: Item, document: Document, logged: Logged) -> list[Sample]:
         samples = []
@@ -94,6 +112,7 @@ class GenerationBenchmark(ABC, Generic[Parameters]):
                     tokens=generation.tokens if generation else 0,
                     finish_reason=generation.finish_reason if generation else "",
                     logprob=generation.logprob if generation else None,
+                    scorer=self.scorer,
                     details=json.dumps({"answer": document["answer"]}, ensure_ascii=False),
                 )
             )

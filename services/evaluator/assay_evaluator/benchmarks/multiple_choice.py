@@ -58,6 +58,7 @@ class MultipleChoice:
                 extracted=str(chosen),
                 score=float(logged.metrics["acc"]),
                 logprob=likelihoods[chosen],
+                scorer="multiple_choice/1",
                 details=json.dumps(
                     {
                         "choices": document["choices"],

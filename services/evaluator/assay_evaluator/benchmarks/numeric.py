@@ -35,6 +35,9 @@ class Numeric(GenerationBenchmark[NumericParameters]):
             raise UnusableItem(f"answer: {answer[:80]!r} holds no number; give one, or use exact_match")
         return found
 
+    def vote(self, extracted: str | None) -> Decimal | None:
+        return number(extracted or "")
+
     def score(self, extracted: str | None, target: str) -> float:
         given, right = number(extracted or ""), number(target)
         if given is None or right is None:

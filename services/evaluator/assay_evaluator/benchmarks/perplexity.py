@@ -74,6 +74,7 @@ class Perplexity:
                 target=document["target"],
                 score=float(logged.metrics[self.primary]),
                 logprob=likelihood,
+                scorer="perplexity/1",
                 details=json.dumps({"bytes": scored_bytes(document)}),
             )
         ]

@@ -70,6 +70,7 @@ class Preference:
                 target=document["chosen"],
                 response=document[ANSWERS[values[1] > values[0]]],
                 score=float(logged.metrics[self.primary]),
+                scorer="preference/1",
                 details=json.dumps(
                     {"rejected": document["rejected"], "values": dict(zip(ANSWERS, values, strict=True))}
                 ),
