@@ -4,6 +4,7 @@ Never starts a service of Assay's own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from hypothesis import HealthCheck, settings
 # How fast a machine makes examples says nothing of what is tested.
 settings.register_profile("assay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("assay")
+
+REAL_AS_A_WHOLE = re.compile(r"^pytestmark = .*\bpytest\.mark\.real\b", re.MULTILINE)
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +58,33 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
         yield url
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test on real processes that fails is tried again, twice at most; pytest's last line counts such reruns.
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Without the real tests, a module that is real as a whole is not imported: torch alone takes ten seconds."""
+    if collection_path.suffix != ".py" or "not real" not in config.option.markexpr:
+        return None
+    return True if REAL_AS_A_WHOLE.search(collection_path.read_text()) else None
 
-    Brokers, databases and training on a machine with two cores sometimes miss a deadline that has nothing to
-    do with what is tested; a test that fails three times has failed.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says which tests share a process when they run in several, and the order: what takes long begins first.
+
+    A test on real processes that fails is tried again, twice at most, and pytest's last line counts such reruns.
+    Brokers, databases and training on a machine with two cores sometimes miss a deadline that has nothing to do
+    with what is tested; a test that fails three times has failed.
     """
     for item in items:
+        item.add_marker(pytest.mark.xdist_group(_shared_by(item)))
         if item.get_closest_marker("real"):
             item.add_marker(pytest.mark.flaky(reruns=2))
+    items.sort(key=_turn)
+
+
+def _shared_by(item: pytest.Item) -> str:
+    """Tests on a whole system share one; others what their file starts."""
+    return "system" if item.path.parent.name == "system" else str(item.path.relative_to(item.config.rootpath))
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.path.parent.name == "system":
+        return 0
+    return 1 if item.get_closest_marker("real") else 2

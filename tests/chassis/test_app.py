@@ -137,7 +137,9 @@ async def test_background_work_starts_with_the_service_and_ends_with_it() -> Non
     assert ended.is_set()
 
 
-def test_a_broker_client_beyond_repair_ends_the_process_with_an_error() -> None:
+def test_a_broker_client_beyond_repair_ends_the_process_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay_chassis.app.WATCH_EVERY_S", 0.05)
+
     async def run() -> None:
         broker = InMemoryBroker()
         broker.failure = lambda: "the consumer is stuck"

@@ -36,7 +36,7 @@ class Script:
             raise self.refusal
 
     def command(self) -> Command:
-        return Command([sys.executable, "-c", self.code], log=self.folder / "script.log", stop_timeout_s=2)
+        return Command([sys.executable, "-c", self.code], log=self.folder / "script.log", stop_timeout_s=0.3)
 
     def ready(self) -> bool:
         return self.ready_at_once

@@ -15,7 +15,7 @@ from system_ground import Ground, Tape
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 VICTIMS = ("scheduler", "trainer", "evaluator", "reporter", "kafka", "postgres")
-LONG = ground.training(steps=60, checkpoint_every=20)
+LONG = ground.training(steps=30, checkpoint_every=10)
 
 
 def is_under_way(tape: Tape, plan: Plan, victim: str) -> bool:

@@ -12,13 +12,13 @@ import rollout_engine_contract as contract
 from assay_trainer.rollouts.base import EngineSettings
 from training_ground import build_model
 
+pytestmark = pytest.mark.real
 END = 257
 PILOT = Path(__file__).parents[3] / "examples" / "pilot" / "model"
 INSTALLED = importlib.util.find_spec("vllm") is not None
 needs_vllm = pytest.mark.skipif(not INSTALLED, reason="vLLM is not installed: the trainer's extra `vllm` is optional")
 
 
-@pytest.mark.real
 @pytest.mark.skipif(INSTALLED, reason="vLLM is installed")
 def test_without_vllm_the_error_says_what_to_install() -> None:
     from assay_trainer.errors import BadInput
@@ -41,7 +41,6 @@ class Broken:
             raise OSError("the engine's process is gone")
 
 
-@pytest.mark.real
 def test_a_lost_engine_is_an_end_of_its_own_that_can_be_tried_again() -> None:
     from assay_trainer.errors import RolloutEngineLost
     from assay_trainer.rollouts.vllm import VllmEngine
@@ -69,7 +68,6 @@ def engine() -> Iterator[Any]:
     opened.close()
 
 
-@pytest.mark.real
 @pytest.mark.slow
 @needs_vllm
 @pytest.mark.timeout(600)
@@ -82,7 +80,6 @@ def test_it_does_what_an_engine_does_and_follows_new_weights(engine: Any) -> Non
     contract.check_weights_are_followed(engine, model)
 
 
-@pytest.mark.real
 @pytest.mark.slow
 @needs_vllm
 @pytest.mark.timeout(600)
