@@ -21,6 +21,7 @@ NAMES = (
     "reward_on_real_pairs",
     "online_learning",
     "overlap_index",
+    "rescoring",
 )
 EXAMPLE = """\
 example: python -m benchmarks startup control_plane
