@@ -43,6 +43,9 @@ class Verdict(BaseModel):
         default_factory=dict,
         description="one-sided confidence to width: with it the difference is above delta - width, uncorrected",
     )
+    own_interval: tuple[float, float] | None = Field(
+        default=None, description="95 %, from the arms' own seed variances; given below five seeds"
+    )
     p: float | None = None
     p_corrected: float | None = None
     smallest_effect: float | None = None
@@ -75,6 +78,15 @@ class Cell(BaseModel):
     verdict: VerdictWord | None = Field(default=None, description="against control; None for control itself")
 
 
+class Finding(BaseModel):
+    """One thing that stands out, in a sentence, and the anchor of the section that shows it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    section: str
+    text: str
+
+
 class ReportDocument(BaseModel):
     """`reports/<experiment id>/report.json`: the verdicts apart from any model text, and the blocks below them."""
 
@@ -91,6 +103,9 @@ class ReportDocument(BaseModel):
     cells: list[Cell]
     verdicts: list[Verdict]
     missing: list[str] = Field(default_factory=list, description="what did not finish, in sentences")
+    findings: list[Finding] = Field(
+        default_factory=list, description="what stands out in data, training or responses; empty where nothing does"
+    )
     next_steps: list[str] = Field(default_factory=list)
     jobs: int = 0
     reused: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from assay_reporter.evidence import Evaluated, Evidence
+from assay_reporter.evidence import Evaluated, Evidence, TrainingRows
 from assay_schemas.artifacts import ArtifactRef, CheckpointRef, DatasetRef, ModelRef
 from assay_schemas.experiments import ExperimentSpec
 from assay_schemas.jobs import EvalInputs, JobError, SelectionInputs, TrainingInputs, Usage, job_key
@@ -74,10 +75,19 @@ BENCHMARKS = [
 class Maker:
     """Builds evidence: `accuracy` gives each arm's true share, `failed` the (arm, seed) whose training failed."""
 
-    def __init__(self, accuracy: dict[str, float], failed: frozenset = frozenset(), response: str = "") -> None:
+    def __init__(
+        self,
+        accuracy: dict[str, float],
+        failed: frozenset = frozenset(),
+        response: str = "",
+        says: Callable[[str, int, bool], str] | None = None,
+        rows: dict[str, list[dict]] | None = None,
+        spec: ExperimentSpec = SPEC,
+    ) -> None:
         self.random = np.random.default_rng(7)
         self.difficulty = self.random.uniform(size=ITEMS)
         self.accuracy, self.failed, self.response = accuracy, failed, response
+        self.says, self.rows, self.spec = says, rows or {}, spec
         self.jobs: list[PlannedJob] = []
         self.ends: list[JobEnd] = []
         self.trainings: dict[str, TrainingResult] = {}
@@ -86,24 +96,31 @@ class Maker:
         self.curves: dict[str, list[dict[str, float]]] = {}
 
     def make(self) -> Evidence:
-        data = DatasetRef(uri="file:///d", digest=sha("d"), rows=100, source="/d/clean.jsonl")
         arms = [PlannedArm(name="control", role="control")]
         for name in self.accuracy:
             if name != "control":
-                arms.append(PlannedArm(name=name, role="placebo" if name == "placebo" else "arm", dataset=data))
+                role = "placebo" if name == "placebo" else "arm"
+                arms.append(PlannedArm(name=name, role=role, dataset=self._dataset(name)))
         replicates = [self._replicate("control", None)]
         for arm in arms[1:]:
             offset = 3 if arm.role == "placebo" else 0
             replicates += [self._replicate(arm.name, seed + offset) for seed in SEEDS]
         plan = Plan(
-            experiment_id=IDENTITY, spec=SPEC, owner="me", model=ModelRef(uri="file:///m", digest=sha("m")),
+            experiment_id=IDENTITY, spec=self.spec, owner="me", model=ModelRef(uri="file:///m", digest=sha("m")),
             arms=arms, benchmarks=BENCHMARKS, replicates=replicates, jobs=self.jobs,
         )  # fmt: skip
         outcome = "partial" if self.failed else "succeeded"
         result = ExperimentResult(
             experiment_id=IDENTITY, outcome=outcome, plan=ref("plan"), ends=self.ends, completed_at=NOW
         )
-        return Evidence(plan, result, self.trainings, self.selections, self.evaluations, self.curves)
+        rows = {self._dataset(arm).digest: TrainingRows(listed, len(listed)) for arm, listed in self.rows.items()}
+        return Evidence(plan, result, self.trainings, self.selections, self.evaluations, self.curves, rows)
+
+    def _dataset(self, arm: str) -> DatasetRef:
+        """Each arm has data of its own; the placebo has the first arm's."""
+        first = next(name for name in self.accuracy if name != "control")
+        name = first if arm == "placebo" else arm
+        return DatasetRef(uri=f"file:///{name}", digest=sha(f"data of {name}"), rows=100, source=f"/d/{name}.jsonl")
 
     def _replicate(self, arm: str, seed: int | None) -> PlannedReplicate:
         training = selection = None
@@ -165,6 +182,8 @@ class Maker:
         noise = self.random.normal(0, 0.15, size=ITEMS)
         right = (self.difficulty + noise < level).astype(float)
         scores = right if benchmark == "numeric" else 1.5 - level + 0.1 * self.difficulty
+        if self.says is not None and benchmark == "numeric":
+            return written([self.says(arm, number, bool(one)) for number, one in enumerate(right)])
         return pa.table(
             {
                 "item_id": [f"item-{number}" for number in range(ITEMS)],
@@ -176,6 +195,35 @@ class Maker:
                 "score": pa.array(scores, pa.float64()),
             }
         )
+
+
+def written(texts: list[str]) -> pa.Table:
+    """Responses as a scorer that reads `#### 12` sees them; one that ends in … was cut at the limit."""
+    matches = [re.findall(r"#### (-?\d+)", text) for text in texts]
+    extracted = [found[-1] if found else None for found in matches]
+    return pa.table(
+        {
+            "item_id": [f"item-{number}" for number in range(len(texts))],
+            "sample_index": [0] * len(texts),
+            "prompt": [question(number) for number in range(len(texts))],
+            "target": [str(number + 1) for number in range(len(texts))],
+            "response": texts,
+            "extracted": pa.array(extracted, pa.string()),
+            "score": [float(one == str(number + 1)) for number, one in enumerate(extracted)],
+            "tokens": [len(text.split()) for text in texts],
+            "finish_reason": ["length" if text.endswith("…") else "stop" for text in texts],
+        }
+    )
+
+
+def question(number: int) -> str:
+    return f"A farmer has {number} baskets of apples and buys one more at the market. How many are there then?"
+
+
+@pytest.fixture
+def ask():
+    """The question of an item by its number."""
+    return question
 
 
 @pytest.fixture

@@ -101,8 +101,12 @@ AnyBlock = Annotated[Paragraph | Bullets | TableBlock | ForestPlot | CurvePlot |
 
 
 class Section(Block):
-    """A titled run of blocks; `anchor` is its place in the page's address."""
+    """A titled run of blocks; `anchor` is its place in the page's address.
+
+    `findings`: what stands out here, in sentences that the first screen repeats; none on clean data.
+    """
 
     title: str
     anchor: str
     blocks: list[AnyBlock]
+    findings: list[str] = Field(default_factory=list)

@@ -10,13 +10,15 @@ from datetime import datetime
 from assay_schemas.cost_actual import cost_checks
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.jobs import Usage
-from assay_schemas.reports import ReportDocument, Verdict, VerdictWord
+from assay_schemas.reports import Finding, ReportDocument, Verdict, VerdictWord
 
 from assay_reporter.conclusion import conclusion, missing, next_steps
 from assay_reporter.evidence import Evidence
+from assay_reporter.examination import Examination
 from assay_reporter.scoring import benchmark_scores, cells, smallest_effect
 from assay_reporter.sections import SECTIONS, Findings
 from assay_reporter.statistics import Comparison, compare_experiment
+from assay_reporter.validity import broken_comparisons
 
 
 def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
@@ -25,14 +27,16 @@ def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
     scores = {benchmark.id: benchmark_scores(evidence, benchmark) for benchmark in plan.benchmarks}
     effects = {benchmark.id: smallest_effect(benchmark, scores[benchmark.id]) for benchmark in plan.benchmarks}
     arms = [arm.name for arm in plan.arms if arm.role == "arm"]
+    examined = Examination(evidence, scores)
     found = compare_experiment(
         list(scores.values()),
         smallest_effects=effects,
         primary=[(arm, benchmark.id) for benchmark in plan.benchmarks for arm in arms],
         first_arm=arms[0] if arms else None,
+        broken=broken_comparisons(examined),
     )
     verdicts = [_verdict(one, evidence) for one in found.comparisons]
-    findings = Findings(evidence=evidence, scores=scores, verdicts=verdicts, flags=list(found.placebo_flags))
+    findings = Findings(examined, verdicts, list(found.placebo_flags))
     sections = [section for build in SECTIONS if (section := build(findings)) is not None]
     return ReportDocument(
         experiment_id=plan.experiment_id,
@@ -46,6 +50,7 @@ def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
         cells=cells(evidence, scores, _against_control(verdicts)),
         verdicts=verdicts,
         missing=missing(evidence),
+        findings=[Finding(section=section.anchor, text=text) for section in sections for text in section.findings],
         next_steps=next_steps(evidence, verdicts, findings.flags),
         jobs=len(plan.jobs),
         reused=sum(end.reused for end in evidence.result.ends),
@@ -72,6 +77,7 @@ def _verdict(one: Comparison, evidence: Evidence) -> Verdict:
         delta=one.delta,
         interval=one.interval,
         half_widths=one.half_widths,
+        own_interval=one.own_interval,
         p=one.p,
         p_corrected=one.p_holm,
         smallest_effect=one.smallest_effect,

@@ -40,8 +40,19 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class TrainingRows:
+    """Rows of one snapshot, `total` of which exist: all of them where it is small, otherwise a sample."""
+
+    rows: list[dict[str, Any]]
+    total: int
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """An ended experiment with everything its jobs left behind; what failed is simply not there."""
+    """An ended experiment with everything its jobs left behind; what failed is simply not there.
+
+    `trainings`, `selections`, `evaluations`, `curves` by job key; `rows` by the digest of the arm's snapshot.
+    """
 
     plan: Plan
     result: ExperimentResult
@@ -49,6 +60,7 @@ class Evidence:
     selections: Mapping[str, SelectionResult] = field(default_factory=dict)
     evaluations: Mapping[str, Evaluated] = field(default_factory=dict)
     curves: Mapping[str, list[dict[str, float]]] = field(default_factory=dict)
+    rows: Mapping[str, TrainingRows] = field(default_factory=dict)
 
     def end(self, key: str | None) -> JobEnd | None:
         """How the job with this key ended, or None where it is not part of the experiment."""

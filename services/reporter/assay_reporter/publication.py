@@ -25,6 +25,7 @@ from assay_schemas.results import ExperimentResult
 from assay_reporter.evidence import Evidence, gather_evidence
 from assay_reporter.render import FORMS
 from assay_reporter.store import DueReport, ReadModel
+from assay_reporter.training_rows import with_training_rows
 
 POLL_S = 1.0
 MOST_TRIES = 8
@@ -78,7 +79,8 @@ class Publication:
 
     async def _publish(self, due: DueReport, tx: Transaction, model: ReadModel) -> None:
         result = ExperimentResult.model_validate_json(await self._app.store.get_bytes(due.result))
-        evidence = await gather_evidence(self._app.store, result)
+        store = self._app.store
+        evidence = await with_training_rows(store, await gather_evidence(store, result))
         report, texts = await asyncio.to_thread(_compiled, evidence)
         refs = await write_report(self._app.store, report, texts)
         await model.report_made(report.experiment_id, report.sentence)

@@ -41,7 +41,9 @@ def render_html(report: ReportDocument) -> str:
 
 def report_context(report: ReportDocument) -> dict[str, Any]:
     """What the report's templates are given; the live page shows the same parts."""
-    return {"report": report, "cells": table_cells(report), "sections": SECTIONS.validate_python(report.sections)}
+    sections = SECTIONS.validate_python(report.sections)
+    titles = {section.anchor: section.title for section in sections}
+    return {"report": report, "cells": table_cells(report), "sections": sections, "titles": titles}
 
 
 def _chart(block: ForestPlot | CurvePlot) -> Markup:

@@ -21,6 +21,8 @@ def render_markdown(report: ReportDocument) -> str:
     if report.question:
         parts.append(f"> {_inline(report.question)}")
     parts += [facts(report), _verdict_table(report)]
+    if report.findings:
+        parts.append("## What stands out\n\n" + _bullets([one.text for one in report.findings]))
     if report.next_steps:
         parts.append("## What to try next\n\n" + _bullets(report.next_steps))
     for section in SECTIONS.validate_python(report.sections):

@@ -7,18 +7,24 @@ from collections.abc import Callable
 
 from assay_reporter.blocks import Section
 from assay_reporter.sections.comparisons import comparisons
+from assay_reporter.sections.data import data
 from assay_reporter.sections.failures import failures
 from assay_reporter.sections.findings import Findings
 from assay_reporter.sections.flips import flips
+from assay_reporter.sections.giveaways import giveaways
 from assay_reporter.sections.price import price
 from assay_reporter.sections.provenance import provenance
 from assay_reporter.sections.training import training
+from assay_reporter.sections.why import why
 
 SECTIONS: tuple[Callable[[Findings], Section | None], ...] = (
     comparisons,
     failures,
+    why,
     flips,
     training,
+    data,
+    giveaways,
     price,
     provenance,
 )

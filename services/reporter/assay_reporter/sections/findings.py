@@ -1,20 +1,35 @@
-"""What sections are built from: the evidence, the joined scores and the verdicts."""
+"""What sections are built from: the evidence examined, and the verdicts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from assay_schemas.experiments import CONTROL
 from assay_schemas.reports import Verdict
 
 from assay_reporter.evidence import Evidence
+from assay_reporter.examination import Examination
 from assay_reporter.statistics import BenchmarkScores
 
 
 @dataclass(frozen=True)
 class Findings:
-    """`scores` by benchmark id; `flags` are the sentences of a failed placebo check."""
+    """`flags` are the sentences of a failed placebo check."""
 
-    evidence: Evidence
-    scores: dict[str, BenchmarkScores]
+    examined: Examination
     verdicts: list[Verdict]
     flags: list[str] = field(default_factory=list)
+
+    @property
+    def evidence(self) -> Evidence:
+        return self.examined.evidence
+
+    @property
+    def scores(self) -> dict[str, BenchmarkScores]:
+        """Joined scores by benchmark id."""
+        return self.examined.scores
+
+    def verdict(self, arm: str, benchmark: str) -> Verdict | None:
+        """What was said of an arm against control."""
+        listed = (one for one in self.verdicts if (one.arm, one.versus, one.benchmark) == (arm, CONTROL, benchmark))
+        return next(listed, None)

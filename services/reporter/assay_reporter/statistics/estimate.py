@@ -98,8 +98,8 @@ class Estimate:
         return self.means[0] - self.means[1] if self.means else float("nan")
 
 
-def estimate(question: Question, scores: BenchmarkScores, noise: SeedNoise) -> Estimate:
-    """Answer a question from a benchmark's scores and its pooled seed noise."""
+def estimate(question: Question, scores: BenchmarkScores, noise: SeedNoise, broken: str | None = None) -> Estimate:
+    """Answer a question from a benchmark's scores and its pooled seed noise; `broken` says why there is no answer."""
     missing = [name for name in (question.arm, question.versus) if name not in scores.arms]
     if missing:
         reason = sentences.no_scores(missing[0], question.benchmark)
@@ -107,7 +107,7 @@ def estimate(question: Question, scores: BenchmarkScores, noise: SeedNoise) -> E
     arm, versus = scores.arms[question.arm], scores.arms[question.versus]
     pair = pair_scores(arm, versus)
     counts = _counts(arm, versus, pair)
-    broken = _broken(question, arm, versus, pair)
+    broken = _broken(question, arm, versus, pair) or broken
     if broken:
         return Estimate(question, counts, None, Refusal("broken", broken))
     means = float(pair.arm.mean()), float(pair.versus.mean())

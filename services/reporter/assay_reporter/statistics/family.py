@@ -48,14 +48,17 @@ def compare_experiment(
     smallest_effects: Mapping[str, float] | None = None,
     primary: Collection[tuple[str, str]] | None = None,
     first_arm: str | None = None,
+    broken: Mapping[tuple[str, str], str] | None = None,
 ) -> ExperimentComparisons:
     """Every comparison of an experiment with its verdict.
 
     smallest_effects: by benchmark, in the metric's unit; default 0.02 for proportions, otherwise 2 % of
     control's mean. primary: the declared (arm, benchmark) pairs against control; default every trained arm
     but the placebo × every benchmark. A declared pair without scores still counts in the family.
-    first_arm: the arm whose data the placebo has; default the first trained arm. Within the primary family
-    and within the placebo's checks p is corrected by Holm; every other pair of arms is exploratory.
+    first_arm: the arm whose data the placebo has; default the first trained arm. broken: why (arm, benchmark)
+    may not be judged at all; each comparison with such an arm is `broken`, and still counts in its family.
+    Within the primary family and within the placebo's checks p is corrected by Holm; every other pair of arms
+    is exploratory.
     Raises ValueError where a benchmark occurs twice.
     """
     if len({each.benchmark for each in benchmarks}) != len(benchmarks):
@@ -69,7 +72,9 @@ def compare_experiment(
             question = Question(
                 arm, versus, scores.benchmark, family, smallest, scores.higher_is_better, scores.proportion
             )
-            estimates.append(estimate(question, scores, noise))
+            reasons = [(broken or {}).get((name, scores.benchmark)) for name in (arm, versus)]
+            reason = next((one for one in reasons if one), None)
+            estimates.append(estimate(question, scores, noise, reason))
     return ExperimentComparisons(
         tuple(_conclude_family(estimates, "primary", corrected=True))
         + tuple(_conclude_family(estimates, "check", corrected=True))

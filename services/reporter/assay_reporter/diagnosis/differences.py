@@ -1,0 +1,135 @@
+"""How the rows of arms differ from each other, and where one arm's are odd beside the others'.
+
+Compares snapshots only; knows no score.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from assay_reporter.diagnosis.rows import Row, answer_of, is_preference, prompt_of, side_of
+from assay_reporter.diagnosis.sheet import Sheet, fingerprint
+
+CONTENT_WORD = re.compile(r"[^\W\d_]{4,}")
+FAMILIAR = 0.25
+FEWEST_CONTENT_WORDS = 3
+MOST_ROWS = 4000
+DUPLICATES = REPEATS = LEAKS = OFF_TOPIC = FOREIGN = 0.05
+UNENDED = 0.2
+WRONG = 0.05
+EMPTY = CONTRADICTIONS = 0.01
+LENGTH_RATIO = 1.5
+LENGTH_WORDS = 5
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Shares of one arm's rows: whose prompt the other has too, with the same answer, with another, and, of pairs,
+    with chosen and rejected the other way round."""
+
+    same: float
+    other_answer: float
+    reversed: float
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A snapshot's rows by what they are compared with: prompt, answer, and the other answer of a pair."""
+
+    rows: list[tuple[str, str, str]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Keys:
+        return cls(
+            [
+                (
+                    fingerprint(prompt_of(row)),
+                    fingerprint(answer_of(row)),
+                    fingerprint(side_of(row, "rejected")) if is_preference(row) else "",
+                )
+                for row in rows
+            ]
+        )
+
+
+def overlap(rows: Keys, others: Keys) -> Overlap:
+    """How `rows` relate to `others`, by prompt."""
+    prompts = {prompt for prompt, _, _ in others.rows}
+    answers = {(prompt, answer) for prompt, answer, _ in others.rows}
+    turned = {(prompt, rejected, chosen) for prompt, chosen, rejected in others.rows if rejected}
+    same = sum((prompt, answer) in answers for prompt, answer, _ in rows.rows)
+    known = sum(prompt in prompts for prompt, _, _ in rows.rows)
+    every = max(1, len(rows.rows))
+    return Overlap(same / every, (known - same) / every, sum(row in turned for row in rows.rows) / every)
+
+
+def off_topic_share(rows: Sequence[Row], vocabulary: set[str]) -> float | None:
+    """The share of rows less than a quarter of whose longer words occur anywhere in the vocabulary; None where
+    rows have too few words to tell."""
+    strange = told = 0
+    for row in rows[:: max(1, -(-len(rows) // MOST_ROWS))]:
+        words = content_words(f"{prompt_of(row)} {answer_of(row)}")
+        if len(words) >= FEWEST_CONTENT_WORDS:
+            told += 1
+            strange += len(words & vocabulary) < FAMILIAR * len(words)
+    return strange / told if told else None
+
+
+def content_words(text: str) -> set[str]:
+    """Its words of four letters and more."""
+    return set(CONTENT_WORD.findall(text.casefold()))
+
+
+def oddities(name: str, sheet: Sheet, others: Mapping[str, Sheet]) -> Iterator[str]:
+    """What stands out in an arm's rows: by itself, or beside the sheets of the other arms."""
+    for share, limit, words in (
+        (sheet.duplicates, DUPLICATES, "of rows are duplicates of earlier ones"),
+        (sheet.empty_answers, EMPTY, "of answers are empty"),
+        (sheet.leaked_prompts, LEAKS, "of answers repeat their whole prompt (prompt leak)"),
+        (sheet.contradictions, CONTRADICTIONS, "of pairs are there the other way round too (contradictory labels)"),
+        (
+            sheet.wrong_answers or 0.0,
+            WRONG,
+            "of answers end in another number than the row's own `answer` (wrong answers)",
+        ),
+    ):
+        if share > limit:
+            yield f"{name}: {percent(share)} {words}."
+    yield from _languages(name, sheet, others)
+    yield from _beside_others(name, sheet, others)
+
+
+def _languages(name: str, sheet: Sheet, others: Mapping[str, Sheet]) -> Iterator[str]:
+    """Answers in another language than most; where others exist, than most of theirs."""
+    usual = _main_language(others) or next(iter(sheet.languages), "")
+    for language, share in sheet.languages.items():
+        known = max((one.languages.get(language, 0.0) for one in others.values()), default=0.0)
+        if language != usual and share > FOREIGN + known:
+            yield f"{name}: {percent(share)} of answers are in {language} (language)."
+
+
+def _main_language(others: Mapping[str, Sheet]) -> str:
+    leading = [next(iter(one.languages), "") for one in others.values()]
+    return max(set(leading), key=leading.count) if leading else ""
+
+
+def _beside_others(name: str, sheet: Sheet, others: Mapping[str, Sheet]) -> Iterator[str]:
+    if not others:
+        return
+    lengths = sorted(one.answer_words for one in others.values())
+    usual = lengths[len(lengths) // 2]
+    if sheet.answer_words > LENGTH_RATIO * usual and sheet.answer_words - usual > LENGTH_WORDS:
+        yield f"{name}: answers have {sheet.answer_words:.0f} words, those of other arms {usual:.0f} (length)."
+    cut = max(one.unended_answers for one in others.values())
+    if sheet.unended_answers > UNENDED + cut:
+        yield (
+            f"{name}: {percent(sheet.unended_answers)} of answers end without a closing mark, {percent(cut)} in other "
+            "arms: they look truncated (truncation)."
+        )
+
+
+def percent(share: float) -> str:
+    """`12 %`; one decimal below ten."""
+    return f"{100 * share:.1f} %" if 0 < share < 0.0995 else f"{100 * share:.0f} %"

@@ -1,0 +1,52 @@
+"""Where a training row's prompt and answers are, as plain text, whatever its format.
+
+Never raises for an odd row: what is not text is written as JSON, what is missing is empty.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+Row = Mapping[str, Any]
+TEXT_COLUMNS = ("prompt", "completion", "messages", "text", "chosen", "rejected", "answer")
+
+
+def prompt_of(row: Row) -> str:
+    """The prompt, or a conversation but for its last turn; empty where the row is text alone."""
+    if row.get("prompt") is not None:
+        return _text(row["prompt"])
+    messages = row.get("messages")
+    return _text(messages[:-1]) if isinstance(messages, list) else ""
+
+
+def answer_of(row: Row) -> str:
+    """What is learned from: the completion, the chosen answer, the last turn, or the text."""
+    for column in ("completion", "chosen", "messages", "text"):
+        if row.get(column) is not None:
+            return side_of(row, column)
+    return ""
+
+
+def side_of(row: Row, column: str) -> str:
+    """The answer in one column: text, or the last turn of a conversation."""
+    value = row.get(column)
+    if isinstance(value, list) and value:
+        return _text(value[-1:])
+    return _text(value)
+
+
+def is_preference(row: Row) -> bool:
+    """Whether the row is a pair of a chosen and a rejected answer."""
+    return row.get("chosen") is not None and row.get("rejected") is not None
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(turn, Mapping) for turn in value):
+        return "\n".join(_text(turn.get("content")) for turn in value)
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,93 @@
+"""What is worked out from the evidence once and used in several places: columns, decompositions, contamination.
+
+Computed when first asked for; decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from assay_schemas.experiments import CONTROL, PLACEBO
+
+from assay_reporter.diagnosis.columns import ByArm, Column, columns_of
+from assay_reporter.diagnosis.contamination import contaminated_items, question_of
+from assay_reporter.diagnosis.decomposition import Decomposition, decompose
+from assay_reporter.diagnosis.differences import content_words
+from assay_reporter.evidence import Evidence, TrainingRows
+from assay_reporter.statistics import BenchmarkScores
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """Evidence and its joined scores, by benchmark id."""
+
+    evidence: Evidence
+    scores: dict[str, BenchmarkScores]
+
+    @cached_property
+    def columns(self) -> dict[str, ByArm]:
+        """Samples by benchmark id and arm."""
+        return columns_of(self.evidence)
+
+    @cached_property
+    def decompositions(self) -> dict[tuple[str, str], Decomposition]:
+        """By (arm, benchmark id), where responses were generated, scored as shares of 1, and control has them too."""
+        found = {}
+        for benchmark, arms in self.columns.items():
+            control = arms.get(CONTROL, [])
+            if not control or not self.scores[benchmark].proportion or not control[0].generated:
+                continue
+            for arm, replicates in arms.items():
+                if arm != CONTROL:
+                    found[arm, benchmark] = decompose(control[0], replicates)
+        return found
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The digest of each arm's snapshot."""
+        return {arm.name: arm.dataset.digest for arm in self.evidence.plan.arms if arm.dataset is not None}
+
+    @cached_property
+    def rows_by_arm(self) -> dict[str, TrainingRows]:
+        """The rows of every arm whose snapshot could be read; the placebo's are another arm's."""
+        rows = self.evidence.rows
+        return {arm: rows[digest] for arm, digest in self.digests.items() if digest in rows and arm != PLACEBO}
+
+    @cached_property
+    def benchmark_words(self) -> set[str]:
+        """The longer words of all benchmarks' prompts and targets."""
+        columns = [column for arms in self.columns.values() if (column := _any(arms)) is not None]
+        texts = (text for column in columns for name in ("prompt", "target") for text in column.texts(name))
+        return {word for text in texts for word in content_words(text)}
+
+    @cached_property
+    def contaminated(self) -> dict[tuple[str, str], frozenset[str]]:
+        """By (arm, benchmark id): the items that stand word for word in the arm's rows, where any does."""
+        by_digest: dict[tuple[str, str], frozenset[str]] = {}
+        found = {}
+        for benchmark, arms in self.columns.items():
+            column = _any(arms)
+            for arm, rows in self.rows_by_arm.items() if column is not None else ():
+                key = self.digests[arm], benchmark
+                if key not in by_digest and column is not None:
+                    by_digest[key] = contaminated_items(rows.rows, item_texts(column))
+                if by_digest[key]:
+                    found[arm, benchmark] = by_digest[key]
+        return found
+
+    def item_count(self, benchmark: str) -> int:
+        """How many items the benchmark has here."""
+        column = _any(self.columns[benchmark])
+        return 0 if column is None else len({item for item, _ in column.place})
+
+
+def item_texts(column: Column) -> dict[str, str]:
+    """What is looked for of each item: its question, and where nothing is generated the answer that is scored."""
+    prompts, targets = column.texts("prompt"), column.texts("target")
+    texts = prompts if column.generated else [f"{one} {two}" for one, two in zip(prompts, targets, strict=True)]
+    return {item: question_of(text) for (item, _), text in zip(column.place, texts, strict=True)}
+
+
+def _any(arms: ByArm) -> Column | None:
+    return next((column for columns in arms.values() for column in columns), None)

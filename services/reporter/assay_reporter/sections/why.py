@@ -1,0 +1,142 @@
+"""Why the scores changed: each difference taken apart by cause, and how responses end and read.
+
+A strict difference and the lenient one beside it; the verdict stays that of the strict scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from assay_schemas.experiments import CONTROL
+
+from assay_reporter.blocks import AnyBlock, Paragraph, Section, TableBlock
+from assay_reporter.diagnosis.causes import CAUSES, MEANINGS, refuses
+from assay_reporter.diagnosis.columns import Column
+from assay_reporter.diagnosis.decomposition import Decomposition
+from assay_reporter.sections.findings import Findings
+
+LEADING_SHARE = 0.5
+INFLATION = 1.5
+CUT_SHARE = 0.1
+REFUSED_SHARE = 0.05
+MOST_TEXTS = 2000
+
+
+def why(findings: Findings) -> Section | None:
+    """Nothing where no benchmark has generated responses."""
+    blocks: list[AnyBlock] = []
+    found: list[str] = []
+    for benchmark in findings.evidence.plan.benchmarks:
+        parts = {arm: one for (arm, name), one in findings.examined.decompositions.items() if name == benchmark.id}
+        if not parts:
+            continue
+        found += [said for arm, one in parts.items() if (said := _leading(findings, arm, benchmark.id, one))]
+        blocks.append(_causes(benchmark.id, parts))
+        endings = {
+            arm: Endings(columns)
+            for arm, columns in findings.examined.columns[benchmark.id].items()
+            if columns[0].generated
+        }
+        found += list(_odd_endings(benchmark.id, endings))
+        blocks.append(_endings(benchmark.id, endings))
+    if not blocks:
+        return None
+    legend = "; ".join(f"{cause}: {meaning}" for cause, meaning in MEANINGS.items())
+    blocks = [*(Paragraph(text=one, tone="warning") for one in found), *blocks, Paragraph(text=f"{legend}.")]
+    return Section(title="Why the scores changed", anchor="why", blocks=blocks, findings=found)
+
+
+def _leading(findings: Findings, arm: str, benchmark: str, parts: Decomposition) -> str:
+    """What most of a loss, or of a gain that is only one of form, comes from."""
+    verdict = findings.verdict(arm, benchmark)
+    if verdict is None or verdict.verdict not in ("better", "worse", "broken") or not parts.strict:
+        return ""
+    cause = max(CAUSES, key=lambda one: parts.part(one) * np.sign(parts.strict))
+    part = parts.part(cause)
+    if part / parts.strict < LEADING_SHARE or (parts.strict > 0 and cause == "content"):
+        return ""
+    moved = "lost" if parts.strict < 0 else "won"
+    size = f"{100 * abs(parts.strict):.1f} points {moved} against control"
+    some = f"{100 * abs(part):.1f} of the " if abs(part) < abs(parts.strict) else "the "
+    said = (
+        f"{arm} on {benchmark}: {some}{size} are {cause}: "
+        f"{MEANINGS[cause] if moved == 'lost' else f'in control, {MEANINGS[cause]}'}."
+    )
+    if cause == "format":
+        said += f" Read leniently, the difference is {100 * parts.lenient:+.1f} points: form, not content."
+    return said
+
+
+def _causes(benchmark: str, parts: dict[str, Decomposition]) -> TableBlock:
+    columns = ["arm", "difference", *CAUSES, "read leniently"]
+    rows = [
+        [arm, _points(one.strict), *(_points(one.part(cause)) for cause in CAUSES), _points(one.lenient)]
+        for arm, one in parts.items()
+    ]
+    sampled = [
+        f"{one.looked_at:,} of {one.flips:,} of {arm}" for arm, one in parts.items() if one.looked_at < one.flips
+    ]
+    caption = f"{benchmark}: points won or lost against control, by why the wrong response is wrong."
+    if sampled:
+        caption += f" Of the responses that changed, an even part was read: {', '.join(sampled)}."
+    return TableBlock(columns=columns, rows=rows, numeric=list(range(1, len(columns))), caption=caption)
+
+
+class Endings:
+    """How an arm's responses on a benchmark end and read; shares of 1, lengths in tokens (words where unknown)."""
+
+    def __init__(self, columns: list[Column]) -> None:
+        self.length = float(np.mean([_length(column) for column in columns]))
+        cut = [reason == "length" for column in columns for reason in column.texts("finish_reason")]
+        self.cut = sum(cut) / max(1, len(cut))
+        read = [share for column in columns if (share := column.read_share()) is not None]
+        self.read = sum(read) / len(read) if read else None
+        each = MOST_TEXTS // len(columns)
+        texts = [text for column in columns for text in column.texts("response")[:each]]
+        self.refused = sum(map(refuses, texts)) / max(1, len(texts))
+
+
+def _length(column: Column) -> float:
+    tokens = column.numbers("tokens")
+    if tokens.any():
+        return float(np.nanmean(tokens))
+    words = [len(text.split()) for text in column.texts("response")]
+    return float(np.mean(words)) if words else 0.0
+
+
+def _endings(benchmark: str, endings: dict[str, Endings]) -> TableBlock:
+    rows = [
+        [arm, f"{one.length:.0f}", _share(one.cut), "–" if one.read is None else _share(one.read), _share(one.refused)]
+        for arm, one in endings.items()
+    ]
+    columns = ["arm", "tokens a response", "cut at the limit", "answer found", "refused"]
+    return TableBlock(columns=columns, rows=rows, numeric=[1, 2, 3, 4], caption=f"{benchmark}: how responses end.")
+
+
+def _odd_endings(benchmark: str, endings: dict[str, Endings]) -> Iterator[str]:
+    """Arms whose responses have become longer, cut or refused, against control."""
+    control = endings.get(CONTROL)
+    if control is None:
+        return
+    for arm, one in endings.items():
+        if arm == CONTROL:
+            continue
+        if one.length > INFLATION * control.length > 0:
+            ratio = one.length / control.length
+            yield f"{arm} on {benchmark}: responses are {ratio:.1f} times as long as control's (length inflation)."
+        if one.cut > CUT_SHARE + control.cut:
+            cut, before = _share(one.cut), _share(control.cut)
+            yield f"{arm} on {benchmark}: {cut} of responses are cut at the limit (control: {before})."
+        if one.refused > REFUSED_SHARE + control.refused:
+            refused, before = _share(one.refused), _share(control.refused)
+            yield f"{arm} on {benchmark}: {refused} of responses refuse (control: {before})."
+
+
+def _points(value: float) -> str:
+    text = f"{100 * value:+.1f}"
+    return "0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.0f} %"

@@ -1,0 +1,47 @@
+"""The rows of the arms' snapshots, whole where they are small, otherwise the sample kept beside them.
+
+Reads what the plan references; what is not there any more, or not in this store, is simply left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+from assay_chassis.object_store import KeyRefused, ObjectNotFound, ObjectStore, ObjectTooLarge
+from assay_schemas.artifacts import DatasetRef, row_sample_key
+
+from assay_reporter.evidence import Evidence, TrainingRows
+
+LARGEST_WHOLE = 8 * 2**20
+
+
+async def with_training_rows(store: ObjectStore, evidence: Evidence) -> Evidence:
+    """The evidence with its arms' rows, by digest. Raises the store's errors where it cannot be reached."""
+    wanted = {arm.dataset.digest: arm.dataset for arm in evidence.plan.arms if arm.dataset is not None}
+    found = await asyncio.gather(*(_rows(store, dataset) for dataset in wanted.values()))
+    return replace(evidence, rows={digest: rows for digest, rows in zip(wanted, found, strict=True) if rows})
+
+
+async def _rows(store: ObjectStore, dataset: DatasetRef) -> TrainingRows | None:
+    try:
+        data = await store.get_bytes(dataset.uri, max_bytes=LARGEST_WHOLE)
+    except ObjectTooLarge:
+        return await _sample(store, dataset)
+    except (ObjectNotFound, KeyRefused):
+        return None
+    return TrainingRows(_parsed(data), dataset.rows)
+
+
+async def _sample(store: ObjectStore, dataset: DatasetRef) -> TrainingRows | None:
+    try:
+        data = await store.get_bytes(row_sample_key(dataset.digest), max_bytes=LARGEST_WHOLE)
+    except (ObjectNotFound, ObjectTooLarge):
+        return None
+    return TrainingRows(_parsed(data), dataset.rows)
+
+
+def _parsed(data: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in data.splitlines() if line.strip()]

@@ -1,0 +1,104 @@
+"""The gate before any statistics: which arm on which benchmark may not be judged, and why in a sentence.
+
+A broken comparison has no number; an effect of the data, however large, is none of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from assay_schemas.experiments import CONTROL, PLACEBO
+
+from assay_reporter.diagnosis.columns import Column
+from assay_reporter.diagnosis.contamination import LIMIT
+from assay_reporter.examination import Examination
+
+MOST_FAILED_ITEMS = 0.05
+MOST_FAILED_RUNS = 0.5
+DIVERGED = "diverged"
+READ_BEFORE, READ_NOW = 0.5, 0.1
+
+
+def broken_comparisons(examined: Examination) -> dict[tuple[str, str], str]:
+    """By (arm, benchmark id), the first reason that applies; control's own breaks every comparison with it."""
+    found = {}
+    for benchmark, arms in examined.columns.items():
+        for arm in [one.name for one in examined.evidence.plan.arms]:
+            reasons = (check(examined, arm, benchmark, arms) for check in CHECKS)
+            reason = next((one for one in reasons if one), "")
+            if reason:
+                found[arm, benchmark] = reason
+    return found
+
+
+def _failed_runs(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:
+    """A run that diverged, or most runs lost: what is left would flatter the arm."""
+    wanted = [one for one in examined.evidence.plan.replicates if one.arm == arm]
+    classes = [
+        end.error.class_
+        for one in wanted
+        if (end := examined.evidence.end(one.training)) is not None and end.error is not None
+    ]
+    there = len(arms.get(arm, []))
+    if DIVERGED in classes:
+        count = classes.count(DIVERGED)
+        return f"{count} of {len(wanted)} training runs of {arm} diverged: the runs that are left would flatter it."
+    if 0 < there < len(wanted) * MOST_FAILED_RUNS:
+        return f"Only {there} of {len(wanted)} replicates of {arm} have a result on {benchmark}: too few are left."
+    return ""
+
+
+def _failed_items(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:  # noqa: ARG001
+    """Too many items without a score: those that are left are not the benchmark."""
+    for column in arms.get(arm, []):
+        failed = int(np.isnan(column.scores).sum())
+        if 0 < failed < len(column.scores) and failed > MOST_FAILED_ITEMS * len(column.scores):
+            who = arm if column.seed is None else f"{arm}, seed {column.seed}"
+            return (
+                f"{failed:,} of {len(column.scores):,} items of {benchmark} failed for {who}, "
+                f"more than {100 * MOST_FAILED_ITEMS:.0f} %."
+            )
+    return ""
+
+
+def _unread(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:
+    """The scorer no longer finds answers that are there: the score measures form, not content."""
+    if arm == CONTROL or (arm, benchmark) not in examined.decompositions:
+        return ""
+    before, now = (_read_share(arms.get(name, [])) for name in (CONTROL, arm))
+    if before is None or now is None or before < READ_BEFORE or now > READ_NOW:
+        return ""
+    parts = examined.decompositions[arm, benchmark]
+    if parts.lost["format"] < parts.lost["content"] + parts.lost["truncation"]:
+        return ""
+    return (
+        f"The scorer finds an answer in {100 * now:.0f} % of {arm}'s responses on {benchmark} (control: "
+        f"{100 * before:.0f} %), though the right answers are there: the format changed, and the score says nothing "
+        f"about content. Read leniently, the difference is {100 * parts.lenient:+.1f} points."
+    )
+
+
+def _read_share(columns: list[Column]) -> float | None:
+    shares = [share for column in columns if (share := column.read_share()) is not None]
+    return sum(shares) / len(shares) if shares else None
+
+
+def _contaminated(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:  # noqa: ARG001
+    """The arm has seen the benchmark; the placebo has the first arm's rows."""
+    asked = next((one.name for one in examined.evidence.plan.arms if one.role == "arm"), arm) if arm == PLACEBO else arm
+    items, count = examined.contaminated.get((asked, benchmark), frozenset()), examined.item_count(benchmark)
+    if len(items) <= LIMIT * count:
+        return ""
+    return (
+        f"{len(items):,} of {count:,} items of {benchmark} stand word for word in {arm}'s training rows "
+        f"(contamination above the limit of {100 * LIMIT:.0f} %): the score says what it remembers."
+    )
+
+
+CHECKS: tuple[Callable[[Examination, str, str, Mapping[str, list[Column]]], str], ...] = (
+    _failed_runs,
+    _failed_items,
+    _contaminated,
+    _unread,
+)

@@ -1,0 +1,80 @@
+"""Cues of preference pairs: a planted one is found and named, clean pairs give nothing away."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from assay_reporter.diagnosis.giveaways import auc, fitted, giveaways_of, source_columns
+
+WORDS = ["apples", "pears", "plums", "figs", "carrots", "onions", "beans", "maize", "rice", "oats", "barley", "rye"]
+
+
+def answer(chance: random.Random) -> str:
+    return f"{' '.join(chance.choices(WORDS, k=chance.randint(6, 14)))}."
+
+
+def pairs(count: int = 400, dress=lambda chosen, rejected, _: (chosen, rejected), **columns) -> list[dict]:
+    chance = random.Random(5)
+    rows = []
+    for number in range(count):
+        chosen, rejected = dress(answer(chance), answer(chance), chance)
+        extra = {name: value(chance) for name, value in columns.items()}
+        rows.append({"prompt": f"question {number}", "chosen": chosen, "rejected": rejected, **extra})
+    return rows
+
+
+def cue(rows, name):
+    return next(one for one in giveaways_of(rows).cues if one.name == name)
+
+
+def test_clean_pairs_give_nothing_away():
+    for one in giveaways_of(pairs()).cues:
+        assert one.interval[0] < 0.55
+        assert 0.4 < one.auc < 0.6
+
+
+def test_pleasantries_and_odd_bullets_of_one_side_are_found_and_named():
+    found = cue(pairs(dress=lambda chosen, rejected, _: (f"-  {chosen}", f"Sure! {rejected}")), "format")
+    assert found.auc > 0.95
+    assert {("opening pleasantry", "rejected"), ("odd spacing after bullets", "chosen")} & set(found.strongest)
+
+
+def test_one_word_more_on_every_chosen_side_gives_it_away():
+    found = cue(pairs(dress=lambda _, rejected, __: (f"and {rejected}", rejected)), "length")
+    assert found.auc > 0.95
+    assert found.strongest == (("words", "chosen"),)
+
+
+def test_a_source_that_always_loses_is_found_with_its_rate():
+    rows = pairs(chosen_source=lambda chance: chance.choice(["new", "old"]), rejected_source=lambda _: "old")
+    found = giveaways_of(rows)
+    assert cue(rows, "source").auc > 0.7
+    won, there = found.chosen_rates["source old"]
+    assert won == 0
+    assert there == sum(row["chosen_source"] == "new" for row in rows)
+
+
+def test_sources_are_columns_that_both_sides_have():
+    assert source_columns([{"chosen": "", "chosen_model": "a", "rejected_model": "b", "chosen_note": "x"}]) == ["model"]
+
+
+def test_few_pairs_say_nothing():
+    assert giveaways_of(pairs(49)) is None
+    assert giveaways_of([{"prompt": "x", "completion": "y"}] * 100) is None
+
+
+def test_the_area_is_that_of_the_ranks():
+    assert auc(np.array([3.0, 4.0]), np.array([1.0, 2.0]))[0] == 1.0
+    assert auc(np.array([1.0, 1.0]), np.array([1.0, 1.0]))[0] == 0.5
+    area, error = auc(np.array([1.0, 3.0]), np.array([2.0, 0.0]))
+    assert area == 0.75
+    assert error == pytest.approx(((0.1875 + 0.0375 + 0.642857 - 0.5625) / 4) ** 0.5, abs=1e-6)
+
+
+def test_weights_stand_still_where_the_penalised_likelihood_is_highest():
+    differences = np.random.default_rng(0).normal(0.3, 1, size=(200, 2))
+    weights = fitted(differences)
+    slope = differences.T @ (1 / (1 + np.exp(differences @ weights))) - weights
+    assert np.abs(slope).max() < 1e-6
