@@ -65,7 +65,7 @@ class Column:
         if "extracted" not in self.table.column_names or not self.table.num_rows:
             return None
         column = self.table.column("extracted")
-        return 1.0 - float(column.null_count) / self.table.num_rows
+        return float(1 - column.null_count / self.table.num_rows)
 
     def response(self, row: int, other: str = "") -> Response:
         """The response in a row; `other` is the one it is held against."""
