@@ -17,6 +17,7 @@ NAMES = (
     "demo",
     "peer",
     "training_throughput",
+    "rollout_throughput",
     "verdict_calibration",
     "reward_on_real_pairs",
     "online_learning",

@@ -1,4 +1,4 @@
-"""Tokens a second of SFT and DPO against TRL's trainers: same model, rows, batch and dtype.
+"""Tokens a second of SFT and DPO, and samples a second of GRPO, against TRL's trainers: same model, rows and dtype.
 
 Each side runs in a process of its own, in turn; padding is not counted as tokens.
 """
@@ -17,25 +17,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import gsm8k_pairs, results_file
+from benchmarks import gsm8k_pairs, online_sides, results_file
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "examples" / "pilot" / "model"
 MAX_LENGTH, LEARNING_RATE = 1024, 1e-4
 BATCH_ROWS = {"sft": 16, "dpo": 8}
-GOAL = {"sft_ratio": ">= 1.3", "dpo_ratio": ">= 1.3", "sft_memory_ratio": "<= 1", "dpo_memory_ratio": "<= 1"}
+ALGORITHMS = (*BATCH_ROWS, "grpo")
+COUNTED = {"sft": "tokens", "dpo": "tokens", "grpo": "samples"}
+GOAL = {f"{name}_ratio": ">= 1.3" for name in ALGORITHMS} | {f"{name}_memory_ratio": "<= 1" for name in ALGORITHMS}
 SIDES = ("assay", "trl")
 ROWS = 1400
 
 
 @dataclass(frozen=True)
 class Side:
-    """One process: an algorithm by one of the two, so many steps on so many cores."""
+    """One process: an algorithm by one of the two, so many steps on so many cores, GRPO with a rollout engine."""
 
     algorithm: str
     name: str
     steps: int
     cpus: int
+    engine: online_sides.Engine
 
 
 def rows_for(algorithm: str) -> list[dict[str, str]]:
@@ -84,7 +87,7 @@ def run_assay(side: Side) -> dict[str, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     reference([example for batch in batches[1:] for example in batch])
     tokens = sum(stepper.step(number, side.steps, batches[number]).tokens for number in range(1, side.steps))
-    return _figures(tokens, wall, cpu)
+    return _figures("tokens", tokens, (wall, cpu), (time.perf_counter(), time.process_time()))
 
 
 def run_trl(side: Side) -> dict[str, float]:
@@ -122,16 +125,23 @@ def run_trl(side: Side) -> dict[str, float]:
         )
         trainer.train()
     seen = [entry["num_tokens"] for entry in trainer.state.log_history if "num_tokens" in entry]
-    return _figures(int(seen[-1] - seen[0]), *marks[0], end=marks[-1])
+    return _figures("tokens", int(seen[-1] - seen[0]), marks[0], marks[-1])
 
 
-def _figures(tokens: int, wall: float, cpu: float, end: tuple[float, float] | None = None) -> dict[str, float]:
+def run_online(side: Side) -> dict[str, float]:
+    """GRPO by either; what each counts is the samples it learned from, without those of the first step."""
+    run = online_sides.run_assay if side.name == "assay" else online_sides.run_trl
+    marks = run(side.engine, side.steps)
+    return _figures("samples", online_sides.SAMPLES * (len(marks) - 1), marks[0], marks[-1])
+
+
+def _figures(counted: str, count: int, begin: online_sides.Mark, end: online_sides.Mark) -> dict[str, float]:
     import resource
 
-    end_wall, end_cpu = end or (time.perf_counter(), time.process_time())
+    (wall, cpu), (end_wall, end_cpu) = begin, end
     return {
-        "tokens_per_s": tokens / (end_wall - wall),
-        "tokens_per_cpu_s": tokens / (end_cpu - cpu),
+        f"{counted}_per_s": count / (end_wall - wall),
+        f"{counted}_per_cpu_s": count / (end_cpu - cpu),
         "memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
     }
 
@@ -141,13 +151,15 @@ def run_side(side: Side) -> None:
     import torch
 
     torch.set_num_threads(side.cpus)
-    print(json.dumps(run_assay(side) if side.name == "assay" else run_trl(side)))
+    offline = run_assay if side.name == "assay" else run_trl
+    print(json.dumps(run_online(side) if side.algorithm == "grpo" else offline(side)))
 
 
 def measure(side: Side) -> dict[str, float]:
     """One side in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.training_throughput", "--side", side.name]
     command += ["--algorithms", side.algorithm, "--steps", str(side.steps), "--cpus", str(side.cpus)]
+    command += ["--rollout-engine", side.engine]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=1800)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     print(f"{side.algorithm} by {side.name}: {found}", flush=True)
@@ -163,12 +175,12 @@ def figures(algorithm: str, pairs: list[dict[str, dict[str, float]]]) -> dict[st
     def ratio(name: str) -> float:
         return statistics.median(pair["assay"][name] / pair["trl"][name] for pair in pairs)
 
+    per_s, per_cpu_s = f"{COUNTED[algorithm]}_per_s", f"{COUNTED[algorithm]}_per_cpu_s"
     return {
-        f"{algorithm}_ratio": round(ratio("tokens_per_s"), 3),
-        f"{algorithm}_cpu_ratio": round(ratio("tokens_per_cpu_s"), 3),
+        f"{algorithm}_ratio": round(ratio(per_s), 3),
+        f"{algorithm}_cpu_ratio": round(ratio(per_cpu_s), 3),
         f"{algorithm}_memory_ratio": round(ratio("memory_gib"), 3),
-        **{f"{algorithm}_{side}_tokens_per_s": round(median(side, "tokens_per_s")) for side in SIDES},
-        **{f"{algorithm}_{side}_tokens_per_cpu_s": round(median(side, "tokens_per_cpu_s")) for side in SIDES},
+        **{f"{algorithm}_{side}_{name}": round(median(side, name), 1) for name in (per_s, per_cpu_s) for side in SIDES},
         f"{algorithm}_pairs": len(pairs),
     }
 
@@ -179,20 +191,28 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--cpus", type=int, default=2)
-    parser.add_argument("--algorithms", nargs="+", choices=tuple(BATCH_ROWS), default=list(BATCH_ROWS))
+    parser.add_argument("--algorithms", nargs="+", choices=ALGORITHMS, default=list(ALGORITHMS))
+    parser.add_argument(
+        "--rollout-engine",
+        choices=("vllm", "transformers"),
+        default=online_sides.engine_here(),
+        help="what samples on both sides of GRPO; vllm where it is installed, unless said otherwise",
+    )
+    parser.add_argument("--output", type=Path, default=results_file.FOLDER, help="folder of the result file")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.side:
-        run_side(Side(given.algorithms[0], given.side, given.steps, given.cpus))
+        run_side(Side(given.algorithms[0], given.side, given.steps, given.cpus, given.rollout_engine))
         return
     began, load = time.monotonic(), results_file.load()
-    found: dict[str, float] = {}
+    found: dict[str, Any] = {}
     for algorithm in given.algorithms:
-        sides = [Side(algorithm, name, given.steps, given.cpus) for name in SIDES]
+        sides = [Side(algorithm, name, given.steps, given.cpus, given.rollout_engine) for name in SIDES]
         found |= figures(algorithm, [{side.name: measure(side) for side in sides} for _ in range(given.pairs)])
+        found |= {"grpo_rollout_engine": given.rollout_engine} if algorithm == "grpo" else {}
     results_file.write(
         "training_throughput",
-        figures={**results_file.figures("training_throughput"), **found},
+        figures={**results_file.figures("training_throughput", given.output), **found},
         goal=GOAL,
         command=f"python -m benchmarks.training_throughput --pairs {given.pairs} --steps {given.steps}",
         packages=["torch", "transformers", "trl"],
@@ -201,10 +221,15 @@ def main() -> None:
             f"pilot model, real rows, {BATCH_ROWS} a step, at most {MAX_LENGTH} tokens, float32, {given.cpus} cores",
             "an algorithm's figures are those of the last run that measured it",
             "tokens are those of rows, not padding; the first step of each side is not counted",
+            f"GRPO: {online_sides.PROMPTS} prompts of {online_sides.SAMPLES_EACH} samples a step, at most "
+            f"{online_sides.MAX_COMPLETION} tokens each, one update, no KL, the same rollout engine on both sides; "
+            "Assay verifies in a process of its own, whose processor time is not counted, TRL in the trainer's",
+            "vLLM, where it samples: float32 for Assay; what vLLM takes by itself for TRL, which has no option for it",
             "DPO: TRL computes its reference in every step, Assay once before the first; both are counted",
             "the ratio of tokens a second of processor time depends little on what else the machine does",
         ],
         wall_s=time.monotonic() - began,
+        folder=given.output,
     )
 
 
