@@ -74,10 +74,10 @@ PROCESS_GIB = 0.7  # an interpreter with torch and transformers imported
 
 
 def device_named(name: str | None) -> Device | None:
-    """The device that a `gpu_type` means: `NVIDIA-H100-80GB-HBM3`, `h100`, `nvidia.com/h100` are one."""
+    """The device that a `gpu_type` means: `NVIDIA H100 80GB HBM3`, `h100`, `nvidia.com/h100` are one."""
     if not name:
         return None
-    words = name.lower().replace("_", "-")
+    words = name.lower().replace("_", "-").replace(" ", "-")
     if "a100" in words and "40gb" in words:
         return DEVICES["a100-40gb"]
     found = [known for known in DEVICES if known in words.replace("/", "-").split("-") or words == known]

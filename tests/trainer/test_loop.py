@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from assay_schemas.algorithms import SftHyperparameters
 from assay_schemas.results import TrainingResult
-from assay_trainer.errors import Diverged, Interrupted, OutOfMemory
+from assay_trainer.errors import Diverged, Interrupted, OutOfMemory, OutOfMemoryBetweenSteps
 from training_ground import Ground, Watched, preferences
 
 pytestmark = pytest.mark.real
@@ -82,6 +82,20 @@ def test_a_failed_allocation_before_the_first_step_says_so_too(
     monkeypatch.setattr(Dpo, "_logprobs", exhausted)
     with pytest.raises(OutOfMemory, match="at step 0"):
         train(ground.request(ground.dataset(preferences(16)), algorithm="DPO"))
+
+
+def test_a_failed_allocation_outside_of_a_step_is_classified_too(
+    train: Train, ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay_trainer.stepper import Stepper
+
+    def exhausted(*arguments: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(Stepper, "validate", exhausted)
+    with pytest.raises(OutOfMemoryBetweenSteps, match=r"to validate.*hardware\.memory_gib") as raised:
+        train(ground.request())
+    assert (raised.value.error_class, raised.value.retryable) == ("out_of_memory", False)
 
 
 def test_a_request_to_stop_is_answered_after_the_step_with_a_checkpoint(train: Train, ground: Ground) -> None:

@@ -63,6 +63,7 @@ def test_metrics_have_a_record_a_step_and_the_validation_losses(train: Train, gr
     assert [record["step"] for record in records] == list(range(1, 11))
     assert all(record["loss"] > 0 and record["grad_norm"] > 0 and record["tokens_per_s"] > 0 for record in records)
     assert [record["step"] for record in records if record["validation_loss"]] == [2, 4, 6, 8, 10]
+    assert all(record["flops_per_s"] > 0 and record["mfu"] is None for record in records)
     assert result.final_loss == records[-1]["loss"]
 
 

@@ -42,6 +42,17 @@ class OutOfMemory(JobFailed):
         )
 
 
+class OutOfMemoryBetweenSteps(JobFailed):
+    """An allocation failed while a model was loaded, held-out rows were read, or a checkpoint was taken."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "out_of_memory",
+            "no memory left to load the models, to validate or to save; raise hardware.memory_gib or hardware.gpus, "
+            "lower hyperparameters.micro_batch_size, or train with hyperparameters.lora",
+        )
+
+
 class Interrupted(JobFailed):
     """The run was told to stop; it saved its state first and goes on from there in the next attempt."""
 

@@ -17,6 +17,7 @@ from assay_trainer.algorithms.base import Example
 from assay_trainer.errors import Diverged, Interrupted
 from assay_trainer.metrics import MetricsLog, StepRecord, finite, numbers, peak_memory_gib
 from assay_trainer.stepper import StepOutcome, Stepping
+from assay_trainer.utilisation import Work
 
 log = logging.getLogger(__name__)
 DEFAULT_CHECKPOINTS = 5
@@ -67,6 +68,7 @@ class TrainingLoop:
         metrics: MetricsLog,
         checkpoints: Checkpoints,
         watch: Watch,
+        work: Work | None = None,
     ) -> None:
         self._stepper = stepper
         self._schedule = schedule
@@ -75,6 +77,7 @@ class TrainingLoop:
         self._metrics = metrics
         self._checkpoints = checkpoints
         self._watch = watch
+        self._work = work
         self._failing_steps = 0
         self._saved_step = 0
 
@@ -107,6 +110,8 @@ class TrainingLoop:
         log.warning("step %d: loss or gradient not finite; not applied. Rows: %s", number + 1, ", ".join(rows))
 
     def _record(self, step: int, outcome: StepOutcome, rows: int, seconds: float) -> StepRecord:
+        work = self._work
+        flops = work.flops(outcome.lengths) if work else None
         return StepRecord(
             step=step,
             loss=finite(outcome.loss),
@@ -117,6 +122,8 @@ class TrainingLoop:
             tokens_per_s=outcome.tokens / seconds,
             seconds=seconds,
             memory_gib=peak_memory_gib(self._stepper.device),
+            flops_per_s=flops / seconds if flops is not None else None,
+            mfu=work.utilisation(flops, seconds) if work and flops is not None else None,
             metrics={name: value for name, value in outcome.metrics.items() if finite(value) is not None},
         )
 

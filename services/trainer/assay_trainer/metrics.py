@@ -16,13 +16,14 @@ from pydantic import BaseModel, ConfigDict
 
 KIB_PER_GIB = 2**20
 VALIDATION = "validation_"
-SHOWN = {"loss", "learning_rate", "grad_norm", "tokens_per_s", "memory_gib", "validation_loss"}
+SHOWN = {"loss", "learning_rate", "grad_norm", "tokens_per_s", "memory_gib", "mfu", "validation_loss"}
 BYTES_PER_GIB = 2**30
 
 
 class StepRecord(BaseModel):
     """One optimizer step. Loss in nats a term, time in seconds; None where a value was not finite or not taken.
 
+    `flops_per_s` are the model's own operations, forward and backward; `mfu` their share of what the devices could.
     `metrics` are the algorithm's own, those of held-out rows with the prefix `validation_`.
     """
 
@@ -37,6 +38,8 @@ class StepRecord(BaseModel):
     tokens_per_s: float
     seconds: float
     memory_gib: float
+    flops_per_s: float | None = None
+    mfu: float | None = None
     validation_loss: float | None = None
     metrics: dict[str, float] = {}
 

@@ -28,13 +28,17 @@ LOSS = "loss"
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """Mean loss per term in nats, the gradient's norm before clipping, the rate that was applied, other means."""
+    """Mean loss per term in nats, the gradient's norm before clipping, the rate that was applied, other means.
+
+    `lengths` are those, in tokens, of the sequences that gradients were taken of, each as often as they were.
+    """
 
     loss: float
     grad_norm: float
     learning_rate: float
     tokens: int
     metrics: Mapping[str, float] = field(default_factory=dict)
+    lengths: Sequence[int] = ()
 
     @property
     def finite(self) -> bool:
@@ -95,7 +99,8 @@ class Stepper:
             raise OutOfMemory(number + 1, tokens) from error
         limit = self.hyperparameters.gradient_clip or math.inf
         norm = self._clip(limit)
-        outcome = StepOutcome(means.pop(LOSS), norm, rate, tokens, means)
+        lengths = [length for example in examples for length in example.lengths]
+        outcome = StepOutcome(means.pop(LOSS), norm, rate, tokens, means, lengths)
         if outcome.finite:
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

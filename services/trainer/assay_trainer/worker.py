@@ -34,7 +34,7 @@ from assay_trainer.checkpoints.resume import CheckpointReader, ResumePoint
 from assay_trainer.checkpoints.writer import CheckpointWriter
 from assay_trainer.data.prepare import Prepared, prepare
 from assay_trainer.data.rows import Row, Split, read_rows, split_rows
-from assay_trainer.errors import BadInput, OutOfMemory
+from assay_trainer.errors import BadInput, OutOfMemory, OutOfMemoryBetweenSteps
 from assay_trainer.interventions import intervene
 from assay_trainer.layout import layout_for
 from assay_trainer.loop import Checkpoints, Schedule, TrainingLoop, Watch
@@ -44,6 +44,7 @@ from assay_trainer.model import choose_device, load, load_model, load_tokenizer,
 from assay_trainer.optimizer import restore_optimizer
 from assay_trainer.stepper import Stepping
 from assay_trainer.tracking import TrackedRun, TrackedWatch, TrackingSettings, open_tracker
+from assay_trainer.utilisation import work_of
 
 log = logging.getLogger(__name__)
 LARGEST_DATASET = 64 * 2**30
@@ -117,6 +118,12 @@ class TrainingJob:
 
     def train(self) -> Trained:
         """Train to the end; the checkpoints are in the store."""
+        try:
+            return self._prepared_and_run()
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise OutOfMemoryBetweenSteps from error
+
+    def _prepared_and_run(self) -> Trained:
         device = self._device()
         base = self._model_folder(self._request.model)
         tokenizer = load_tokenizer(base)
@@ -235,6 +242,7 @@ class TrainingJob:
             metrics=metrics,
             checkpoints=writer,
             watch=self._watch,
+            work=work_of(base, self._request.hardware, self._hyperparameters, stepper.device),
         )
         try:
             loop.run(start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,26 @@ async def test_a_reward_model_that_is_not_there_is_a_problem_of_its_field(inspec
     outside = {"kind": "model", "checkpoint": "../../etc"}
     found = await inspector.inspect(grpo(files, [NUMERIC, outside]))
     assert fields(found) == ["training.hyperparameters.reward.1.checkpoint"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"architectures": ["LlamaForCausalLM"]},
+            "is no reward model but LlamaForCausalLM. Give a checkpoint",
+        ),
+        ({"id2label": {"0": "bad", "1": "good"}}, "has 2 outputs"),
+    ],
+)
+async def test_what_is_no_reward_model_is_refused_before_anything_is_planned(
+    inspector, files: Path, changes: dict[str, Any], words: str
+) -> None:
+    config = files / "MODELS" / "reward" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), **changes}))
+    found = await inspector.inspect(grpo(files, {"kind": "model", "checkpoint": str(files / "MODELS" / "reward")}))
+    assert fields(found) == ["training.hyperparameters.reward.checkpoint"]
+    assert words in str(found.problems[0])
 
 
 async def test_a_reward_model_is_in_the_job_key_by_its_digest_not_its_place(inspector, files: Path) -> None:

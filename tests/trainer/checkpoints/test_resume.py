@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 from assay_schemas.jobs import TrainingRequest
 from assay_schemas.results import TrainingResult
 from assay_trainer.errors import Interrupted
+from kills import kill
 from training_ground import Ground, Watched, preferences
 
 pytestmark = pytest.mark.real
@@ -34,23 +33,6 @@ def folder(result: TrainingResult, step: int) -> Path:
 def request_for(ground: Ground, algorithm: str, attempt: int = 1, **changes: Any) -> TrainingRequest:
     dataset = None if algorithm == "SFT" else ground.dataset(preferences(64))
     return ground.request(dataset, algorithm=algorithm, attempt=attempt, **changes)
-
-
-class Killed(Watched):
-    """Kills its own process with SIGKILL after a step."""
-
-    def report_progress(self, record: dict[str, Any]) -> None:
-        if record["step"] == 5:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def kill(train: Train, request: TrainingRequest) -> None:
-    """Run the request in a child process that is killed after its fifth step."""
-    child = os.fork()
-    if child == 0:
-        train(request, Killed())
-        os._exit(1)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
 
 
 def interrupt(train: Train, ground: Ground, after: int, **changes: Any) -> None:

@@ -159,7 +159,7 @@ class _LookUps:
         for field_path, checkpoint in places.items():
             location = self._location(field_path, checkpoint)
             if location and location not in self.rewards:
-                found = await self._found(field_path, self._inspector.models.take(location))
+                found = await self._found(field_path, self._inspector.models.take_reward_model(location))
                 self.rewards |= {location: found} if found else {}
 
     async def _benchmarks(self) -> None:

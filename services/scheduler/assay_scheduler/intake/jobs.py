@@ -124,7 +124,7 @@ async def inspect_training_job(document: Mapping[str, Any], inspector: Inspector
     model = await request.found("base_model", lambda: inspector.models.take(config.base_model))
     rewards = {}
     for field, location in reward_checkpoints(config.hyperparams, "training.hyperparameters").items():
-        rewards[location] = await request.found(field, partial(inspector.models.take, location))
+        rewards[location] = await request.found(field, partial(inspector.models.take_reward_model, location))
     spec = request.checked()
     if spec is None or dataset is None or model is None:
         return SingleJob(None, request.problems)

@@ -40,6 +40,7 @@ KEPT = (
 )
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tokenizer_config.json")
+CLASSIFIER = "ForSequenceClassification"
 MAX_HEADER_BYTES = 100_000_000
 FOLDER = "a folder with config.json, a tokenizer and *.safetensors"
 
@@ -64,6 +65,19 @@ class ModelIntake:
             return await self._known_or_new(files, location)
         finally:
             await self._locations.release(files)
+
+    async def take_reward_model(self, location: str) -> ModelRef:
+        """As `take`, and refused where its config.json says that it is no sequence classifier with one output."""
+        reference = await self.take(location)
+        config = json.loads(await self._store.get_bytes(f"{reference.uri}/config.json"))
+        mend = "Give a checkpoint of a REWARD run, or another sequence classifier with one output."
+        named = config.get("architectures") or []
+        if named and not any(str(name).endswith(CLASSIFIER) for name in named):
+            raise Unusable(f"is no reward model but {', '.join(map(str, named))}.", mend)
+        labels = config.get("id2label") or {}
+        if len(labels) > 1:
+            raise Unusable(f"has {len(labels)} outputs, and a reward model has one.", mend)
+        return reference
 
     async def _known_or_new(self, files: Sequence[SourceFile], location: str) -> ModelRef:
         kept = [file for file in files if _matches(file.name, KEPT)]

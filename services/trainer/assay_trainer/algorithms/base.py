@@ -33,6 +33,11 @@ class Example:
     weight: int
     truncated: bool
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Tokens of each sequence that it is in a forward pass."""
+        return (self.length,)
+
 
 @dataclass(frozen=True)
 class Loss:

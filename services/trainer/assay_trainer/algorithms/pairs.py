@@ -25,6 +25,10 @@ class Pair(Example):
     chosen: Document
     rejected: Document
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        return (self.chosen.length, self.rejected.length)
+
 
 def encode_pairs(rows: Sequence[Row], tokenizer: Any, hyperparameters: Hyperparameters) -> list[Pair]:
     """Raises BadInput naming line and column where a row is no pair of texts or conversations."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from assay_schemas.results import TrainingResult
 from assay_trainer.errors import BadInput, Diverged, Interrupted
+from kills import kill
 from training_ground import Ground, Watched
 
 pytestmark = pytest.mark.real
@@ -65,6 +66,18 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert resumed.resumed_from_step == 3
     assert digests(resumed) == digests(whole)
     assert [trained(each) for each in records(resumed)] == [trained(each) for each in records(whole)]
+
+
+@pytest.mark.parametrize("changes", [GRPO, PPO], ids=["grpo", "ppo"])
+def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(
+    train: Train, train_afresh: Train, ground: Ground, changes: dict[str, Any]
+) -> None:
+    data = ground.dataset(ROWS)
+    kill(train, ground.request(data, **changes), after=3)
+    resumed = train(ground.request(data, attempt=2, **changes))
+    whole = train_afresh(ground.request(data, **changes))
+    assert resumed.resumed_from_step == 2
+    assert digests(resumed) == digests(whole)
 
 
 def test_checkpoints_are_plain_causal_models(train: Train, ground: Ground) -> None:
