@@ -21,14 +21,17 @@ from assay_schemas.results import Plan
 
 from assay_reporter.projection import job_rows, news_of_completion, news_of_progress
 from assay_reporter.publication import Publication
+from assay_reporter.sinks.declared import DeclaredSinks
+from assay_reporter.sinks.store import DeliveryStore
 from assay_reporter.store import ReadModel
 
 
 class Handlers:
     """The reporter's handlers, on one service."""
 
-    def __init__(self, app: ServiceApp, publication: Publication) -> None:
+    def __init__(self, app: ServiceApp, publication: Publication, sinks: DeclaredSinks) -> None:
         self._app = app
+        self._sinks = sinks
         self._publication = publication
 
     def register(self) -> None:
@@ -43,6 +46,7 @@ class Handlers:
         body = ExperimentAccepted.model_validate(event.data)
         plan = Plan.model_validate_json(await self._app.store.get_bytes(body.plan))
         await ReadModel(tx.connection).accepted(body, event.time, job_rows(plan))
+        await DeliveryStore(tx.connection).expect(body.experiment_id, plan.spec.sinks, self._sinks)
 
     async def rejected(self, event: Event, tx: Transaction) -> None:
         await ReadModel(tx.connection).rejected(ExperimentRejected.model_validate(event.data), event.time)

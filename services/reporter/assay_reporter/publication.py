@@ -24,6 +24,8 @@ from assay_schemas.results import ExperimentResult
 
 from assay_reporter.evidence import Evidence, gather_evidence
 from assay_reporter.render import FORMS
+from assay_reporter.sinks.declared import DeclaredSinks
+from assay_reporter.sinks.store import DeliveryStore
 from assay_reporter.store import DueReport, ReadModel
 from assay_reporter.training_rows import with_training_rows
 
@@ -35,9 +37,14 @@ LONGEST_EVENT_VERDICTS = 100
 class Publication:
     """The background work that turns due reports into published ones."""
 
-    def __init__(self, app: ServiceApp, web_url: Callable[[], str]) -> None:
+    def __init__(
+        self, app: ServiceApp, web_url: Callable[[], str], sinks: DeclaredSinks, delivered: Callable[[], None]
+    ) -> None:
+        """`delivered` is told that something may be due for a sink."""
         self._app = app
         self._web_url = web_url
+        self._sinks = sinks
+        self._delivered = delivered
         self._news = asyncio.Event()
 
     def hint(self) -> None:
@@ -66,6 +73,7 @@ class Publication:
                 await model.report_delayed(due.experiment_id, str(error), min(2.0**due.tries, 60.0))
             except (AssayError, ValueError, ArithmeticError, LookupError) as error:
                 await self._give_up(due, model, error)
+        self._delivered()
         return True
 
     async def _give_up(self, due: DueReport, model: ReadModel, error: Exception) -> None:
@@ -81,12 +89,16 @@ class Publication:
         result = ExperimentResult.model_validate_json(await self._app.store.get_bytes(due.result))
         store = self._app.store
         evidence = await with_training_rows(store, await gather_evidence(store, result))
-        report, texts = await asyncio.to_thread(_compiled, evidence)
+        asked = evidence.plan.spec.sinks
+        unknown = [self._sinks.unknown(name) for name in dict.fromkeys(asked) if name not in self._sinks]
+        report, texts = await asyncio.to_thread(_compiled, evidence, unknown)
         refs = await write_report(self._app.store, report, texts)
         await model.report_made(report.experiment_id, report.sentence)
+        body = published(report, refs, self._web_url())
+        await DeliveryStore(tx.connection).due(report.experiment_id, asked, self._sinks, body.model_dump(mode="json"))
         event = make_event(
             "report.published",
-            published(report, refs, self._web_url()),
+            body,
             key=report.experiment_id,
             source=self._app.name,
             id=event_id("report.published", report.experiment_id),
@@ -96,11 +108,12 @@ class Publication:
         self._app.log.info("report published", experiment_id=report.experiment_id, sentence=report.sentence)
 
 
-def _compiled(evidence: Evidence) -> tuple[ReportDocument, dict[str, str]]:
-    """Dated by the experiment's end, so that a rebuild gives the same bytes."""
+def _compiled(evidence: Evidence, unknown: list[str]) -> tuple[ReportDocument, dict[str, str]]:
+    """Dated by the experiment's end, so that a rebuild gives the same bytes. `unknown`: sinks that are none."""
     from assay_reporter.compile import compile_report  # with SciPy: half a second that the start does not wait for
 
     report = compile_report(evidence, evidence.result.completed_at)
+    report = report.model_copy(update={"next_steps": [*report.next_steps, *unknown]})
     return report, {form: render(report) for form, (render, _) in FORMS.items()}
 
 

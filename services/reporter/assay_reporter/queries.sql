@@ -68,3 +68,38 @@ SELECT p.job_key, p.kind, p.title, p.reused, j.attempt, coalesce(j.state, 'waiti
     coalesce(j.step, 0) AS step, coalesce(j.total, 0) AS total, coalesce(j.message, '') AS message, j.eta_s, j.heard_at
 FROM experiment_jobs p LEFT JOIN jobs j ON j.job_key = p.job_key
 WHERE p.experiment_id = $1 ORDER BY p.position;
+
+-- name: expect_delivery
+INSERT INTO deliveries (experiment_id, sink, state, failure) VALUES ($1, $2, $3, $4)
+ON CONFLICT (experiment_id, sink) DO NOTHING;
+
+-- name: delivery_is_due
+INSERT INTO deliveries (experiment_id, sink, state, failure, published) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (experiment_id, sink) DO UPDATE SET
+    state = excluded.state, failure = excluded.failure, published = excluded.published, due_at = now()
+WHERE deliveries.state IN ('waiting', 'unknown');
+
+-- name: take_due_delivery
+SELECT experiment_id, sink, published, thread, tries FROM deliveries
+WHERE state = 'due' AND due_at <= now()
+ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED;
+
+-- name: delivery_sent
+UPDATE deliveries SET state = 'sent', sent_at = now(), failure = '' WHERE experiment_id = $1 AND sink = $2;
+
+-- name: delivery_begun
+UPDATE deliveries SET thread = $3, failure = '' WHERE experiment_id = $1 AND sink = $2;
+
+-- name: delivery_delayed
+UPDATE deliveries SET tries = tries + 1, failure = $3, due_at = now() + make_interval(secs => $4)
+WHERE experiment_id = $1 AND sink = $2;
+
+-- name: delay_sink
+UPDATE deliveries SET due_at = greatest(due_at, now() + make_interval(secs => $2))
+WHERE sink = $1 AND state = 'due';
+
+-- name: delivery_failed
+UPDATE deliveries SET state = $4, tries = tries + 1, failure = $3 WHERE experiment_id = $1 AND sink = $2;
+
+-- name: deliveries_of_experiment
+SELECT sink, state, tries, due_at, sent_at, failure FROM deliveries WHERE experiment_id = $1 ORDER BY sink;

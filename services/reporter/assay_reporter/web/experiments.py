@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 
 from assay_reporter.render import FORMS
 from assay_reporter.render.html import report_context
+from assay_reporter.sinks.store import DeliveryStore
 from assay_reporter.store import ReadModel
 from assay_reporter.web.live import running, stages
 from assay_reporter.web.pages import not_found, page
@@ -36,9 +37,16 @@ async def live_context(app: ServiceApp, experiment_id: str) -> dict[str, Any] | 
         model = ReadModel(connection)
         experiment = await model.experiment(experiment_id)
         jobs = await model.jobs(experiment_id) if experiment else []
+        deliveries = await DeliveryStore(connection).of(experiment_id) if experiment else []
     if experiment is None:
         return None
-    return {"experiment": experiment, "stages": stages(jobs), "running": running(jobs), "now": app.clock.now()}
+    return {
+        "experiment": experiment,
+        "stages": stages(jobs),
+        "running": running(jobs),
+        "deliveries": deliveries,
+        "now": app.clock.now(),
+    }
 
 
 def router(app: ServiceApp) -> APIRouter:
