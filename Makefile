@@ -19,10 +19,10 @@ demo: $(STAMP) ## one experiment from event to verdict on this machine
 	$(BIN)/python -m examples.demo
 
 test: $(STAMP) ## every test
-	$(BIN)/python -m pytest tests --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest tests --numprocesses 2 --no-loadscope-reorder
 
 test-unit: $(STAMP) ## the tests that start nothing
-	$(BIN)/python -m pytest tests --numprocesses 2 --dist loadgroup -m "not real and not slow"
+	$(BIN)/python -m pytest tests --numprocesses 2 --no-loadscope-reorder -m "not real and not slow"
 
 check: $(STAMP) ## formatting, lints, types, import rules
 	$(BIN)/ruff format --check .

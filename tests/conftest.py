@@ -13,6 +13,8 @@ from assay_local import jars, testing
 from assay_local.kafka import KafkaServer
 from assay_local.postgres import PostgresServer
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # How fast a machine makes examples says nothing of what is tested.
 settings.register_profile("assay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -66,25 +68,31 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests share a process when they run in several, and the order: what takes long begins first.
+    """A test on real processes that fails is tried again, twice at most; pytest's last line counts such reruns.
 
-    A test on real processes that fails is tried again, twice at most, and pytest's last line counts such reruns.
     Brokers, databases and training on a machine with two cores sometimes miss a deadline that has nothing to do
-    with what is tested; a test that fails three times has failed.
+    with what is tested; a test that fails three times has failed. What takes long begins first.
     """
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_shared_by(item)))
         if item.get_closest_marker("real"):
             item.add_marker(pytest.mark.flaky(reruns=2))
     items.sort(key=_turn)
-
-
-def _shared_by(item: pytest.Item) -> str:
-    """Tests on a whole system share one; others what their file starts."""
-    return "system" if item.path.parent.name == "system" else str(item.path.relative_to(item.config.rootpath))
 
 
 def _turn(item: pytest.Item) -> int:
     if item.path.parent.name == "system":
         return 0
     return 1 if item.get_closest_marker("real") else 2
+
+
+class SharedProcesses(LoadFileScheduling):
+    """Which tests share a process when they run in several: those on a whole system one, others what their file
+    starts."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "system" if nodeid.startswith("tests/system/") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedProcesses:
+    return SharedProcesses(config, log)
