@@ -75,13 +75,17 @@ def row_ids(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     Depends on content alone, so ids survive reordering and other rows coming or going.
     """
     seen: Counter[str] = Counter()
-    ids = []
+    ids: dict[str, None] = {}
     for row in rows:
         given = row.get("id")
         base = str(given) if given not in (None, "") else sha256_hex(canonical_json(dict(row)))[:16]
         seen[base] += 1
-        ids.append(base if seen[base] == 1 else f"{base}~{seen[base]}")
-    return ids
+        unique = base if seen[base] == 1 else f"{base}~{seen[base]}"
+        while unique in ids:  # an id of its own that looks like a repeat's
+            seen[base] += 1
+            unique = f"{base}~{seen[base]}"
+        ids[unique] = None
+    return list(ids)
 
 
 def in_share(row_id: str, share: float, salt: str) -> bool:

@@ -5,6 +5,7 @@ Placement, paths, priority, owner and times never enter the inputs: equal inputs
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,10 +14,13 @@ from assay_schemas.algorithms import AlgorithmName
 from assay_schemas.artifacts import ArtifactRef, DatasetRef, ModelRef
 from assay_schemas.benchmarks import Engine
 from assay_schemas.canonical import digest_of
+from assay_schemas.datasets import in_share
 from assay_schemas.experiments import Hardware, Priority, SelectionPolicy
 from assay_schemas.ids import JobKey, Sha256
 
 VALIDATION_SALT = "validation"
+SELECTION_SALT = "selection"
+REPEATS = re.compile(r"(~\d+)+$")
 
 
 class Inputs(BaseModel):
@@ -37,15 +41,20 @@ class TrainingInputs(Inputs):
     rollout_engine: str | None = None
 
 
-class SelectionInputs(Inputs):
-    """Which training run a checkpoint is chosen from, how, and on which items: never on reported ones."""
+class ItemSplit(Inputs):
+    """One side of a benchmark's items, told apart by the hash of their ids, before any limit.
 
-    kind: Literal["selection"] = "selection"
-    training: JobKey
-    policy: SelectionPolicy
-    items: str = Field(default="validation", description="the split that decides, by its salt")
-    benchmark: str | None = None
-    share: float | None = None
+    `selection` is the share that may choose a checkpoint, `reported` all others: no item is on both sides.
+    """
+
+    share: float = Field(gt=0.0, lt=1.0)
+    side: Literal["selection", "reported"]
+    salt: str = SELECTION_SALT
+
+    def holds(self, item_id: str) -> bool:
+        """Whether an item is on this side. Repeats of one id (`a`, `a~2`) are on the same side."""
+        chosen = in_share(REPEATS.sub("", item_id), self.share, self.salt)
+        return chosen == (self.side == "selection")
 
 
 class EvalInputs(Inputs):
@@ -58,10 +67,25 @@ class EvalInputs(Inputs):
     harness_version: str
     parameters: dict[str, Any]
     items: Sha256 | None = None
+    split: ItemSplit | None = Field(default=None, description="the side of the items that is asked; None: all")
     limit: int | None = None
     engine: Engine = "transformers"
     dtype: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
+
+
+class SelectionInputs(Inputs):
+    """Which training run a checkpoint is chosen from, how, and on which items: never on reported ones."""
+
+    kind: Literal["selection"] = "selection"
+    training: JobKey
+    policy: SelectionPolicy
+    items: str = Field(default="validation", description="the split that decides, by its salt")
+    benchmark: str | None = None
+    share: float | None = None
+    evaluation: EvalInputs | None = Field(
+        default=None, description="how best_benchmark scores each checkpoint; it names no model"
+    )
 
 
 JobInputs = Annotated[TrainingInputs | SelectionInputs | EvalInputs, Field(discriminator="kind")]
@@ -91,10 +115,11 @@ class TrainingRequest(JobRequest):
 
 
 class SelectionRequest(JobRequest):
-    """`training_result` is the manifest that lists the checkpoints to choose from."""
+    """`training_result` is the manifest that lists the checkpoints; `items` are what best_benchmark asks."""
 
     inputs: SelectionInputs
     training_result: ArtifactRef
+    items: DatasetRef | None = None
 
 
 class EvalRequest(JobRequest):

@@ -52,12 +52,19 @@ class TrainingResult(Manifest):
 
 
 class SelectionResult(Manifest):
-    """The chosen checkpoint, and every candidate's score in the policy's own unit (lower is better for losses)."""
+    """The chosen checkpoint, and every candidate's score in the policy's own unit: a loss, or `metric`.
+
+    For best_benchmark `items` were asked of each candidate, and `samples` has every answer, by step.
+    """
 
     kind: Literal["selection"] = "selection"
     inputs: SelectionInputs
     checkpoint: CheckpointRef
     scores: dict[int, float | None] = Field(default_factory=dict, description="step to score")
+    metric: str = "validation_loss"
+    higher_is_better: bool = False
+    items: int = 0
+    samples: dict[int, ArtifactRef] = Field(default_factory=dict, description="step to Parquet file")
     reason: str = ""
 
 

@@ -5,7 +5,8 @@ Never launches or looks anything up: what lies in files is the scheduler's intak
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,8 +62,6 @@ def not_yet_available(spec: ExperimentSpec) -> list[Problem]:
     for position, arm in enumerate(spec.arms):
         if arm.model is not None:
             problems.append(_unavailable(f"arms.{position}.model", "a reference arm", "arms with a dataset"))
-    if spec.selection.policy == "best_benchmark":
-        problems.append(_unavailable("selection.policy", "best_benchmark", "last, best_validation"))
     for position, benchmark in enumerate(spec.benchmarks):
         definition = definition_of(benchmark.name, benchmark.harness_version or NEWEST_HARNESS)
         if definition is None or not definition.available:
@@ -82,6 +81,16 @@ def hyperparameters_of(spec: ExperimentSpec, arm: ArmSpec | None = None) -> Hype
 def engine_version_of(spec: ExperimentSpec, arm: ArmSpec | None = None) -> str:
     own = arm.training.engine_version if arm and arm.training else None
     return own or spec.training.engine_version or NEWEST_ENGINE
+
+
+def benchmark_ids(names: Sequence[str]) -> list[str]:
+    """What each benchmark is called in plans and reports: its name, numbered from its second use on."""
+    uses: Counter[str] = Counter()
+    ids = []
+    for name in names:
+        uses[name] += 1
+        ids.append(name if uses[name] == 1 else f"{name}-{uses[name]}")
+    return ids
 
 
 def benchmark_parameters(name: str, harness_version: str | None, given: Mapping[str, Any]) -> BenchmarkParameters:
@@ -115,7 +124,7 @@ def _across_fields(document: Mapping[str, Any]) -> list[Problem]:
         *_arm_problems(_listing(document.get("arms"))),
         *_intervention_problems(_listing(document.get("arms")), _mapping(document.get("training"))),
         *_benchmark_problems(_listing(document.get("benchmarks")), _mapping(document.get("training"))),
-        *_selection_problems(_mapping(document.get("selection"))),
+        *_selection_problems(_mapping(document.get("selection")), _listing(document.get("benchmarks"))),
         *_parallelism_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
     ]
 
@@ -262,11 +271,18 @@ def _location_problems(field_path: str, location: str) -> list[Problem]:
     return []
 
 
-def _selection_problems(selection: Mapping[str, Any]) -> list[Problem]:
-    if selection.get("policy") == "best_benchmark" and not selection.get("benchmark"):
+def _selection_problems(selection: Mapping[str, Any], benchmarks: list[Any]) -> list[Problem]:
+    if selection.get("policy") != "best_benchmark":
+        return []
+    chosen, field_path = selection.get("benchmark"), "selection.benchmark"
+    if not chosen:
         mend = "Name the benchmark whose held-aside items choose the checkpoint."
-        return [Problem(field="selection.benchmark", message="is required by best_benchmark.", mend=mend)]
-    return []
+        return [Problem(field=field_path, message="is required by best_benchmark.", mend=mend)]
+    ids = benchmark_ids([str(_mapping(benchmark).get("name")) for benchmark in benchmarks])
+    if not isinstance(chosen, str) or chosen in ids:
+        return []
+    message = f"{shown(chosen)} is not one of the experiment's benchmarks."
+    return [Problem(field=field_path, message=message, mend=nearest(chosen, ids))]
 
 
 def _parallelism_problems(hardware: Mapping[str, Any], training: Mapping[str, Any]) -> list[Problem]:

@@ -9,6 +9,7 @@ import pytest
 from assay_chassis.job_service import JobFailed
 from assay_chassis.object_store import MemoryStore
 from assay_evaluator.choosing import Chooser
+from assay_evaluator.handlers import selection
 from assay_schemas.artifacts import ArtifactRef, CheckpointRef, manifest_key
 from assay_schemas.jobs import SelectionInputs, SelectionRequest, TrainingInputs, job_key
 from assay_schemas.results import SavedCheckpoint, TrainingResult
@@ -81,8 +82,10 @@ async def test_something_that_is_no_training_result_is_refused() -> None:
         await Chooser(store)(asked.model_copy(update={"training_result": reference}))
 
 
-async def test_a_policy_that_is_not_available_yet_is_bad_input() -> None:
+async def test_only_a_selection_by_benchmark_goes_to_the_backend() -> None:
     store = MemoryStore()
-    asked = await request(store, {10: 2.0}, policy="best_benchmark")
-    with pytest.raises(JobFailed, match=r"inputs\.policy: 'best_benchmark' is not available yet"):
-        await Chooser(store)(asked)
+    kinds = selection(store)
+    quick = await request(store, {10: 2.0})
+    slow = await request(store, {10: 2.0}, policy="best_benchmark")
+    assert kinds.inline_for(quick) is not None
+    assert kinds.inline_for(slow) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from assay_evaluator.selection import PolicyUnavailable, choose
+from assay_evaluator.selection import best_scored, choose
 from assay_schemas.artifacts import CheckpointRef
 from assay_schemas.results import SavedCheckpoint
 
@@ -52,6 +52,16 @@ def test_a_loss_that_is_missing_or_not_finite_never_wins(loss: float | None) -> 
     assert choice.scores[20] is None
 
 
-def test_a_policy_of_a_later_version_is_refused_by_name() -> None:
-    with pytest.raises(PolicyUnavailable, match="best_benchmark"):
-        choose("best_benchmark", saved({10: 1.0}))
+def test_the_highest_score_wins_and_of_equal_ones_the_earliest() -> None:
+    checkpoints = [one.checkpoint for one in saved({10: None, 20: None, 30: None})]
+    choice = best_scored(checkpoints, {10: 0.25, 20: 0.5, 30: 0.5}, "exact_match", higher_is_better=True)
+    assert choice.checkpoint.step == 20
+    assert choice.reason == "the highest of 3 values of exact_match, 0.5, at step 20; the earliest of 2 that are equal"
+    low = best_scored(checkpoints, {10: 0.25, 20: 0.5, 30: None}, "bits_per_byte", higher_is_better=False)
+    assert (low.checkpoint.step, low.scores) == (10, {10: 0.25, 20: 0.5, 30: None})
+
+
+def test_where_no_checkpoint_has_a_score_there_is_no_choice() -> None:
+    checkpoints = [one.checkpoint for one in saved({10: None})]
+    with pytest.raises(ValueError, match="no checkpoint has a score"):
+        best_scored(checkpoints, {10: float("nan")}, "exact_match", higher_is_better=True)

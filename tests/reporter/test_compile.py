@@ -127,3 +127,17 @@ def test_every_metric_an_algorithm_reports_is_drawn_over_the_steps_that_have_it(
     assert list(plots) == ["Training loss", "Reward"]
     assert plots["Training loss"]["curves"][0]["x"] == [1.0, 3.0]
     assert plots["Reward"]["curves"][0]["y"] == [0.1, 0.3]
+
+
+def test_every_checkpoints_score_is_shown_and_the_selected_one_is_marked(evidence):
+    made = evidence()
+    scored = {"scores": {5: 0.25, 10: 0.5, 15: None}, "metric": "exact_match", "items": 40, "higher_is_better": True}
+    selections = {key: one.model_copy(update=scored) for key, one in made.selections.items()}
+    report = compile_report(replace(made, selections=selections), NOW)
+    [section] = [one for one in report.sections if one["title"] == "Training"]
+    [words] = [block["text"] for block in section["blocks"] if block["kind"] == "paragraph"]
+    assert words == "Checkpoints by exact match on 40 items that are not reported: the highest is selected (*)."
+    scores = section["blocks"][-1]
+    assert scores["columns"] == ["replicate", "step 5", "step 10", "step 15"]
+    assert scores["rows"][0][1:] == ["0.25", "0.5 *", "–"]
+    assert len(scores["rows"]) == len(selections)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay_scheduler.planner import control_selection_key, wanted_jobs
-from assay_schemas.jobs import EvalInputs, TrainingInputs, job_key
+from assay_schemas.jobs import EvalInputs, ItemSplit, SelectionInputs, TrainingInputs, job_key
 from assay_schemas.results import Plan
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,3 +149,36 @@ def test_every_key_is_the_digest_of_its_inputs_and_every_replicate_is_complete(s
     assert all(job.key == job_key(job.inputs) for job in found.jobs)
     assert all(set(one.evals) == set(names) and set(one.evals.values()) <= keys for one in found.replicates)
     assert len(found.replicates) == 1 + len(seeds) * (3 if placebo else 2)
+
+
+BY_BENCHMARK = {"policy": "best_benchmark", "benchmark": "exact_match", "share": 0.25}
+
+
+def test_a_selection_by_benchmark_asks_items_of_the_side_that_no_eval_reports() -> None:
+    found = plan(selection=BY_BENCHMARK)
+    selections = [job.inputs for job in found.jobs if isinstance(job.inputs, SelectionInputs)]
+    evals = [job.inputs for job in found.jobs if isinstance(job.inputs, EvalInputs)]
+    assert len(selections) == 4
+    for chosen in selections:
+        assert chosen.evaluation is not None
+        assert chosen.evaluation.split == ItemSplit(share=0.25, side="selection")
+        assert (chosen.evaluation.items, chosen.evaluation.model, chosen.benchmark) == ("d" * 64, None, "exact_match")
+    # Control's and every other benchmark's too: two benchmarks may be over the same items.
+    assert {one.benchmark for one in evals} == {"exact_match", "perplexity"}
+    assert all(one.split == ItemSplit(share=0.25, side="reported") for one in evals)
+    assert all(one.job.dataset == dataset("d") for one in wanted_jobs(found) if one.job.kind == "selection")
+
+
+def test_without_a_selection_by_benchmark_every_item_is_reported() -> None:
+    assert all(job.inputs.split is None for job in plan().jobs if isinstance(job.inputs, EvalInputs))
+
+
+def test_a_selection_by_the_second_use_of_a_benchmark_has_its_parameters() -> None:
+    benchmarks = [
+        {"name": "exact_match", "parameters": {"dataset": "/i"}},
+        {"name": "exact_match", "parameters": {"dataset": "/i", "max_tokens": 7}, "limit": 3},
+    ]
+    found = plan(benchmarks=benchmarks, selection={**BY_BENCHMARK, "benchmark": "exact_match-2"})
+    chosen = next(job.inputs for job in found.jobs if isinstance(job.inputs, SelectionInputs))
+    assert chosen.evaluation is not None
+    assert (chosen.evaluation.parameters["max_tokens"], chosen.evaluation.limit) == (7, 3)

@@ -75,6 +75,12 @@ def test_a_selection_takes_no_slot() -> None:
     assert admit([candidate("s", need=free)], situation(2, taken=2)).admitted == ["s"]
 
 
+def test_a_selection_that_scores_checkpoints_takes_what_an_eval_takes() -> None:
+    hardware = Hardware(cpus=2, memory_gib=3)
+    assert need_of("selection", hardware, "best_benchmark") == need_of("eval", hardware) == Resources(2, 0, 3)
+    assert need_of("selection", hardware, "best_validation") == Resources()
+
+
 def test_low_runs_eventually_under_an_endless_stream_of_high_and_high_gets_three_of_four() -> None:
     low = candidate("low", "LOW", age_s=2000)
     admitted, turn = [], 0

@@ -6,7 +6,7 @@ import pytest
 from assay_schemas.canonical import canonical_json, digest_of
 from assay_schemas.datasets import formats_of, in_share, row_ids, snapshot_bytes
 from assay_schemas.ids import event_id, experiment_id
-from assay_schemas.jobs import EvalInputs, JobError, SelectionInputs, TrainingInputs, job_key
+from assay_schemas.jobs import EvalInputs, ItemSplit, JobError, SelectionInputs, TrainingInputs, job_key
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +69,20 @@ def test_canonical_json_does_not_depend_on_key_order(value):
 def test_canonical_json_has_no_form_for_nan():
     with pytest.raises(ValueError):
         digest_of({"x": float("nan")})
+
+
+def test_an_id_that_looks_like_a_repeat_never_stands_for_two_rows():
+    ids = row_ids([{"id": "a"}, {"id": "a"}, {"id": "a~2"}, {"id": "a"}])
+    assert len(set(ids)) == 4
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_the_sides_of_a_split_are_disjoint_whole_and_near_the_share(share):
+    ids = [f"item-{number}" for number in range(2000)]
+    choosing, reported = (ItemSplit(share=share, side=side) for side in ("selection", "reported"))
+    assert all(choosing.holds(one) != reported.holds(one) for one in ids)
+    assert abs(sum(map(choosing.holds, ids)) / len(ids) - share) < 0.05
+    assert all(choosing.holds(f"{one}~2") == choosing.holds(f"{one}~2~13") == choosing.holds(one) for one in ids)
 
 
 def test_row_ids_survive_reordering_and_number_repeats():

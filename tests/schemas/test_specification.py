@@ -187,3 +187,16 @@ def test_a_bad_location_of_items_is_shown_with_its_problem():
     problem = only_problem(with_(benchmarks=[{"name": "perplexity", "parameters": {"dataset": "../../etc/passwd"}}]))
     assert "whole path" in problem.message
     assert "'../../etc/passwd'" in problem.mend
+
+
+def test_a_selection_by_benchmark_names_one_of_the_experiments_benchmarks():
+    def chosen(benchmark, **more):
+        return fields(with_(selection={"policy": "best_benchmark", "benchmark": benchmark}, **more))
+
+    name = with_()["benchmarks"][0]["name"]
+    assert chosen(name) == []
+    assert chosen(None) == ["selection.benchmark"]
+    assert chosen("another") == ["selection.benchmark"]
+    twice = [with_()["benchmarks"][0]] * 2
+    assert chosen(f"{name}-2", benchmarks=twice) == []
+    assert chosen(f"{name}-3", benchmarks=twice) == ["selection.benchmark"]

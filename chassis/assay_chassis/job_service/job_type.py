@@ -16,7 +16,7 @@ Inline = Callable[[JobRequest], Awaitable[Manifest]]
 
 @dataclass(frozen=True)
 class JobType:
-    """A kind of job: exactly one of `entrypoint` and `inline` says how it is done.
+    """A kind of job: `entrypoint` or `inline` says how it is done; with both, `is_quick` says which for a request.
 
     `entrypoint` ("package.module:function") runs on the compute backend and writes its manifest last.
     `inline` returns the manifest itself; it is for work of milliseconds and raises JobFailed.
@@ -28,6 +28,11 @@ class JobType:
     completed: type[JobCompleted]
     entrypoint: str = ""
     inline: Inline | None = None
+    is_quick: Callable[[JobRequest], bool] = lambda _: True
+
+    def inline_for(self, request: JobRequest) -> Inline | None:
+        """What answers this request on the spot; None where it is work for the backend."""
+        return self.inline if self.inline is not None and self.is_quick(request) else None
 
     @property
     def request_topic(self) -> str:

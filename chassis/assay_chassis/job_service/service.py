@@ -20,7 +20,7 @@ from assay_chassis.compute.errors import ResourcesUnavailable
 from assay_chassis.errors import Refused
 from assay_chassis.job_service.completions import cancelled, completion_event, failed, succeeded
 from assay_chassis.job_service.failures import JobFailed
-from assay_chassis.job_service.job_type import JobType
+from assay_chassis.job_service.job_type import Inline, JobType
 from assay_chassis.job_service.monitor import CORRELATION, Monitor
 from assay_chassis.job_service.records import JobRecords, KnownEnds, write_manifest
 from assay_chassis.object_store.base import ObjectStore
@@ -130,8 +130,8 @@ class JobService:
             await self._complete_with(job_type, request, ends.succeeded[-1], event)
         elif attempt in ends.completed:
             await self._publish(job_type, await self._records.completion(job_type, key, attempt), event)
-        elif job_type.inline is not None:
-            await self._do_inline(job_type, request, event)
+        elif inline := job_type.inline_for(request):
+            await self._do_inline(job_type, inline, request, event)
         else:
             await self._submit(job_type, request, event)
 
@@ -160,10 +160,9 @@ class JobService:
         else:
             self.monitor.wake()
 
-    async def _do_inline(self, job_type: JobType, request: JobRequest, event: Event) -> None:
-        assert job_type.inline is not None
+    async def _do_inline(self, job_type: JobType, inline: Inline, request: JobRequest, event: Event) -> None:
         try:
-            manifest = await job_type.inline(request)
+            manifest = await inline(request)
         except JobFailed as error:
             await self._fail(job_type, request, error.as_error(), event)
         else:

@@ -1,4 +1,4 @@
-"""A selection job, done where it is asked for: reads a training's result, chooses, and gives the manifest.
+"""A selection by what the training already knows: reads its result, chooses, and gives the manifest.
 
 Takes milliseconds, so it needs no process; never looks at weights.
 """
@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from assay_chassis.job_service.failures import JobFailed
 from assay_chassis.object_store import ObjectDamaged, ObjectNotFound, ObjectStore
 from assay_schemas.jobs import JobRequest, SelectionRequest
 from assay_schemas.results import SelectionResult, TrainingResult
 from pydantic import ValidationError
 
 from assay_evaluator.failures import bad_input
-from assay_evaluator.selection import PolicyUnavailable, choose
+from assay_evaluator.selection import choose
 
 
 class Chooser:
@@ -27,10 +26,7 @@ class Chooser:
         """The selection's manifest, still to be written. Raises JobFailed."""
         selection = SelectionRequest.model_validate(request.model_dump())
         training = await self._training(selection)
-        try:
-            choice = choose(selection.inputs.policy, training.checkpoints)
-        except PolicyUnavailable as error:
-            raise bad_input(str(error)) from error
+        choice = choose(selection.inputs.policy, training.checkpoints)
         return SelectionResult(
             job_key=selection.job_key,
             attempt=selection.attempt,
@@ -44,14 +40,21 @@ class Chooser:
     async def _training(self, selection: SelectionRequest) -> TrainingResult:
         reference = selection.training_result
         try:
-            result = TrainingResult.model_validate_json(await self._store.get_bytes(reference))
+            return training_of(selection, await self._store.get_bytes(reference))
         except (ObjectNotFound, ObjectDamaged) as error:
-            raise JobFailed("bad_input", f"training_result: {error}") from error
-        except ValidationError as error:
-            raise bad_input(f"training_result: {reference.uri} is no training result: {error}") from error
-        if result.job_key != selection.inputs.training:
-            raise bad_input(
-                f"training_result: {reference.uri} is of job {result.job_key}, not of {selection.inputs.training}; "
-                "reference the training that the selection is for"
-            )
-        return result
+            raise bad_input(f"training_result: {error}") from error
+
+
+def training_of(selection: SelectionRequest, data: bytes) -> TrainingResult:
+    """The training result in `data`. Raises JobFailed where it is none, or another's."""
+    reference = selection.training_result
+    try:
+        result = TrainingResult.model_validate_json(data)
+    except ValidationError as error:
+        raise bad_input(f"training_result: {reference.uri} is no training result: {error}") from error
+    if result.job_key != selection.inputs.training:
+        raise bad_input(
+            f"training_result: {reference.uri} is of job {result.job_key}, not of {selection.inputs.training}; "
+            "reference the training that the selection is for"
+        )
+    return result

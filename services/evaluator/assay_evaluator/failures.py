@@ -17,6 +17,11 @@ def bad_input(message: str) -> JobFailed:
     return JobFailed("bad_input", message)
 
 
+def broken(message: str) -> JobFailed:
+    """Too much of an evaluation failed for any number to be shown."""
+    return JobFailed("broken", message)
+
+
 @contextmanager
 def classified() -> Iterator[None]:
     """Turns the errors that have a known class into JobFailed; others pass as they are."""

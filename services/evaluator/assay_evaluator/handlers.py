@@ -1,4 +1,4 @@
-"""What the evaluator does about an event: evaluations run by the worker, selections done on the spot.
+"""What the evaluator does about an event: what asks a model runs on the backend, other selections on the spot.
 
 The job service of the chassis has the handlers themselves; here is only what is the evaluator's own.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from assay_chassis.job_service import JobType
 from assay_chassis.object_store import ObjectStore
 from assay_schemas.events import CheckpointSelected, EvalCompleted
-from assay_schemas.jobs import EvalRequest, SelectionRequest
+from assay_schemas.jobs import EvalRequest, JobRequest, SelectionRequest
 from assay_schemas.results import EvalResult, SelectionResult
 
 from assay_evaluator.choosing import Chooser
@@ -23,12 +23,19 @@ EVALUATION = JobType(
 )
 
 
+def needs_no_model(request: JobRequest) -> bool:
+    """Whether a selection follows from the training's result alone."""
+    return SelectionRequest.model_validate(request.model_dump()).inputs.policy != "best_benchmark"
+
+
 def selection(store: ObjectStore) -> JobType:
-    """Selections, answered from the training results in this store."""
+    """Selections: from the training results in this store, or on the backend where checkpoints are to be scored."""
     return JobType(
         kind="selection",
         request=SelectionRequest,
         manifest=SelectionResult,
         completed=CheckpointSelected,
         inline=Chooser(store),
+        entrypoint="assay_evaluator.checkpoints:run",
+        is_quick=needs_no_model,
     )

@@ -13,6 +13,7 @@ from typing import Any
 from assay_chassis.job_service.failures import JobFailed
 from assay_schemas.benchmarks import HarnessTaskParameters
 from assay_schemas.datasets import row_ids
+from assay_schemas.jobs import ItemSplit
 from datasets import Dataset
 from lm_eval.api.task import Task
 from lm_eval.tasks import TaskManager
@@ -58,15 +59,21 @@ def evaluate_harness(
     *,
     limit: int | None,
     seed: int,
+    split: ItemSplit | None = None,
 ) -> Scored:
-    """Samples and metrics of a task, group or tag; `limit` counts per task, as in lm-eval, in hash order."""
+    """Samples and metrics of a task, group or tag; `limit` counts per task, as in lm-eval, in hash order.
+
+    With `split`, only documents on its side count. Raises JobFailed where a task has none left.
+    """
     loaded = load_tasks(manager, name, rows)
     ids: dict[str, list[str]] = {}
     chosen: dict[str, list[int]] = {}
     for task_name, task in loaded.tasks.items():
         configure(task, parameters)
         ids[task_name] = document_ids(task)
-        chosen[task_name] = first_by_order(ids[task_name], limit)
+        chosen[task_name] = first_by_order(ids[task_name], limit, split)
+        if not chosen[task_name]:
+            raise bad_input(f"inputs.split: {task_name} has no item to ask; change selection.share")
     logged = run_tasks(lm, loaded.tasks, groups=loaded.groups, samples=chosen, seed=seed)
     scored = result_of(lm, loaded.name, loaded.tasks, logged, ids)
     return replace(scored, texts=asked_texts(loaded.tasks, ids, chosen))
@@ -146,7 +153,8 @@ def document_ids(task: Task) -> list[str]:
     return row_ids(plain)
 
 
-def first_by_order(ids: Sequence[str], limit: int | None) -> list[int]:
-    """Places of the first `limit` ids by hash, ascending."""
-    ranked = sorted(range(len(ids)), key=lambda place: order_key(ids[place]))
+def first_by_order(ids: Sequence[str], limit: int | None, split: ItemSplit | None = None) -> list[int]:
+    """Places of the first `limit` ids by hash, of those on the split's side, ascending."""
+    asked = [place for place, item_id in enumerate(ids) if split is None or split.holds(item_id)]
+    ranked = sorted(asked, key=lambda place: order_key(ids[place]))
     return sorted(ranked[:limit])

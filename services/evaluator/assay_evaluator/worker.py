@@ -16,19 +16,14 @@ from typing import TYPE_CHECKING
 from assay_chassis.job_service.records import manifest_bytes
 from assay_chassis.object_store import StoreSettings, SyncObjectStore
 from assay_schemas.artifacts import ArtifactRef, manifest_key, result_prefix
-from assay_schemas.benchmarks import BenchmarkParameters, HarnessTaskParameters, OwnParameters, definition_of
 from assay_schemas.jobs import EvalRequest, Usage
-from assay_schemas.problems import problems_of
 from assay_schemas.results import Contamination, EvalResult
-from pydantic import ValidationError
 
-from assay_evaluator.benchmarks import BENCHMARKS, OF_SCORERS
 from assay_evaluator.contamination.checking import contamination_of
-from assay_evaluator.engines import ENGINES, is_scorer, open_engine
-from assay_evaluator.engines.base import EngineSettings
+from assay_evaluator.engines.resident import ResidentEngine
+from assay_evaluator.evaluation import device_of, made_ready
 from assay_evaluator.failures import bad_input, classified
-from assay_evaluator.inputs import model_folder, read_rows
-from assay_evaluator.items import ordered_items
+from assay_evaluator.inputs import model_folder
 from assay_evaluator.progress import EvaluationProgress, Stopped
 from assay_evaluator.samples import MEDIA_TYPE, samples_to_parquet
 from assay_evaluator.scoring import Scored
@@ -57,14 +52,26 @@ def run(context: JobContext) -> None:
     context.finish({"cpu_s": result.usage.cpu_s})
 
 
-def evaluate(request: EvalRequest, store: SyncObjectStore, cache: Path, progress: EvaluationProgress) -> EvalResult:
+def evaluate(
+    request: EvalRequest,
+    store: SyncObjectStore,
+    cache: Path,
+    progress: EvaluationProgress,
+    engine: ResidentEngine | None = None,
+) -> EvalResult:
     """Evaluate, store every sample, and return the manifest, which is still to be written.
+
+    With `engine`, one that other evaluations have used may be used again.
 
     Raises JobFailed for every end that is the job's own, and Stopped where `progress` was asked to end.
     """
     began, cpu_began = time.monotonic(), time.process_time()
+    engine = engine or ResidentEngine(progress)
     progress.phase("starting")
-    scored = _score(request, store, cache, progress)
+    evaluation = made_ready(request.inputs, request.items, store, cache)
+    folder = model_folder(store, request.model, cache / "models")
+    settings = evaluation.engine_settings(folder, device_of(request.hardware.gpus))
+    scored = evaluation.score(engine.on(request.inputs.engine, settings), folder)
     if scored.items_failed == scored.items:
         first = next((sample.error for sample in scored.samples if sample.error), "it has no items")
         raise bad_input(f"inputs.benchmark: every item of {request.inputs.benchmark} failed: {first}")
@@ -82,76 +89,14 @@ def evaluate(request: EvalRequest, store: SyncObjectStore, cache: Path, progress
     return _manifest(request, scored, samples, contamination, usage)
 
 
-def _score(request: EvalRequest, store: SyncObjectStore, cache: Path, progress: EvaluationProgress) -> Scored:
-    inputs = request.inputs
-    parameters = _parameters(request)
-    rows = read_rows(store, request.items) if request.items else None
-    settings = EngineSettings(
-        folder=model_folder(store, request.model, cache / "models"),
-        dtype=inputs.dtype,
-        device=_device(request.hardware.gpus),
-        batch_size=parameters.batch_size,
-    )
-    benchmarks = OF_SCORERS if is_scorer(settings.folder) else BENCHMARKS
-    if benchmarks is OF_SCORERS and inputs.benchmark not in benchmarks:
-        raise bad_input(
-            f"inputs.benchmark: {inputs.benchmark} needs text, and this is a reward model; use {', '.join(benchmarks)}"
-        )
-    lm = open_engine(inputs.engine, settings, progress)
-    if isinstance(parameters, HarnessTaskParameters):
-        from assay_evaluator.harness import evaluate_harness
-        from assay_evaluator.task_names import task_manager
-
-        manager = task_manager(cache / "harness")
-        return evaluate_harness(lm, manager, inputs.benchmark, parameters, rows, limit=inputs.limit, seed=inputs.seed)
-    from assay_evaluator.own import evaluate_own
-
-    if rows is None or not isinstance(parameters, OwnParameters):
-        raise bad_input("items: are missing; give parameters.dataset, a file of items")
-    benchmark = benchmarks[inputs.benchmark](parameters)
-    return evaluate_own(
-        lm,
-        inputs.benchmark,
-        benchmark,
-        parameters,
-        ordered_items(rows),
-        limit=inputs.limit,
-        seed=inputs.seed,
-    )
-
-
-def _parameters(request: EvalRequest) -> BenchmarkParameters:
-    """The benchmark's parameters, typed. Raises JobFailed for a benchmark, version, engine or value unknown here."""
-    inputs = request.inputs
-    here = f"lm-eval-{version('lm_eval')}"
-    if inputs.harness_version != here:
-        raise bad_input(f"inputs.harness_version: {inputs.harness_version} is not installed here; use {here}")
-    if inputs.engine not in ENGINES:
-        raise bad_input(f"inputs.engine: {inputs.engine} is not available yet; use {', '.join(ENGINES)}")
-    definition = definition_of(inputs.benchmark, inputs.harness_version)
-    if definition is None or not (definition.scored_on == "harness" or definition.name in BENCHMARKS):
-        raise bad_input(f"inputs.benchmark: {inputs.benchmark!r} is not known here; use {', '.join(BENCHMARKS)}")
-    try:
-        return definition.parameters.model_validate(inputs.parameters)
-    except ValidationError as error:
-        problems = problems_of(error, definition.parameters, "parameters")
-        raise bad_input("; ".join(map(str, problems))) from error
-
-
-def _device(gpus: int) -> str:
-    """Where the model computes. Raises JobFailed when a GPU was promised and none is there."""
-    if not gpus:
-        return "cpu"
-    import torch
-
-    if not torch.cuda.is_available():
-        raise bad_input("hardware.gpus: this machine has no usable GPU; ask for 0, or run where there is one")
-    return "cuda"
-
-
 def _store_samples(store: SyncObjectStore, request: EvalRequest, scored: Scored) -> ArtifactRef:
     key = f"{result_prefix(request.job_key, request.attempt)}/samples.parquet"
     return store.put_bytes(key, samples_to_parquet(scored.samples), media_type=MEDIA_TYPE)
+
+
+def library_versions() -> dict[str, str]:
+    """What computes an evaluation here, with its versions."""
+    return {name: version(name) for name in LIBRARIES}
 
 
 def _manifest(
@@ -162,7 +107,7 @@ def _manifest(
         attempt=request.attempt,
         completed_at=datetime.now(UTC),
         usage=usage,
-        libraries={name: version(name) for name in LIBRARIES},
+        libraries=library_versions(),
         inputs=request.inputs,
         model=request.model,
         metrics=scored.metrics,

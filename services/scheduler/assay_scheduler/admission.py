@@ -43,7 +43,7 @@ class Admitter:
             return Admission([], [], {}, 0)
         taken = Resources()
         for row in await connection.fetch(QUERIES.held_resources):
-            taken = taken + need_of(row["kind"], Hardware.model_validate(row["hardware"])).times(row["jobs"])
+            taken = taken + _need(row).times(row["jobs"])
         usage = {
             row["owner"]: float(row["used"])
             for row in await connection.fetch(QUERIES.recent_usage, now, now - USAGE_WINDOW)
@@ -52,6 +52,9 @@ class Admitter:
         return admit(candidates, Situation(self.capacity, taken, now, usage, self.patience_s, turn))
 
 
+def _need(row: Any) -> Resources:
+    return need_of(row["kind"], Hardware.model_validate(row["hardware"]), row["policy"])
+
+
 def _candidate(row: Any) -> Candidate:
-    need = need_of(row["kind"], Hardware.model_validate(row["hardware"]))
-    return Candidate(row["key"], need, row["priority"], row["owner"], row["since"], row["ready_at"])
+    return Candidate(row["key"], _need(row), row["priority"], row["owner"], row["since"], row["ready_at"])

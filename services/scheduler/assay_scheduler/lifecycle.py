@@ -14,6 +14,7 @@ from assay_schemas.experiments import PRIORITIES, Priority
 from assay_schemas.jobs import JobError
 from assay_schemas.results import JobEnd
 
+from assay_scheduler.policy import policy_of, takes_a_slot
 from assay_scheduler.requests import request_message, stop_message
 from assay_scheduler.reuse import assess
 from assay_scheduler.states import (
@@ -214,8 +215,7 @@ class _Turn:
         self._advance(job.key, at)
 
     def _advance(self, key: str, at: datetime) -> None:
-        """A waiting job becomes ready once all it depends on succeeded; a selection is asked for at once,
-        because it takes no slot."""
+        """A waiting job becomes ready once all it depends on succeeded; one that takes no slot is asked for at once."""
         job = self._jobs[key]
         parents = [self._jobs.get(parent) for parent in job.depends_on]
         if job.status != "waiting" or not all(parent and parent.status == "succeeded" for parent in parents):
@@ -224,7 +224,7 @@ class _Turn:
         for parent in parents:
             ready = _supplied(ready, parent) if parent else ready
         self._jobs[key] = ready
-        if ready.kind == "selection":
+        if not takes_a_slot(ready.kind, policy_of(ready.inputs)):
             self._request(ready, at)
 
     # Ends

@@ -11,10 +11,9 @@ items stands for it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from assay_schemas.algorithms import Hyperparameters
 from assay_schemas.artifacts import DatasetRef, ModelRef
@@ -30,9 +29,9 @@ from assay_schemas.experiments import (
     Intervention,
 )
 from assay_schemas.interventions import written_out
-from assay_schemas.jobs import EvalInputs, JobInputs, SelectionInputs, TrainingInputs, job_key
+from assay_schemas.jobs import EvalInputs, ItemSplit, JobInputs, SelectionInputs, TrainingInputs, job_key
 from assay_schemas.results import Plan, PlannedArm, PlannedBenchmark, PlannedJob, PlannedReplicate
-from assay_schemas.specification import benchmark_parameters, engine_version_of, hyperparameters_of
+from assay_schemas.specification import benchmark_ids, benchmark_parameters, engine_version_of, hyperparameters_of
 
 from assay_scheduler.findings import Findings
 from assay_scheduler.states import Job, Wanted
@@ -84,15 +83,13 @@ def _planned_arms(spec: ExperimentSpec, findings: Findings) -> list[PlannedArm]:
 
 def planned_benchmarks(spec: ExperimentSpec, findings: Findings) -> list[PlannedBenchmark]:
     """The benchmarks with an id each: the name, numbered from the second use of one name."""
-    uses: Counter[str] = Counter()
     planned = []
-    for position, benchmark in enumerate(spec.benchmarks):
-        uses[benchmark.name] += 1
-        number = uses[benchmark.name]
+    ids = benchmark_ids([benchmark.name for benchmark in spec.benchmarks])
+    for position, (benchmark, id_) in enumerate(zip(spec.benchmarks, ids, strict=True)):
         definition = _definition(benchmark)
         planned.append(
             PlannedBenchmark(
-                id=benchmark.name if number == 1 else f"{benchmark.name}-{number}",
+                id=id_,
                 name=benchmark.name,
                 harness_version=benchmark.harness_version or NEWEST_HARNESS,
                 primary=definition.primary_metric,
@@ -169,6 +166,7 @@ def eval_inputs(
     engine: Engine | None = None,
     model: str | None = None,
     selection: str | None = None,
+    split: ItemSplit | None = None,
 ) -> EvalInputs:
     """An eval's declared inputs: its items by digest, every parameter with its default."""
     resolved = benchmark_parameters(name, harness_version, parameters)
@@ -180,6 +178,7 @@ def eval_inputs(
             "harness_version": harness_version or NEWEST_HARNESS,
             "parameters": resolved.model_dump(mode="json", exclude={"dataset"}),
             "items": items.digest if items else None,
+            "split": split,
             "limit": limit,
             "engine": engine or "transformers",
             "dtype": dtype,
@@ -216,6 +215,8 @@ def new_job(planned: PlannedJob, hardware: Hardware, model: ModelRef, datasets: 
         case EvalInputs():
             items = datasets[inputs.items] if inputs.items else None
             return replace(job, model=model if inputs.model == model.digest else None, dataset=items)
+        case SelectionInputs() if inputs.evaluation and inputs.evaluation.items:
+            return replace(job, dataset=datasets[inputs.evaluation.items])
     return job
 
 
@@ -266,31 +267,49 @@ class _Graph:
         return PlannedReplicate(arm=name, seed=seed, training=training, selection=selection, evals=evals)
 
     def _selection(self, training: str) -> SelectionInputs:
+        """What chooses the checkpoint: by benchmark, on the side of its items that no eval reports."""
         declared = self._spec.selection
-        on_benchmark = declared.policy == "best_benchmark"
+        if declared.policy != "best_benchmark":
+            return SelectionInputs(training=training, policy=declared.policy)
+        place = [planned.id for planned in self._benchmarks].index(str(declared.benchmark))
+        evaluation = self._evaluation(place, split=self._split("selection"))
         return SelectionInputs(
             training=training,
             policy=declared.policy,
-            benchmark=declared.benchmark if on_benchmark else None,
-            share=declared.share if on_benchmark else None,
+            items="selection",
+            benchmark=evaluation.benchmark,
+            share=declared.share,
+            evaluation=evaluation,
         )
+
+    def _split(self, side: Literal["selection", "reported"]) -> ItemSplit | None:
+        """Every benchmark reports the other side only, control's too: two of them may share their items."""
+        declared = self._spec.selection
+        return ItemSplit(share=declared.share, side=side) if declared.policy == "best_benchmark" else None
 
     def _evals(self, *, model: str | None = None, selection: str | None = None) -> dict[str, str]:
         evals = {}
-        for benchmark, planned in zip(self._spec.benchmarks, self._benchmarks, strict=True):
-            inputs = eval_inputs(
-                name=benchmark.name,
-                harness_version=benchmark.harness_version,
-                parameters=benchmark.parameters,
-                items=planned.items,
-                limit=benchmark.limit,
-                engine=benchmark.engine,
-                dtype=self._dtype,
-                model=model,
-                selection=selection,
-            )
+        for place, planned in enumerate(self._benchmarks):
+            inputs = self._evaluation(place, model=model, selection=selection, split=self._split("reported"))
             evals[planned.id] = self._add(inputs, *([selection] if selection else []))
         return evals
+
+    def _evaluation(
+        self, place: int, *, model: str | None = None, selection: str | None = None, split: ItemSplit | None
+    ) -> EvalInputs:
+        benchmark = self._spec.benchmarks[place]
+        return eval_inputs(
+            name=benchmark.name,
+            harness_version=benchmark.harness_version,
+            parameters=benchmark.parameters,
+            items=self._benchmarks[place].items,
+            limit=benchmark.limit,
+            engine=benchmark.engine,
+            dtype=self._dtype,
+            model=model,
+            selection=selection,
+            split=split,
+        )
 
     def _add(self, inputs: JobInputs, *depends_on: str) -> str:
         key = job_key(inputs)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from assay_schemas.experiments import PRIORITIES, Hardware, Priority
+from assay_schemas.jobs import JobInputs, SelectionInputs
 
 TURNS = 4
 UNLIMITED = float("inf")
@@ -55,9 +56,19 @@ class Resources:
         return max(parts)
 
 
-def need_of(kind: str, hardware: Hardware) -> Resources:
-    """What a job takes on all its nodes. A selection takes nothing: it runs in the evaluator itself."""
-    if kind == "selection":
+def policy_of(inputs: JobInputs) -> str | None:
+    """A selection's policy; None for other jobs."""
+    return inputs.policy if isinstance(inputs, SelectionInputs) else None
+
+
+def takes_a_slot(kind: str, policy: str | None = None) -> bool:
+    """Whether a job runs on the backend. A selection does only to score checkpoints: else the evaluator just looks."""
+    return kind != "selection" or policy == "best_benchmark"
+
+
+def need_of(kind: str, hardware: Hardware, policy: str | None = None) -> Resources:
+    """What a job takes on all its nodes; `policy` is a selection's."""
+    if not takes_a_slot(kind, policy):
         return Resources()
     nodes = hardware.nodes
     return Resources(hardware.cpus * nodes, hardware.gpus * nodes, hardware.memory_gib * nodes)

@@ -216,8 +216,8 @@ SELECT recent.*
 SELECT pg_advisory_xact_lock(hashtext('assay_scheduler_admission'))
 
 -- name: ready_jobs
-SELECT jobs.key, jobs.kind, jobs.ready_at, jobs.body -> 'hardware' AS hardware, jobs.priority,
-       owner.owner, owner.since
+SELECT jobs.key, jobs.kind, jobs.ready_at, jobs.body -> 'hardware' AS hardware,
+       jobs.body -> 'inputs' ->> 'policy' AS policy, jobs.priority, owner.owner, owner.since
   FROM jobs
   CROSS JOIN LATERAL (
         SELECT experiments.owner, experiments.requested_at AS since
@@ -228,9 +228,9 @@ SELECT jobs.key, jobs.kind, jobs.ready_at, jobs.body -> 'hardware' AS hardware, 
  WHERE jobs.status = 'ready' AND (jobs.not_before IS NULL OR jobs.not_before <= $1)
 
 -- name: held_resources
-SELECT kind, body -> 'hardware' AS hardware, count(*) AS jobs FROM jobs
+SELECT kind, body -> 'hardware' AS hardware, body -> 'inputs' ->> 'policy' AS policy, count(*) AS jobs FROM jobs
  WHERE status IN ('requested', 'running', 'cancelling')
- GROUP BY kind, body -> 'hardware'
+ GROUP BY kind, body -> 'hardware', body -> 'inputs' ->> 'policy'
 
 -- name: recent_usage
 SELECT owner, sum(share * extract(epoch FROM (coalesce(ended_at, $1::timestamptz) - greatest(requested_at, $2)))) AS used

@@ -50,7 +50,7 @@ def _request(job: Job, limits: Limits) -> JobRequest:
         case TrainingInputs() if job.model and job.dataset:
             return TrainingRequest(**common, inputs=job.inputs, model=job.model, dataset=job.dataset)
         case SelectionInputs() if job.training_result:
-            return SelectionRequest(**common, inputs=job.inputs, training_result=job.training_result)
+            return SelectionRequest(**common, inputs=job.inputs, training_result=job.training_result, items=job.dataset)
         case EvalInputs() if job.model:
             return EvalRequest(**common, inputs=job.inputs, model=job.model, items=job.dataset)
     raise NotReady(f"{job.kind} {job.key} has not all it needs; look at the jobs it depends on")

@@ -13,7 +13,7 @@ from typing import Any
 from assay_chassis.queries import Queries
 from pydantic import TypeAdapter
 
-from assay_scheduler.policy import Resources, need_of
+from assay_scheduler.policy import Resources, need_of, policy_of
 from assay_scheduler.states import HOLDING, Experiment, Job, Planned, Want, World
 
 QUERIES = Queries.load("assay_scheduler")
@@ -127,7 +127,8 @@ class WorldStore:
                 end = {"ended_at": when, "outcome": _attempt_outcome(job), "error": error}
                 ended.append({"job_key": job.key, "attempt": earlier.attempt, **end})
             if job.status in HOLDING and job.attempt != (earlier.attempt if earlier else 0):
-                use = {"owner": _owner(job, after), "share": need_of(job.kind, job.hardware).share_of(self._capacity)}
+                need = need_of(job.kind, job.hardware, policy_of(job.inputs))
+                use = {"owner": _owner(job, after), "share": need.share_of(self._capacity)}
                 begun.append({"job_key": job.key, "attempt": job.attempt, "requested_at": job.requested_at, **use})
         return ended, begun
 

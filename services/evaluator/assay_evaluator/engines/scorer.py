@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
@@ -14,6 +15,7 @@ from lm_eval.api.model import LM
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from assay_evaluator.engines.base import EngineSettings, GenerationLog, Progress
+from assay_evaluator.engines.weights import swap_weights
 from assay_evaluator.failures import bad_input
 
 
@@ -34,6 +36,10 @@ class ScorerEngine(LM):  # type: ignore[misc]
         self._settings = settings
         self._progress = progress
         self.generations = GenerationLog()
+
+    def swap(self, folder: Path) -> bool:
+        """Goes on with another folder's weights; False where it cannot, and nothing has changed."""
+        return swap_weights(self._model, folder)
 
     def loglikelihood(self, requests: list[Any], **_: Any) -> list[tuple[float, bool]]:
         """The score of each (prompt, answer), in the place of its log-likelihood; never greedy."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from lm_eval.models.huggingface import HFLM
 from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress
 from assay_evaluator.engines.cache import reserved_cache
 from assay_evaluator.engines.stopping import RowStops
+from assay_evaluator.engines.weights import swap_weights
 
 IMPOSSIBLE = (math.nan, False)
 
@@ -44,6 +46,10 @@ class TransformersEngine(HFLM):  # type: ignore[misc]
         self._ended: deque[Generation] = deque()
         self.generations = GenerationLog()
         self.set_cache_hook(_GenerationHook(self))
+
+    def swap(self, folder: Path) -> bool:
+        """Goes on with another folder's weights; False where it cannot, and nothing has changed."""
+        return swap_weights(self.model, folder)
 
     def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
         self._progress.expect(len(requests))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from assay_reporter.blocks import AnyBlock, Curve, CurvePlot, Section, TableBlock
+from assay_schemas.results import SelectionResult
+
+from assay_reporter.blocks import AnyBlock, Curve, CurvePlot, Paragraph, Section, TableBlock
 from assay_reporter.sections.findings import Findings
 
 MOST_POINTS = 200
@@ -36,7 +38,34 @@ def training(findings: Findings) -> Section | None:
     blocks: list[AnyBlock] = list(_plots(list(logs.values())))
     columns = ["replicate", "selected step", "best validation loss", "final loss", "rows", "rows cut or dropped"]
     blocks.append(TableBlock(columns=columns, rows=rows, numeric=[1, 2, 3, 4, 5]))
+    blocks += _selections(findings)
     return Section(title="Training", anchor="training", blocks=blocks)
+
+
+def _selections(findings: Findings) -> list[AnyBlock]:
+    """Every checkpoint's score where one had to be chosen, a table for each metric that chose."""
+    evidence = findings.evidence
+    chosen: dict[tuple[str, bool], list[tuple[str, SelectionResult]]] = {}
+    for replicate in evidence.plan.replicates:
+        one = evidence.selections.get(replicate.selection or "")
+        if one is not None and len(one.scores) > 1 and any(score is not None for score in one.scores.values()):
+            who = f"{replicate.arm}, seed {replicate.seed}"
+            chosen.setdefault((one.metric, one.higher_is_better), []).append((who, one))
+    return [block for (metric, higher), found in chosen.items() for block in _scores(metric, higher, found)]
+
+
+def _scores(metric: str, higher_is_better: bool, found: list[tuple[str, SelectionResult]]) -> list[AnyBlock]:
+    steps = sorted({step for _, one in found for step in one.scores})
+    best = "highest" if higher_is_better else "lowest"
+    items = max(one.items for _, one in found)
+    where = f" on {items} items that are not reported" if items else ""
+    words = f"Checkpoints by {metric.replace('_', ' ')}{where}: the {best} is selected (*)."
+    rows = [
+        [who, *(_number(one.scores.get(step)) + (" *" if step == one.checkpoint.step else "") for step in steps)]
+        for who, one in found
+    ]
+    columns = ["replicate", *(f"step {step}" for step in steps)]
+    return [Paragraph(text=words), TableBlock(columns=columns, rows=rows, numeric=list(range(1, len(columns))))]
 
 
 def _plots(logs: list[tuple[str, str, Records]]) -> Iterator[CurvePlot]:
