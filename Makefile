@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local
 
-.PHONY: demo test test-unit check bench venv generate clean help
+.PHONY: demo test test-unit simulate check bench venv generate clean help
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,11 +24,15 @@ test: $(STAMP) ## every test
 test-unit: $(STAMP) ## the tests that start nothing
 	$(BIN)/python -m pytest tests --numprocesses 2 --no-loadscope-reorder -m "not real and not slow"
 
+simulate: $(STAMP) ## 10,000 seeds of the whole system under faults, and every planted bug
+	$(BIN)/python -m simulation --seeds 10000 --result
+	$(BIN)/python -m simulation --planted --result
+
 check: $(STAMP) ## formatting, lints, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES)
-	$(BIN)/mypy benchmarks scripts examples
+	$(BIN)/mypy benchmarks scripts examples simulation
 	$(BIN)/lint-imports
 
 bench: $(STAMP) ## measure; writes benchmarks/results/

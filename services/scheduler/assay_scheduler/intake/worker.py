@@ -202,8 +202,10 @@ def _accepted(plan: Plan, reference: ArtifactRef, reused: int) -> Message:
 
 
 def _control_selected(plan: Plan, at: datetime) -> Message:
-    """Control has no training to select from: the base model stands for it, at step 0."""
+    """Control has no training to select from: the base model stands for it, at step 0.
+
+    Every experiment says so for itself, at its own time: the event's id is of this experiment."""
     key = control_selection_key(plan.model)
     checkpoint = CheckpointRef(uri=plan.model.uri, digest=plan.model.digest, step=0)
     payload = CheckpointSelected(job_key=key, attempt=1, outcome="succeeded", completed_at=at, checkpoint=checkpoint)
-    return Message("checkpoint.selected", key, payload, (key, 1), plan.experiment_id)
+    return Message("checkpoint.selected", key, payload, (key, 1, plan.experiment_id), plan.experiment_id)

@@ -1,0 +1,133 @@
+"""What `python -m simulation` does: many seeds side by side, one seed with its trace, and the planted bugs.
+
+Prints; decides nothing about what is right.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+from simulation.minimise import minimised
+from simulation.parts.replacements import quiet
+from simulation.planted import BUGS, plant
+from simulation.world import Options, Outcome, simulate
+
+SHOWN_LINES = 60
+
+
+@dataclass
+class Summary:
+    """What many seeds were, in figures."""
+
+    seeds: int = 0
+    steps: int = 0
+    simulated_s: float = 0.0
+    experiments: int = 0
+    attempts: int = 0
+    schedules: set[str] = field(default_factory=set)
+    faults: Counter[str] = field(default_factory=Counter)
+    broken: list[Outcome] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        self.seeds += 1
+        self.steps += outcome.steps
+        self.simulated_s += outcome.seconds
+        self.experiments += outcome.experiments
+        self.attempts += outcome.attempts
+        self.schedules.add(outcome.digest)
+        self.faults.update(outcome.faults)
+        if outcome.broken:
+            self.broken.append(outcome)
+
+
+def many(first: int, seeds: int, processes: int, write_result: bool) -> int:
+    """0 when no seed broke a promise."""
+    began, summary = time.monotonic(), Summary()
+    for outcome in _outcomes(range(first, first + seeds), processes):
+        summary.add(outcome)
+        if outcome.broken:
+            print(f"seed {outcome.seed}: {outcome.broken[0]}", flush=True)
+    wall_s = time.monotonic() - began
+    print(
+        f"{summary.seeds} seeds, {len(summary.schedules)} schedules, {summary.experiments} experiments, "
+        f"{summary.attempts} attempts, {sum(summary.faults.values())} faults, {summary.simulated_s / 3600:.1f} "
+        f"simulated hours, {summary.steps} steps in {wall_s:.0f} s: {len(summary.broken)} broken"
+    )
+    for kind, count in sorted(summary.faults.items()):
+        print(f"  {count:8}  {kind}")
+    if summary.broken:
+        print(f"Look at one: python -m simulation --seed {summary.broken[0].seed} --minimise")
+    if write_result:
+        from simulation.result import write_seeds
+
+        write_seeds(summary, wall_s)
+    return 1 if summary.broken else 0
+
+
+def _outcomes(seeds: range, processes: int) -> Iterator[Outcome]:
+    if processes <= 1:
+        quiet()
+        yield from map(simulate, seeds)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes, initializer=quiet) as pool:
+        yield from pool.imap_unordered(simulate, seeds, chunksize=5)
+
+
+def one(seed: int, bug: str, *, minimise: bool) -> int:
+    """Shows a seed: what broke, and the last lines of its trace."""
+    quiet()
+    with plant(bug) if bug else nullcontext():
+        options = Options()
+        outcome = simulate(seed, options)
+        if minimise and outcome.broken:
+            options, outcome = minimised(outcome)
+    print("\n".join(outcome.trace[-SHOWN_LINES:]))
+    print(f"seed {seed}, schedule {outcome.digest}, faults {outcome.faults or 'none'}")
+    if options != Options():
+        print(f"smaller: {options}")
+    for broken in outcome.broken:
+        print(f"BROKEN: {broken}")
+    return 1 if outcome.broken else 0
+
+
+def planted(most: int, processes: int, write_result: bool) -> int:
+    """0 when every planted bug was found."""
+    if processes <= 1:
+        quiet()
+        found = [found_after((name, most)) for name in BUGS]
+    else:
+        with multiprocessing.get_context("spawn").Pool(processes, initializer=quiet) as pool:
+            found = pool.map(found_after, [(name, most) for name in BUGS], chunksize=1)
+    for result in found:
+        print(f"{result.bug:40} {result.seeds or 'not found':>10}  {result.broken}")
+    if write_result:
+        from simulation.result import write_planted
+
+        write_planted(found)
+    return 0 if all(result.seeds for result in found) else 1
+
+
+@dataclass(frozen=True)
+class Found:
+    """After how many seeds a planted bug was found (0: it was not), and by which broken promise."""
+
+    bug: str
+    words: str
+    seeds: int
+    broken: str
+
+
+def found_after(task: tuple[str, int]) -> Found:
+    """Looks for one planted bug, seed by seed."""
+    name, most = task
+    for seed in range(most):
+        with plant(name):
+            outcome = simulate(seed)
+        if outcome.broken:
+            return Found(name, BUGS[name].words, seed + 1, outcome.broken[0].invariant)
+    return Found(name, BUGS[name].words, 0, "")

@@ -1,0 +1,268 @@
+"""Connections to the simulated PostgreSQL as asyncpg has them: a pool, transactions, LISTEN, and ways to break.
+
+Never decides what a statement means; `server` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+
+from simulation.database.chassis_statements import LEAD
+from simulation.database.locks import Holder
+from simulation.database.server import Row, Server, Transaction
+from simulation.faults import Faults
+from simulation.loop import Process, SimulatedLoop, current_process
+
+GONE = "connection was closed in the middle of operation"
+NOTICED_AFTER_S = 2.0
+
+
+class Record(dict[str, Any]):
+    """A row that answers to names and places, as asyncpg's does."""
+
+    def __getitem__(self, name: Any) -> Any:
+        return list(self.values())[name] if isinstance(name, int) else super().__getitem__(name)
+
+
+class Sessions:
+    """All sessions of one server, which may be cut off by faults or by the end of their process."""
+
+    def __init__(
+        self, server: Server, loop: SimulatedLoop, faults: Faults, kill: Callable[[Process, str], None]
+    ) -> None:
+        self.server, self.loop, self.faults, self.kill = server, loop, faults, kill
+        self.open: list[Session] = []
+        server.notify = self._notify
+
+    def connect(self) -> Session:
+        session = Session(self, current_process())
+        self.open.append(session)
+        return session
+
+    def process_died(self, process: Process) -> None:
+        """The server notices a little later, and holds the locks of the dead until then."""
+        for session in [one for one in self.open if one.process is process]:
+            delay = self.faults.between("process killed", 0.0, NOTICED_AFTER_S)
+            self.loop.later(delay, session.drop)
+
+    def restart(self) -> None:
+        for session in list(self.open):
+            session.drop()
+
+    def _notify(self, channel: str, news: str) -> None:
+        for session in self.open:
+            for heard in session.listeners.get(channel, ()):
+                delay = self.loop.random.uniform(0.0002, 0.003)
+                self.loop.later(delay, self.loop.call_in, session.process, heard, session, 0, channel, news)
+
+
+class Session(Holder):
+    """One connection."""
+
+    def __init__(self, sessions: Sessions, process: Process) -> None:
+        super().__init__()
+        self.process = process
+        self.listeners: dict[str, list[Callable[..., None]]] = {}
+        self.tx: Transaction | None = None
+        self._sessions = sessions
+        self._server = sessions.server
+        self._closed = False
+        self._lost: list[Callable[[Any], None]] = []
+
+    # What asyncpg's connection offers.
+
+    async def fetch(self, query: str, *arguments: Any) -> list[Record]:
+        return [Record(row) for row in await self._run(query, arguments)]
+
+    async def fetchrow(self, query: str, *arguments: Any) -> Record | None:
+        rows = await self._run(query, arguments)
+        return Record(rows[0]) if rows else None
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        rows = await self._run(query, arguments)
+        return next(iter(rows[0].values())) if rows else None
+
+    async def execute(self, query: str, *arguments: Any) -> str:
+        await self._run(query, arguments)
+        return "DONE"
+
+    async def executemany(self, query: str, rows: list[tuple[Any, ...]]) -> None:
+        for row in rows:
+            await self._run(query, row)
+
+    def transaction(self, *, isolation: str) -> _Block:
+        assert isolation == "read_committed"
+        return _Block(self)
+
+    async def add_listener(self, channel: str, heard: Callable[..., None]) -> None:
+        await self._travel()
+        self.listeners.setdefault(channel, []).append(heard)
+
+    def add_termination_listener(self, lost: Callable[[Any], None]) -> None:
+        self._lost.append(lost)
+
+    async def set_type_codec(self, *_: Any, **__: Any) -> None:
+        """JSON columns are values already."""
+
+    async def close(self, timeout: float | None = None) -> None:  # noqa: ARG002
+        self._end()
+
+    def terminate(self) -> None:
+        self._end()
+
+    def is_closed(self) -> bool:
+        return self._closed
+
+    # How it breaks.
+
+    def drop(self) -> None:
+        """The connection is lost: what was not committed never happened."""
+        if self._closed:
+            return
+        waiter = self.tx.waiter if self.tx is not None else self.waiter
+        self._end()
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(asyncpg.ConnectionDoesNotExistError(GONE))
+        for lost in self._lost:
+            self._sessions.loop.call_in(self.process, lost, self)
+
+    def _end(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._sessions.open.remove(self)
+        if self.tx is not None:
+            self._server.rollback(self.tx)
+            self.tx = None
+        self._server.locks.release(self)
+
+    def reset(self) -> None:
+        """Back into the pool: a transaction left open is rolled back."""
+        if self.tx is not None:
+            self._server.rollback(self.tx)
+            self.tx = None
+
+    async def _travel(self) -> None:
+        """A message to the server and the answer take a while, and either may be lost."""
+        faults, loop = self._sessions.faults, self._sessions.loop
+        self._check()
+        delay = loop.random.uniform(0.0002, 0.002)
+        if faults.strikes_now("slow statement", self.process.name):
+            delay = faults.between("slow statement", 0.5, 8.0)
+        await asyncio.sleep(delay)
+        if not self._closed and faults.strikes_now("connection lost", self.process.name):
+            self.drop()
+        self._check()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise asyncpg.ConnectionDoesNotExistError(GONE)
+
+    async def _run(self, query: str, arguments: tuple[Any, ...]) -> list[Row]:
+        await self._travel()
+        if query == LEAD:
+            return [{"lead": self._lead(arguments[0])}]
+        if self.tx is not None:
+            if self._sessions.faults.strikes_now("deadlock reported", self.process.name):
+                self.tx.failed = True
+                raise asyncpg.DeadlockDetectedError("deadlock detected")
+            return await self._server.run(self.tx, query, arguments)
+        self.tx = tx = Transaction(self._server)
+        try:
+            rows = await self._server.run(tx, query, arguments)
+            self._check()
+            self._server.commit(tx)
+        finally:
+            if self.tx is tx:
+                self.tx = None
+            self._server.rollback(tx)
+        return rows
+
+    def _lead(self, schema: str) -> bool:
+        key = ("lead", schema)
+        if self._server.locks.blockers(self, key):
+            return False
+        self._server.locks.take_now(self, key)
+        return True
+
+    async def commit(self) -> None:
+        """Commits the open transaction; faults strike before it, after it, and where the answer is lost."""
+        faults, name = self._sessions.faults, self.process.name
+        if faults.strikes_now("commit fails", name):
+            self.drop()
+        await self._travel()
+        if faults.strikes_now("process killed before commit", name):
+            self._sessions.kill(self.process, "before commit")
+            self.drop()
+            await _for_ever()
+        tx, self.tx = self.tx, None
+        if tx is None:
+            raise asyncpg.ConnectionDoesNotExistError(GONE)
+        self._server.commit(tx)
+        if faults.strikes_now("process killed after commit", name):
+            self._sessions.kill(self.process, "after commit")
+            await _for_ever()
+        if faults.strikes_now("commit unheard", name):
+            self.drop()
+        self._check()
+
+
+async def _for_ever() -> None:
+    """Of a dead process nothing goes on."""
+    await asyncio.get_running_loop().create_future()
+
+
+class _Block:
+    """`async with connection.transaction()`: committed at the end, rolled back by any exception."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def __aenter__(self) -> None:
+        self._session._check()
+        self._session.tx = Transaction(self._session._server)
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            await self._session.commit()
+        else:
+            self._session.reset()
+
+
+class Pool:
+    """A pool of a limited number of connections."""
+
+    def __init__(self, sessions: Sessions, size: int) -> None:
+        self._sessions = sessions
+        self._slots = asyncio.Semaphore(size)
+        self._idle: list[Session] = []
+        self._closed = False
+
+    async def acquire(self, timeout: float) -> Session:
+        if self._closed:
+            raise asyncpg.InterfaceError("pool is closed")
+        async with asyncio.timeout(timeout):
+            await self._slots.acquire()
+        while self._idle:
+            session = self._idle.pop()
+            if not session.is_closed():
+                return session
+        return self._sessions.connect()
+
+    async def release(self, session: Session, timeout: float) -> None:  # noqa: ARG002
+        session.reset()
+        if not session.is_closed():
+            self._idle.append(session)
+        self._slots.release()
+
+    async def close(self) -> None:
+        self.terminate()
+
+    def terminate(self) -> None:
+        self._closed = True
+        for session in self._idle:
+            session.terminate()

@@ -1,0 +1,106 @@
+"""Which faults a seed has in store: each kind is on or off, and strikes at random while the bad times last.
+
+Never does harm itself: it is asked, at each place where something may go wrong, whether it does now.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Kind = Literal[
+    "duplicate record",
+    "late record",
+    "publish fails",
+    "publish fails unheard",
+    "rebalance",
+    "offset commit fails",
+    "connection lost",
+    "commit fails",
+    "commit unheard",
+    "deadlock reported",
+    "slow statement",
+    "process killed",
+    "process killed before commit",
+    "process killed after commit",
+    "process stopped",
+    "store unavailable",
+    "slow store",
+    "job fails",
+    "job fails for good",
+    "job lost",
+    "job slow",
+    "job deaf",
+    "job finishes unseen",
+    "backend unavailable",
+    "submission unheard",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+# How often a kind strikes where it can, in the worst seeds; a seed draws its own share of this.
+WORST: dict[Kind, float] = {
+    "duplicate record": 0.3,
+    "late record": 0.3,
+    "publish fails": 0.15,
+    "publish fails unheard": 0.15,
+    "rebalance": 0.04,
+    "offset commit fails": 0.4,
+    "connection lost": 0.015,
+    "commit fails": 0.08,
+    "commit unheard": 0.08,
+    "deadlock reported": 0.03,
+    "slow statement": 0.02,
+    "process killed": 0.04,
+    "process killed before commit": 0.02,
+    "process killed after commit": 0.02,
+    "process stopped": 0.04,
+    "store unavailable": 0.15,
+    "slow store": 0.1,
+    "job fails": 0.3,
+    "job fails for good": 0.15,
+    "job lost": 0.25,
+    "job slow": 0.3,
+    "job deaf": 0.4,
+    "job finishes unseen": 0.3,
+    "backend unavailable": 0.01,
+    "submission unheard": 0.3,
+}
+
+
+@dataclass
+class Faults:
+    """A seed's faults. `without` are kinds switched off, `only` the numbers of strikes allowed (None: all)."""
+
+    seed: int
+    without: Collection[Kind] = ()
+    only: Collection[int] | None = None
+    now: Callable[[], float] = lambda: 0.0
+    tell: Callable[[str], None] = lambda _: None
+    bad_until: float = 60.0
+    struck: Counter[str] = field(default_factory=Counter)
+    strikes: int = 0
+
+    def __post_init__(self) -> None:
+        draw = random.Random(f"faults {self.seed}")
+        shares: dict[Kind, float] = {kind: WORST[kind] * draw.choice((0.0, 0.0, 0.3, 0.6, 1.0)) for kind in KINDS}
+        self.bad_until = draw.choice((20.0, 40.0, 60.0))
+        self.shares = {kind: 0.0 if kind in self.without else share for kind, share in shares.items()}
+        self._draws = {kind: random.Random(f"{kind} {self.seed}") for kind in KINDS}
+
+    def strikes_now(self, kind: Kind, where: str = "") -> bool:
+        """Whether this kind of fault happens here and now."""
+        share = self.shares[kind]
+        if share == 0.0 or self.now() > self.bad_until or self._draws[kind].random() >= share:
+            return False
+        self.strikes += 1
+        if self.only is not None and self.strikes not in self.only:
+            return False
+        self.struck[kind] += 1
+        self.tell(f"fault: {kind}{f' ({where})' if where else ''}")
+        return True
+
+    def between(self, kind: Kind, least: float, most: float) -> float:
+        """A number that goes with a fault, drawn from its kind's own stream."""
+        return self._draws[kind].uniform(least, most)

@@ -1,0 +1,220 @@
+"""An asyncio event loop on simulated time: several processes, one thread, and every order of things from one seed.
+
+Never waits for real time and never calls the operating system; code under simulation cannot tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+import random
+from asyncio import events
+from collections import deque
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+HOUR_S = 3600.0
+
+
+class Process:
+    """A simulated operating system process. Dead ones never run again, not even their clean-up; stopped ones later."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.alive = True
+        self.stopped_until = 0.0
+        self.ready: deque[asyncio.Handle] = deque()
+        self.held: list[Any] = []
+        """What must outlive the process, so that collecting it runs none of its code."""
+
+
+_PROCESS: contextvars.ContextVar[Process] = contextvars.ContextVar("simulated_process")
+
+
+def current_process() -> Process:
+    return _PROCESS.get()
+
+
+class SimulatedLoop(asyncio.BaseEventLoop):
+    """Callbacks of one process run in the order asyncio promises; which process is next is the seed's choice."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(f"schedule {seed}")
+        self.outside = Process("world")
+        self.processes: list[Process] = [self.outside]
+        self.steps = 0
+        self.errors: list[dict[str, Any]] = []
+        self._now = 0.0
+        self._count = 0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._runnable: list[Process] = []
+        self._running = False
+        self._closed = False
+
+    # What asyncio asks of a loop.
+
+    def time(self) -> float:
+        return self._now
+
+    def call_soon(self, callback: Any, *args: Any, context: contextvars.Context | None = None) -> asyncio.Handle:  # type: ignore[override]
+        handle = asyncio.Handle(callback, args, self, context)
+        self._put(handle)
+        return handle
+
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        return self.call_soon(callback, *args, context=context)
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        self._count += 1
+        heapq.heappush(self._timers, (max(when, self._now), self._count, handle))
+        return handle
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(
+        self, coro: Any, *, name: str | None = None, context: contextvars.Context | None = None
+    ) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
+        (context.get(_PROCESS, self.outside) if context else _PROCESS.get(self.outside)).held.append(task)
+        return task
+
+    def run_in_executor(self, executor: Executor | None, func: Any, *args: Any) -> asyncio.Future[Any]:  # noqa: ARG002
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def get_debug(self) -> bool:
+        return False
+
+    def is_running(self) -> bool:
+        return self._running
+
+    def is_closed(self) -> bool:
+        return self._closed
+
+    def close(self) -> None:
+        self._closed = True
+        self._timers.clear()
+        for process in self.processes:
+            process.ready.clear()
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), Exception):
+            self.errors.append(context)
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Cancelled timers are passed over when their time comes."""
+
+    # Processes.
+
+    def process(self, name: str) -> Process:
+        process = Process(name)
+        self.processes.append(process)
+        return process
+
+    def spawn(self, process: Process, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run a coroutine as a process: everything that it starts belongs to it."""
+        context = contextvars.Context()
+        context.run(_PROCESS.set, process)
+        return self.create_task(work, context=context)
+
+    def call_in(self, process: Process, callback: Callable[..., object], *args: Any) -> None:
+        context = contextvars.Context()
+        context.run(_PROCESS.set, process)
+        self.call_soon(callback, *args, context=context)
+
+    def later(self, delay: float, callback: Callable[..., object], *args: Any) -> None:
+        """Call the world itself after a while, whichever process asks for it and whatever becomes of that one."""
+        self.call_later(delay, callback, *args, context=contextvars.Context())
+
+    def kill(self, process: Process) -> None:
+        process.alive = False
+        process.ready.clear()
+
+    def stop_process(self, process: Process, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT after that time."""
+        process.stopped_until = self._now + seconds
+
+    # Running.
+
+    def run_until(self, done: Callable[[], bool], limit_s: float) -> bool:
+        """Run until `done()`, looked at whenever time moves; False when the limit or the end of all work came first."""
+        events._set_running_loop(self)
+        self._running = True
+        try:
+            while not self._closed:
+                if self._runnable:
+                    self._step()
+                elif done():
+                    return True
+                elif self._now > limit_s or not self._advance():
+                    return False
+            return False
+        finally:
+            self._running = False
+            events._set_running_loop(None)
+
+    def _step(self) -> None:
+        runnable = self._runnable
+        place = int(self.random.random() * len(runnable))
+        process = runnable[place]
+        if process.alive and process.stopped_until <= self._now and process.ready:
+            handle = process.ready.popleft()
+            self.steps += 1
+            if not handle.cancelled():
+                handle._run()
+        if not process.ready or not process.alive or process.stopped_until > self._now:
+            self._retire(process)
+
+    def _retire(self, process: Process) -> None:
+        if process in self._runnable:
+            place = self._runnable.index(process)
+            self._runnable[place] = self._runnable[-1]
+            self._runnable.pop()
+        if process.alive and process.ready:
+            self.call_at(process.stopped_until, self._resume, process, context=contextvars.Context())
+
+    def _resume(self, process: Process) -> None:
+        if process.alive and process.ready and process not in self._runnable:
+            self._runnable.append(process)
+
+    def _put(self, handle: asyncio.Handle) -> None:
+        if self._closed:
+            return
+        context: contextvars.Context = handle._context  # type: ignore[attr-defined]
+        process = context.get(_PROCESS, self.outside) or self.outside
+        if not process.alive:
+            return
+        process.ready.append(handle)
+        if len(process.ready) == 1:
+            self._runnable.append(process)
+
+    def _advance(self) -> bool:
+        """Move time on to the next timers; False when there are none."""
+        while self._timers and self._timers[0][2].cancelled():
+            heapq.heappop(self._timers)
+        if not self._timers:
+            return False
+        self._now = max(self._now, self._timers[0][0])
+        while self._timers and self._timers[0][0] <= self._now:
+            handle = heapq.heappop(self._timers)[2]
+            if not handle.cancelled():
+                self._put(handle)
+        return True

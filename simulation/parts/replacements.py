@@ -1,0 +1,87 @@
+"""What of the product's surroundings a simulation replaces while it runs: sockets, the system's clock, log lines.
+
+Never replaces a rule: handlers, lifecycle, planner, inbox, outbox, relay, reader and job services are the real ones.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import asyncpg
+import structlog
+
+from simulation.database.sessions import Pool
+from simulation.parts.inspection import NoCosting, SimulatedInspector
+
+if TYPE_CHECKING:
+    from simulation.world import SimulatedWorld
+
+# Seconds between looks of loops that poll, made longer where the real value would cost a simulation its time.
+SLOWER: dict[str, float] = {
+    "assay_chassis.job_service.monitor.LIVE_POLL_S": 1.0,
+    "assay_chassis.kafka_reader.COMMIT_EVERY_S": 0.5,
+    "assay_chassis.kafka_reader.LOOK_EVERY_S": 2.0,
+    "assay_chassis.app.WATCH_EVERY_S": 10.0,
+    "assay_scheduler.progress.FLUSH_EVERY_S": 1.0,
+}
+
+
+class NoHttp:
+    """An HTTP server that nobody calls."""
+
+    def __init__(self, *_: object) -> None:
+        self.port = 1
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+
+async def _nothing_to_migrate(*_: object) -> None:
+    pass
+
+
+@contextmanager
+def replaced(world: SimulatedWorld) -> Iterator[None]:
+    """The product as it runs inside this world."""
+
+    async def connect(_url: str, *, server_settings: dict[str, str], **__: Any) -> Any:
+        return world.sessions[server_settings["search_path"]].connect()
+
+    async def create_pool(_url: str, *, server_settings: dict[str, str], max_size: int, **_: Any) -> Pool:
+        return Pool(world.sessions[server_settings["search_path"]], max_size)
+
+    silent = SimpleNamespace(dump_traceback_later=lambda *_, **__: None, cancel_dump_traceback_later=lambda: None)
+    replacements: dict[str, Any] = {
+        "assay_chassis.app.HttpServer": NoHttp,
+        "assay_chassis.app.FastAPI": lambda **_: None,
+        "assay_chassis.app.add_health_routes": lambda *_: None,
+        "assay_chassis.app.migrate": _nothing_to_migrate,
+        "assay_chassis.app.faulthandler": silent,
+        "assay_chassis.publishing.datetime": world.clock,
+        "assay_evaluator.choosing.datetime": world.clock,
+        "assay_scheduler.app._inspector": lambda *_: SimulatedInspector(world.loop),
+        "assay_scheduler.app.Costing": NoCosting,
+        "assay_scheduler.app.build_api": lambda _: None,
+        **SLOWER,
+    }
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(asyncpg, "connect", connect))
+        stack.enter_context(patch.object(asyncpg, "create_pool", create_pool))
+        for name, replacement in replacements.items():
+            stack.enter_context(patch(name, replacement))
+        yield
+
+
+def quiet() -> None:
+    """Log lines of simulated services go nowhere, and what was imported is never looked at for garbage."""
+    gc.freeze()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

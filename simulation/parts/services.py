@@ -1,0 +1,78 @@
+"""The services of a simulated system as processes: the real ones, put together as their own packages do.
+
+Never keeps one alive; the world starts them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from assay_chassis.app import ServiceApp
+from assay_chassis.job_service import JobService
+from assay_chassis.settings import ServiceSettings
+from assay_evaluator.handlers import EVALUATION, selection
+from assay_scheduler.app import build
+from assay_scheduler.settings import SchedulerSettings
+from assay_trainer.handlers import TRAINING
+
+from simulation.parts.broker import SimulatedBroker
+from simulation.parts.compute import ClusterBackend
+
+if TYPE_CHECKING:
+    from simulation.world import SimulatedWorld
+
+CAPACITY_CPUS, CAPACITY_GIB = 3.0, 64.0
+LEASE_S, START_LEASE_S = 20.0, 45.0
+
+
+@cache
+def scheduler_settings() -> SchedulerSettings:
+    return SchedulerSettings(
+        capacity_cpus=CAPACITY_CPUS,
+        capacity_memory_gib=CAPACITY_GIB,
+        retry_backoff_s=1.0,
+        lease_s=LEASE_S,
+        start_lease_s=START_LEASE_S,
+        patience_s=20.0,
+        intake_workers=1,
+        intake_lease_s=12.0,
+        database_connections=4,
+        shutdown_timeout_s=2.0,
+    )
+
+
+@cache
+def worker_settings() -> ServiceSettings:
+    return ServiceSettings(shutdown_timeout_s=2.0)
+
+
+async def scheduler(world: SimulatedWorld) -> None:
+    broker = SimulatedBroker(world.log, world.clock)
+    parts = build(scheduler_settings(), broker=broker, clock=world.clock, store=world.store)
+    await parts.app._run()
+
+
+async def trainer(world: SimulatedWorld) -> None:
+    app = _worker(world, "trainer")
+    JobService.of(app, ClusterBackend(world.clusters["trainer"]), [TRAINING])
+    await app._run()
+
+
+async def evaluator(world: SimulatedWorld) -> None:
+    app = _worker(world, "evaluator")
+    JobService.of(app, ClusterBackend(world.clusters["evaluator"]), [EVALUATION, selection(app.store)])
+    await app._run()
+
+
+def _worker(world: SimulatedWorld, name: str) -> ServiceApp:
+    broker = SimulatedBroker(world.log, world.clock)
+    return ServiceApp(name, worker_settings(), broker=broker, clock=world.clock, store=world.store)
+
+
+SERVICES: dict[str, Callable[[SimulatedWorld], Awaitable[None]]] = {
+    "scheduler": scheduler,
+    "trainer": trainer,
+    "evaluator": evaluator,
+}

@@ -1,0 +1,130 @@
+"""Planted bugs of the scheduler's rules: attempts, cancels, admission, job keys, locks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from unittest.mock import patch
+
+from assay_chassis.outbox import Transaction
+from assay_scheduler import handlers, lifecycle, planner
+from assay_scheduler.admission import Admitter
+from assay_scheduler.commander import say
+from assay_scheduler.lifecycle import _Turn
+from assay_scheduler.policy import Admission
+from assay_scheduler.reconciler import Reconciler
+from assay_scheduler.settlement import Settlement
+from assay_scheduler.states import Completed, Job, Message
+from assay_scheduler.store import QUERIES, WorldStore, job_of
+from assay_schemas.artifacts import ArtifactRef
+from assay_schemas.events import ExperimentCompleted, ExperimentOutcome
+from assay_schemas.jobs import TrainingInputs
+
+from simulation.planted.bug import Bug
+
+_job_key = vars(planner)["job_key"]
+_cancel = handlers.cancel_experiment
+
+
+def _key_without_seed(inputs: Any) -> str:
+    return _job_key(inputs.model_copy(update={"seed": 0}) if isinstance(inputs, TrainingInputs) else inputs)
+
+
+async def _only_known_ones(commander: Any, tx: Transaction, identity: str, *rest: Any) -> bool:
+    if await tx.connection.fetchrow(QUERIES.get_experiment, identity) is None:
+        return False
+    return await _cancel(commander, tx, identity, *rest)
+
+
+def _let_it_run(self: _Turn, key: str, at: datetime, reason: str) -> None:  # noqa: ARG001
+    job = self._jobs[key]
+    if job.status in ("waiting", "ready"):
+        self._jobs[key] = replace(job, status="cancelled", not_before=None, ended_at=at)
+    elif job.status in ("requested", "running"):
+        self._jobs[key] = replace(job, status="cancelling")
+
+
+def _whichever_attempt(self: _Turn, happening: Completed) -> None:
+    _completed(self, replace(happening, attempt=self._job(happening.job_key).attempt))
+
+
+_completed = _Turn.completed
+
+
+async def _without_lock(self: Admitter, tx: Transaction, now: datetime) -> Admission:
+    admission = await self.look(tx.connection, now)
+    if admission.admitted:
+        await self.commander.admit(tx, admission.admitted, now)
+    return admission
+
+
+async def _say_it_again(
+    self: Settlement,
+    identity: str,
+    outcome: ExperimentOutcome,
+    reference: ArtifactRef | None,
+    payload: ExperimentCompleted | None,
+    now: datetime,
+) -> None:
+    async with self._app.transaction() as tx:
+        result = reference.model_dump() if reference else None
+        await tx.connection.fetchval(QUERIES.end_experiment, identity, outcome, result, now)
+        if payload is not None:
+            await say(tx, [Message("experiment.completed", identity, payload, (identity,), identity)], now)
+
+
+async def _read_only(self: WorldStore, query: str, keys: list[str]) -> list[Job]:
+    if query == QUERIES.lock_family:
+        keys = sorted(await self._keys(QUERIES.family_of, keys))
+    return [job_of(row) for row in await self._connection.fetch(QUERIES.read_jobs, keys)]
+
+
+async def _one_look(self: WorldStore, world: Any, _find: Any, _ids: Any) -> Any:  # noqa: ARG001
+    return world
+
+
+def _without_children(self: _Turn, _key: str) -> list[str]:  # noqa: ARG001
+    return []
+
+
+def _from_the_first(template: Job, _existing: Job | None) -> Job:
+    return replace(template, status="waiting", attempt=0)
+
+
+BUGS = (
+    Bug("wrong job key", "the seed is not part of a training's key", lambda: [
+        patch.object(planner, "job_key", _key_without_seed),
+        patch("assay_chassis.job_service.service.job_key", _key_without_seed),
+    ]),
+    Bug("lost cancel", "a cancel that comes before its request is forgotten", lambda: [
+        patch.object(handlers, "cancel_experiment", _only_known_ones),
+    ]),
+    Bug("cancel without a word", "a job that nobody wants any more is not told to stop", lambda: [
+        patch.object(_Turn, "_release", _let_it_run),
+    ]),
+    Bug("any attempt's failure counts", "the failure of an earlier attempt ends the present one", lambda: [
+        patch.object(_Turn, "completed", _whichever_attempt),
+    ]),
+    Bug("attempts numbered anew", "a job that is asked for again begins with attempt 1", lambda: [
+        patch.object(lifecycle, "_fresh", _from_the_first),
+    ]),
+    Bug("admission without lock", "two schedulers admit into the same free capacity", lambda: [
+        patch.object(Admitter, "run", _without_lock),
+    ]),
+    Bug("settled twice", "an experiment that another replica ended is ended again", lambda: [
+        patch.object(Settlement, "_end", _say_it_again),
+    ]),
+    Bug("no row locks", "jobs are read without being locked", lambda: [
+        patch.object(WorldStore, "_lock", _read_only),
+    ]),
+    Bug("one look", "what was added while a lock was waited for is not seen", lambda: [
+        patch.object(WorldStore, "_settled", _one_look),
+    ]),
+    Bug("children forgotten", "what depends on a job hears nothing of its end", lambda: [
+        patch.object(_Turn, "_children", _without_children),
+    ]),
+    Bug("lease without margin", "silence counts also while the scheduler is behind in listening", lambda: [
+        patch.object(Reconciler, "hears", lambda _self: True),
+    ]),
+)  # fmt: skip

@@ -1,0 +1,60 @@
+"""Writes what a full-size run found into `benchmarks/results`: the seeds, and the planted bugs.
+
+Never writes a smaller run's figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.results_file import figures, load, write
+
+if TYPE_CHECKING:
+    from simulation.commands import Found, Summary
+
+FULL_SIZE = 10_000
+COMMAND = "make simulate"
+GOAL = {"seeds": ">= 10000", "broken": "0", "planted_bugs_found": "all of at least 12, each within 1000 seeds"}
+NOTES = (
+    "Each seed is one schedule of the whole system: one or two schedulers, trainers and evaluators, one to four "
+    "experiments that share jobs, faults of the kinds counted here; invariants hold after each step and at the end.",
+    "The handlers, lifecycle, planner, inbox, outbox, relay, consumer and job services are the product's own.",
+)
+
+
+def write_seeds(summary: Summary, wall_s: float) -> None:
+    if summary.seeds < FULL_SIZE:
+        print(f"No result is written for fewer than {FULL_SIZE} seeds.")
+        return
+    found = {
+        "seeds": summary.seeds,
+        "schedules": len(summary.schedules),
+        "broken": len(summary.broken),
+        "experiments": summary.experiments,
+        "attempts": summary.attempts,
+        "steps": summary.steps,
+        "simulated_hours": round(summary.simulated_s / 3600, 1),
+        "seeds_wall_s": round(wall_s, 1),
+        "faults": dict(sorted(summary.faults.items())),
+    }
+    _write(found, wall_s)
+
+
+def write_planted(found: Sequence[Found]) -> None:
+    """Adds the planted bugs to the figures of the seeds."""
+    bugs = {one.bug: {"words": one.words, "seeds": one.seeds, "broken": one.broken} for one in found}
+    _write({"planted_bugs": len(found), "planted_bugs_found": sum(one.seeds > 0 for one in found), "bugs": bugs}, 0.0)
+
+
+def _write(new: dict[str, Any], wall_s: float) -> None:
+    write(
+        "simulation",
+        figures={**figures("simulation"), **new},
+        goal=GOAL,
+        command=COMMAND,
+        packages=("aiokafka", "asyncpg", "pydantic"),
+        load_before=load(),
+        notes=NOTES,
+        wall_s=wall_s,
+    )

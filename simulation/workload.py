@@ -1,0 +1,93 @@
+"""What people ask for in a seed: experiments that share jobs, repeats, cancels, and records that are no events.
+
+A function of the seed alone.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from assay_schemas.envelope import Event
+from assay_schemas.ids import experiment_id
+
+from simulation.clock import EPOCH
+
+SOURCE = "/people"
+LETTERS = "abc"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One thing that someone does at a time: an event to publish, or a record of raw bytes."""
+
+    at: float
+    what: Literal["request", "cancel", "rubbish"]
+    event: Event | None = None
+    topic: str = ""
+    value: bytes = b""
+
+
+@dataclass
+class Workload:
+    """`experiments` is each experiment's specification by id."""
+
+    seed: int
+    most_experiments: int = 4
+    experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
+    asked: list[Asked] = field(default_factory=list)
+    rubbish: int = 0
+
+    def __post_init__(self) -> None:
+        draw = random.Random(f"workload {self.seed}")
+        for number in range(1, min(self.most_experiments, draw.choice((1, 2, 2, 3, 3, 4))) + 1):
+            self._experiment(draw, number)
+        for _ in range(draw.choice((0, 0, 0, 1, 2))):
+            self.rubbish += 1
+            topic = draw.choice(("experiment.requested", "experiment.cancel.requested", "training.completed"))
+            self.asked.append(
+                Asked(draw.uniform(0, 15), "rubbish", topic=topic, value=b"not json " + bytes([48 + self.rubbish]))
+            )
+        self.asked.sort(key=lambda one: one.at)
+
+    def _experiment(self, draw: random.Random, number: int) -> None:
+        identity = experiment_id(SOURCE, f"request-{number}")
+        document = _document(draw, number)
+        self.experiments[identity] = document
+        at = draw.uniform(0.0, 12.0)
+        request = _event("experiment.requested", f"request-{number}", document, identity)
+        for _ in range(draw.choice((1, 1, 1, 2))):
+            self.asked.append(Asked(at, "request", request))
+            at += draw.uniform(0.0, 8.0)
+        if draw.random() < 0.25:
+            self.cancelled.add(identity)
+            cancel = _event("experiment.cancel.requested", f"cancel-{number}", {"experiment_id": identity}, identity)
+            self.asked.append(Asked(max(0.0, at + draw.uniform(-10.0, 25.0)), "cancel", cancel))
+
+
+def is_valid(document: dict[str, Any]) -> bool:
+    return "base_model" in document
+
+
+def _document(draw: random.Random, number: int) -> dict[str, Any]:
+    letters = draw.sample(LETTERS, draw.choice((1, 1, 2)))
+    document: dict[str, Any] = {
+        "name": f"experiment-{number}",
+        "owner": draw.choice(("ann", "bob")),
+        "base_model": "/models/m",
+        "training": {"algorithm": "SFT", "hyperparameters": {"steps": 10}},
+        "arms": [{"name": letter, "dataset": f"/data/{letter}"} for letter in letters],
+        "seeds": draw.choice(([0], [0], [0, 1], [1])),
+        "benchmarks": [{"name": "exact_match", "parameters": {"dataset": "/data/i"}}],
+        "priority": draw.choice(("LOW", "MED", "HIGH")),
+        "hardware": {"cpus": draw.choice((1, 1, 2)), "memory_gib": 1},
+    }
+    if draw.random() < 0.05:
+        del document["base_model"]
+    return document
+
+
+def _event(topic: str, identity: str, data: dict[str, Any], key: str) -> Event:
+    return Event(id=identity, source=SOURCE, type=topic, time=EPOCH, data=data, key=key)

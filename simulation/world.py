@@ -1,0 +1,275 @@
+"""One seed's whole system: services as processes on simulated time, what people ask, the faults, and the invariants.
+
+Never decides what is right; `invariants` do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import random
+import sys
+import warnings
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from assay_chassis.errors import BrokerUnavailable
+from assay_schemas.envelope import Record
+from assay_schemas.results import JobResult
+from pydantic import TypeAdapter
+
+from simulation.broken import Broken
+from simulation.clock import SimulatedClock
+from simulation.database import chassis_statements, scheduler_statements
+from simulation.database.server import Server
+from simulation.database.sessions import Sessions
+from simulation.faults import Faults, Kind
+from simulation.invariants.ends import check_ends, is_quiet, unfinished
+from simulation.invariants.records import RecordInvariants
+from simulation.invariants.rows import RowInvariants
+from simulation.invariants.work import ObjectInvariants, WorkInvariants
+from simulation.loop import Process, SimulatedLoop
+from simulation.parts.broker import SimulatedBroker
+from simulation.parts.compute import Cluster
+from simulation.parts.log import SESSION_TIMEOUT_S, Log
+from simulation.parts.replacements import replaced
+from simulation.parts.services import CAPACITY_CPUS, SERVICES
+from simulation.parts.store import SimulatedStore
+from simulation.workload import Asked, Workload
+
+PATIENCE_S = 600.0
+"""Within this time after the last fault everything asked for must have ended."""
+KEPT_LINES = 400
+_RESULT: TypeAdapter[Any] = TypeAdapter(JobResult)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What of a seed is to happen: everything, unless a smaller version of it is looked for."""
+
+    without: Collection[Kind] = ()
+    only: Collection[int] | None = None
+    most_experiments: int = 4
+
+
+@dataclass
+class Outcome:
+    """How a seed went. `trace` are its last lines, `digest` is over all of them."""
+
+    seed: int
+    broken: list[Broken]
+    trace: list[str]
+    digest: str
+    steps: int
+    seconds: float
+    faults: dict[str, int]
+    strikes: int
+    experiments: int
+    attempts: int
+
+
+@dataclass
+class SimulatedWorld:
+    seed: int
+    options: Options = Options()
+    broken: list[Broken] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        random.seed(self.seed)
+        self.loop = SimulatedLoop(self.seed)
+        self.clock = SimulatedClock(self.loop)
+        self.faults = Faults(self.seed, self.options.without, self.options.only, now=self.loop.time, tell=self.note)
+        self.workload = Workload(self.seed, self.options.most_experiments)
+        self.trace: deque[str] = deque(maxlen=KEPT_LINES)
+        self._digest = hashlib.blake2b(digest_size=8)
+        self.asked_all = False
+        self.log = Log(self.loop, self.faults)
+        self.store = SimulatedStore(self.loop, self.faults)
+        self.clusters = {
+            name: Cluster(self.loop, self.faults, self.store, self.clock.now) for name in ("trainer", "evaluator")
+        }
+        tables = {**chassis_statements.TABLES, **scheduler_statements.TABLES}
+        statements = {**chassis_statements.STATEMENTS, **scheduler_statements.STATEMENTS}
+        self.servers = {"scheduler": Server(tables, statements, self.clock.now)}
+        self.sessions = {
+            name: Sessions(server, self.loop, self.faults, self.kill) for name, server in self.servers.items()
+        }
+        self.processes: dict[str, Process] = {}
+        self._watch()
+
+    def _watch(self) -> None:
+        scheduler = self.servers["scheduler"]
+        self.rows = RowInvariants(scheduler, CAPACITY_CPUS, self.tell)
+        self.records = RecordInvariants(self.servers, self.tell)
+        self.work = WorkInvariants(self.clusters, scheduler, self.tell)
+        self.objects = ObjectInvariants(self.store, scheduler, self.tell)
+        self.log.watchers.append(self.records.written)
+        self.log.watchers.append(self._note_record)
+        for cluster in self.clusters.values():
+            cluster.watchers.append(lambda run: self.note(f"begins {run.name}"))
+
+    # What invariants and faults tell.
+
+    def tell(self, invariant: str, words: str) -> None:
+        self.broken.append(Broken(invariant, words, self.loop.time()))
+        self.note(f"BROKEN: {invariant}: {words}")
+
+    def note(self, words: str) -> None:
+        line = f"{self.loop.time():9.3f}  {words}"
+        self.trace.append(line)
+        self._digest.update(line.encode())
+
+    def _note_record(self, record: Record) -> None:
+        key = (record.key or b"")[:8].decode(errors="replace")
+        self.note(f"record {record.topic}/{record.partition}/{record.offset} {key}")
+
+    def made_of(self, manifest: bytes) -> Any:
+        return _RESULT.validate_json(manifest)
+
+    # Processes.
+
+    @cached_property
+    def replicas(self) -> dict[str, int]:
+        draw = random.Random(f"replicas {self.seed}")
+        return {name: draw.choice((1, 1, 2)) for name in SERVICES}
+
+    def _begin_all(self) -> None:
+        for name, count in self.replicas.items():
+            for number in range(count):
+                self._begin(name, f"{name}-{number}", 0)
+        self.loop.spawn(self.loop.outside, self._ask())
+        self.loop.spawn(self.loop.outside, self._strike())
+
+    def _begin(self, service: str, name: str, life: int) -> None:
+        process = self.loop.process(f"{name}.{life}")
+        self.processes[name] = process
+        self.note(f"starts {process.name}")
+        self.loop.spawn(process, self._serve(service, name, process, life))
+
+    async def _serve(self, service: str, name: str, process: Process, life: int) -> None:
+        try:
+            await SERVICES[service](self)
+        except SystemExit:
+            self.note(f"{process.name} ends itself")
+        self._bury(process)
+        self._restart(service, name, life)
+
+    def _bury(self, process: Process) -> None:
+        self.loop.kill(process)
+        for sessions in self.sessions.values():
+            sessions.process_died(process)
+        for group in self.log.groups.values():
+            for member in [one for one in group.members if one.process is process]:
+                self.loop.later(SESSION_TIMEOUT_S, group.expire, member)
+
+    def _restart(self, service: str, name: str, life: int) -> None:
+        delay = self.faults.between("process killed", 0.5, 8.0)
+        self.loop.later(delay, self._begin, service, name, life + 1)
+
+    def kill(self, process: Process, words: str = "") -> None:
+        """kill -9; its supervisor starts it again."""
+        if not process.alive:
+            return
+        self.note(f"killed {process.name} {words}")
+        self._bury(process)
+        name, _, life = process.name.rpartition(".")
+        self._restart(name.rpartition("-")[0], name, int(life))
+
+    # What happens beside the services.
+
+    async def _ask(self) -> None:
+        broker = SimulatedBroker(self.log, self.clock)
+        for one in self.workload.asked:
+            await asyncio.sleep(max(0.0, one.at - self.loop.time()))
+            self.note(f"asks: {one.what} {one.event.key[:8] if one.event else one.topic}")
+            await self._patiently(broker, one)
+        self.asked_all = True
+
+    async def _patiently(self, broker: SimulatedBroker, one: Asked) -> None:
+        while True:
+            try:
+                if one.event is not None:
+                    await broker.publish(one.event)
+                else:
+                    await broker.send(Record(topic=one.topic, key=b"?", value=one.value))
+            except BrokerUnavailable:
+                await asyncio.sleep(0.3)
+            else:
+                return
+
+    async def _strike(self) -> None:
+        """Faults that come by themselves, once a second for each process."""
+        while self.loop.time() < self.faults.bad_until:
+            await asyncio.sleep(1.0)
+            for name in sorted(self.processes):
+                process = self.processes[name]
+                if self.faults.strikes_now("process killed", process.name):
+                    self.kill(process)
+                elif self.faults.strikes_now("process stopped", process.name):
+                    self._stop(process)
+            for group in self.log.groups.values():
+                if self.faults.strikes_now("rebalance", group.name):
+                    group.rebalance()
+
+    def _stop(self, process: Process) -> None:
+        seconds = self.faults.between("process stopped", 0.5, 40.0)
+        self.loop.stop_process(process, seconds)
+        for group in self.log.groups.values():
+            for member in [one for one in group.members if one.process is process]:
+                self.loop.later(SESSION_TIMEOUT_S, group.expire, member)
+
+    # Running.
+
+    def run(self) -> Outcome:
+        """The whole life of this world. Whatever breaks ends it."""
+        gc.disable()
+        try:
+            with replaced(self):
+                self.loop.call_in(self.loop.outside, self._begin_all)
+                quiet = self.loop.run_until(self._done, self.faults.bad_until + PATIENCE_S)
+            if not self.broken and not quiet:
+                self.tell("nothing waits for ever", "; ".join(unfinished(self)[:12]) or "nothing is under way")
+            elif not self.broken:
+                check_ends(self)
+        finally:
+            self.loop.close()
+            gc.enable()
+        return self._outcome()
+
+    def _done(self) -> bool:
+        return bool(self.broken) or (self.loop.time() > self.faults.bad_until and is_quiet(self))
+
+    def _outcome(self) -> Outcome:
+        return Outcome(
+            seed=self.seed,
+            broken=self.broken,
+            trace=list(self.trace),
+            digest=self._digest.hexdigest(),
+            steps=self.loop.steps,
+            seconds=self.loop.time(),
+            faults=dict(self.faults.struck),
+            strikes=self.faults.strikes,
+            experiments=len(self.workload.experiments),
+            attempts=len(self.servers["scheduler"].tables["attempts"]),
+        )
+
+
+def simulate(seed: int, options: Options | None = None) -> Outcome:
+    """One seed, from its first event to quiet, or to the first broken promise."""
+    outcome = SimulatedWorld(seed, options or Options()).run()
+    _clear_away()
+    return outcome
+
+
+def _clear_away() -> None:
+    """What dead processes held is collected here, where nobody minds that their coroutines end in the middle."""
+    warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
+    heard, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        gc.collect()
+    finally:
+        sys.unraisablehook = heard

@@ -1,0 +1,58 @@
+"""The whole system under simulated faults: no promise broken, and a seed is one schedule."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from simulation.faults import KINDS
+from simulation.planted import BUGS, plant
+from simulation.world import Options, simulate
+
+SEEDS = 40
+
+
+def command(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "simulation", *arguments],
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+def test_a_seed_without_faults_ends_well() -> None:
+    outcome = simulate(2, Options(without=KINDS, most_experiments=1))
+    assert outcome.broken == []
+    assert outcome.experiments == 1
+    assert outcome.faults == {}
+
+
+@pytest.mark.real
+def test_no_promise_is_broken_in_the_first_seeds() -> None:
+    answer = command("--seeds", str(SEEDS), "--processes", "2")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert f"{SEEDS} seeds" in answer.stdout
+
+
+@pytest.mark.real
+def test_a_seed_is_one_schedule_in_every_process() -> None:
+    first, second = (command("--seed", "3", hash_seed=hash_seed).stdout for hash_seed in ("0", "77"))
+    assert "schedule" in first
+    assert first == second
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("bug", ["publish before commit", "lost cancel"])
+def test_a_planted_bug_is_found(bug: str) -> None:
+    with plant(bug):
+        assert any(simulate(seed).broken for seed in range(60))
+
+
+def test_at_least_twelve_bugs_are_planted() -> None:
+    assert len(BUGS) >= 12
