@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from assay.errors import NotConnected, NotFound
 from assay.settings import ClientSettings
 
 CONNECT_TIMEOUT_S = 15.0
+MAX_REQUEST_BYTES = 16 * 1024 * 1024
 
 
 def _connection(settings: ClientSettings) -> dict[str, Any]:
@@ -36,14 +38,30 @@ def _connection(settings: ClientSettings) -> dict[str, Any]:
 
 async def publish(settings: ClientSettings, events: Sequence[Event]) -> None:
     """Publishes events and returns when every replica has them. Raises NotConnected."""
-    producer = AIOKafkaProducer(acks="all", request_timeout_ms=20_000, **_connection(settings))
-    await _started(producer, settings)
-    try:
+    async with _producer(settings) as producer:
         for event in events:
             key, value, headers = encode(event)
             await producer.send_and_wait(event.type, value, key=key, headers=headers)
+
+
+async def send(settings: ClientSettings, record: Record, *, partition: int | None = None) -> None:
+    """Writes one record exactly as it is, to a partition or to that of its key. Raises NotConnected."""
+    async with _producer(settings) as producer:
+        await producer.send_and_wait(
+            record.topic, record.value, key=record.key, headers=list(record.headers), partition=partition
+        )
+
+
+@asynccontextmanager
+async def _producer(settings: ClientSettings) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(
+        acks="all", request_timeout_ms=20_000, max_request_size=MAX_REQUEST_BYTES, **_connection(settings)
+    )
+    await _started(producer, settings)
+    try:
+        yield producer
     except KafkaError as error:
-        raise NotConnected(f"The broker did not take the event: {error}.") from error
+        raise NotConnected(f"The broker did not take the record: {error}.") from error
     finally:
         await producer.stop()
 

@@ -43,7 +43,7 @@ def test_every_command_has_an_example_and_json(path, command):
 def test_the_commands_of_the_contract_exist():
     names = {" ".join(path) for path, _ in commands()}
     wanted = {"up", "down", "doctor", "submit", "list", "status", "watch", "report", "responses", "cancel", "retry",
-              "logs", "data snapshot", "events tail", "dlq list"}  # fmt: skip
+              "logs", "data snapshot", "events tail", "dlq list", "dlq show", "dlq replay", "dlq drop"}  # fmt: skip
     assert wanted <= names
 
 

@@ -1,15 +1,19 @@
-"""`assay dlq`: records that no service could take, with the reason."""
+"""`assay dlq`: records that no service could take, with the reason, and what to do about each."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assay.cli.output import JsonFlag, console, emit
 
+if TYPE_CHECKING:
+    from assay.dead_letters import Letter
+
 app = typer.Typer(help="Records that were refused, with the reason.", no_args_is_help=True)
+LetterId = Annotated[str, typer.Argument(help="The letter's id, as `assay dlq list` shows it.")]
 
 
 @app.callback()
@@ -21,6 +25,7 @@ def _dead_letters() -> None:
 def list_(
     topic: Annotated[str | None, typer.Argument(help="Only this topic's dead letters.")] = None,
     limit: Annotated[int, typer.Option(help="How many, the newest; 0 shows all.")] = 20,
+    all_: Annotated[bool, typer.Option("--all", help="Also those that were replayed or dropped.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Lists dead letters: which record, who refused it, and why.
@@ -30,47 +35,100 @@ def list_(
     from rich.text import Text
 
     from assay.blocking import run_blocking
+    from assay.dead_letters import letters
     from assay.settings import load_settings
 
-    found = run_blocking(_letters(load_settings(), topic))
-    shown = found[-limit:] if limit else found
+    found = [one for one in run_blocking(letters(load_settings(), topic)) if all_ or one.state == "open"]
+    shown = [_listed(letter) for letter in (found[-limit:] if limit else found)]
 
     def show(letters: list[dict[str, Any]]) -> None:
         for letter in letters:
-            console().print(
-                Text.assemble((letter["record"], "bold"), f"  refused by {letter['service']}: {letter['reason']}")
-            )
+            state = "" if letter["state"] == "open" else f"  ({letter['state']})"
+            refusal = f"  refused by {letter['service']}: {letter['reason']}{state}"
+            console().print(Text.assemble((letter["id"], "bold"), refusal))
             console().print(Text(f"    {letter['value']}", style="dim"))
         console().print(f"{len(letters)} of {len(found)} dead letters." if found else "No dead letters.")
 
     emit(shown, as_json, show)
 
 
-async def _letters(settings: Any, topic: str | None) -> list[dict[str, Any]]:
-    from assay_schemas.problems import nearest
-    from assay_schemas.topics import TOPICS, dead_letter_topic
+@app.command()
+def show(letter: LetterId, as_json: JsonFlag = False) -> None:
+    """Shows a dead letter whole: the record as it came, the reason, and what was decided about it.
 
-    from assay import stream
-    from assay.errors import NotFound
+    Example: assay dlq show experiment.requested.dlq/0/3
+    """
+    from assay.blocking import run_blocking
+    from assay.dead_letters import find
+    from assay.settings import load_settings
 
-    if topic is not None and topic not in TOPICS:
-        raise NotFound(f"There is no topic {topic!r}. {nearest(topic, TOPICS)}")
-    topics = [dead_letter_topic(name) for name in ([topic] if topic else TOPICS)]
-    found = []
-    async for record in stream.records(settings, topics, follow=False):
-        if record is not None:
-            found.append(_letter(record))
-    return sorted(found, key=lambda letter: letter["at"])
+    _emit(run_blocking(find(load_settings(), letter)), as_json)
 
 
-def _letter(record: Any) -> dict[str, Any]:
-    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+@app.command()
+def replay(
+    letter: LetterId,
+    again: Annotated[bool, typer.Option("--again", help="Also where it was replayed or dropped before.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Sends the record once more to the topic it came from, as it came. Who did so, and when, is kept with the letter.
+
+    Example: assay dlq replay experiment.requested.dlq/0/3
+    """
+    from assay.blocking import run_blocking
+    from assay.dead_letters import replay
+    from assay.settings import load_settings
+
+    _emit(run_blocking(replay(load_settings(), letter, again=again)), as_json)
+
+
+@app.command()
+def drop(letter: LetterId, as_json: JsonFlag = False) -> None:
+    """Notes that nothing is to be done about a dead letter: the list no longer shows it. It stays as it is.
+
+    Example: assay dlq drop experiment.requested.dlq/0/3
+    """
+    from assay.blocking import run_blocking
+    from assay.dead_letters import drop
+    from assay.settings import load_settings
+
+    _emit(run_blocking(drop(load_settings(), letter)), as_json)
+
+
+def _emit(letter: Letter, as_json: bool) -> None:
+    def show(whole: dict[str, Any]) -> None:
+        for name in ("id", "state", "record", "at", "service", "error", "reason", "key"):
+            console().print(f"{name:8} {whole[name]}", markup=False)
+        for name, value in whole["headers"].items():
+            console().print(f"header   {name}: {value}", markup=False)
+        for one in whole["decisions"]:
+            console().print(f"{one['at']}  {one['action']}, by {one['by']}", markup=False)
+        console().print(whole["value"], markup=False, soft_wrap=True)
+
+    emit(_whole(letter), as_json, show)
+
+
+def _listed(letter: Letter) -> dict[str, Any]:
     return {
-        "topic": record.topic.removesuffix(".dlq"),
-        "record": headers.get("assay_source", ""),
-        "at": datetime.fromtimestamp(record.timestamp_ms / 1000, UTC).isoformat(timespec="seconds"),
-        "service": headers.get("assay_service", ""),
-        "error": headers.get("assay_error_class", ""),
-        "reason": headers.get("assay_reason", ""),
-        "value": (record.value or b"")[:60].decode(errors="replace"),
+        "id": letter.id,
+        "state": letter.state,
+        "topic": letter.topic,
+        "record": letter.mark("assay_source"),
+        "at": datetime.fromtimestamp(letter.record.timestamp_ms / 1000, UTC).isoformat(timespec="seconds"),
+        "service": letter.mark("assay_service"),
+        "error": letter.mark("assay_error_class"),
+        "reason": letter.mark("assay_reason"),
+        "value": (letter.record.value or b"")[:60].decode(errors="replace"),
+    }
+
+
+def _whole(letter: Letter) -> dict[str, Any]:
+    return {
+        **_listed(letter),
+        "key": (letter.record.key or b"").decode(errors="replace"),
+        "headers": {name: (value or b"").decode(errors="replace") for name, value in letter.record.headers},
+        "decisions": [
+            {"at": one.at.isoformat(timespec="seconds"), "action": one.action, "by": one.by} for one in letter.decisions
+        ],
+        "value": (letter.record.value or b"").decode(errors="replace"),
     }
