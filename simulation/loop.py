@@ -86,13 +86,20 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return asyncio.Future(loop=self)
 
     def create_task(
-        self, coro: Any, *, name: str | None = None, context: contextvars.Context | None = None
+        self, coro: Any, *, name: object = None, context: contextvars.Context | None = None
     ) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
+        task: asyncio.Task[Any] = asyncio.Task(
+            coro, loop=self, name=None if name is None else str(name), context=context
+        )
         (context.get(_PROCESS, self.outside) if context else _PROCESS.get(self.outside)).held.append(task)
         return task
 
-    def run_in_executor(self, executor: Executor | None, func: Any, *args: Any) -> asyncio.Future[Any]:  # noqa: ARG002
+    def run_in_executor(  # type: ignore[override]
+        self,
+        executor: Executor | None,
+        func: Any,
+        *args: Any,  # noqa: ARG002
+    ) -> asyncio.Future[Any]:
         future = self.create_future()
         try:
             future.set_result(func(*args))

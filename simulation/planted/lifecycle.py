@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,7 @@ from assay_schemas.jobs import TrainingInputs
 
 from simulation.planted.bug import Bug
 
-_job_key = vars(planner)["job_key"]
+_job_key: Callable[[Any], str] = vars(planner)["job_key"]
 _cancel = handlers.cancel_experiment
 
 
