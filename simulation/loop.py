@@ -96,9 +96,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def run_in_executor(  # type: ignore[override]
         self,
-        executor: Executor | None,
+        executor: Executor | None,  # noqa: ARG002
         func: Any,
-        *args: Any,  # noqa: ARG002
+        *args: Any,
     ) -> asyncio.Future[Any]:
         future = self.create_future()
         try:
