@@ -14,6 +14,14 @@ NUMBER = re.compile(
     r"|(?<![\w.)])[-+−]?\.\d+"
 )
 
+FENCED_PROGRAM = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL)
+
+
+def program_in(text: str) -> str:
+    """The last fenced block of Python, or the whole text where there is none."""
+    blocks = FENCED_PROGRAM.findall(text)
+    return str(blocks[-1]) if blocks else text
+
 
 def last_match(pattern: re.Pattern[str], text: str) -> str | None:
     """The last match of the pattern: its last group that took part, or the whole of it where it has no groups.

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from assay_trainer.rewards.sandbox import confinement, run_program
+from assay_chassis.sandbox import confinement, run_program
 
 pytestmark = pytest.mark.real
 
@@ -39,6 +39,16 @@ def test_memory_and_files_have_limits() -> None:
     assert not passes("x = bytearray(3 << 30)\n" + ADDS_ONE)
     assert not passes("open('big', 'wb').write(b'0' * (1 << 25))\n" + ADDS_ONE)
     assert passes("open('small', 'w').write('0')\n" + ADDS_ONE)
+
+
+def test_all_its_files_together_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not confinement()["disk"]:
+        pytest.skip("this machine does not let a process have a file system of its own")
+    many = "for name in range(20):\n    open(str(name), 'wb').write(b'0' * (1 << 24))\n"
+    assert not passes(many + ADDS_ONE)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert passes("open('here', 'w').write('x')\nassert open('here').read() == 'x'\n" + ADDS_ONE)
+    assert list(tmp_path.rglob("here")) == []
 
 
 @pytest.mark.parametrize("endless", ["while True: pass", "import time; time.sleep(600)"])

@@ -80,8 +80,8 @@ def _readable() -> list[str]:
 
 @cache
 def confinement() -> dict[str, bool]:
-    """What this machine can deny a program, as the jail finds it out by itself: network, files, processes."""
+    """What this machine can deny a program, as the jail finds it out by itself: network, files, processes, disk."""
     with tempfile.TemporaryDirectory(prefix="assay-code-") as scratch:
         output = _run(json.dumps({"report": True}), scratch, STARTUP_S)
     found: dict[str, bool] = json.loads(output or "{}")
-    return {name: bool(found.get(name)) for name in ("network", "files", "processes")}
+    return {name: bool(found.get(name)) for name in ("network", "files", "processes", "disk")}

@@ -13,6 +13,8 @@ import sys
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEW_USER, NEW_NETWORK, NEW_PROCESSES, NEW_IPC = 0x10000000, 0x40000000, 0x20000000, 0x08000000
+NEW_MOUNTS, PRIVATE, NO_SETUID_OR_DEVICES = 0x00020000, 1 << 18 | 1 << 14, 2 | 4
+DISK = b"size=64m,nr_inodes=4096,mode=0700"
 NO_NEW_PRIVILEGES, DIE_WITH_PARENT = 38, 1
 MIB = 2**20
 MEMORY, FILE_SIZE, OPEN_FILES, PROCESSES = 1024 * MIB, 16 * MIB, 64, 32
@@ -31,11 +33,12 @@ LIMITS = (
 def main() -> None:
     job = json.loads(sys.stdin.read())
     isolated = leave_namespaces()
+    limited = isolated and own_disk(sys.argv[1])
     if isolated:
         become_child_of_new_namespace()
     confined = confine_files(sys.argv[1], sys.argv[2:])
     if job.get("report"):
-        print(json.dumps({"network": isolated, "processes": isolated, "files": confined}))
+        print(json.dumps({"network": isolated, "processes": isolated, "files": confined, "disk": limited}))
         return
     run(job)
 
@@ -49,6 +52,16 @@ def leave_namespaces() -> bool:
         write("/proc/self/setgroups", "deny")
         write("/proc/self/uid_map", f"{user} {user} 1")
         write("/proc/self/gid_map", f"{group} {group} 1")
+    return True
+
+
+def own_disk(scratch: str) -> bool:
+    """A small file system in memory in the place of `scratch`, gone with the last process that sees it."""
+    if LIBC.unshare(NEW_MOUNTS) or LIBC.mount(b"none", b"/", None, PRIVATE, None):
+        return False
+    if LIBC.mount(b"tmpfs", scratch.encode(), b"tmpfs", NO_SETUID_OR_DEVICES, DISK):
+        return False
+    os.chdir(scratch)
     return True
 
 
