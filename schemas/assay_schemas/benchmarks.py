@@ -6,9 +6,11 @@ checked against the harness's own list of task names.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,6 +33,10 @@ class OwnParameters(BenchmarkParameters):
 
     num_fewshot: int = Field(default=0, ge=0, le=64)
 
+    def takes(self, row: Mapping[str, Any]) -> bool:  # noqa: ARG002  others look at the row
+        """Whether a row is one of the items at all; what is not is neither asked nor failed."""
+        return True
+
 
 class GenerationParameters(OwnParameters):
     """Scored on generated answers; lengths in tokens, `samples` responses for each item."""
@@ -51,6 +57,25 @@ class ExactMatchParameters(GenerationParameters):
 class NumericParameters(GenerationParameters):
     extract: str | None = Field(default=None, description="regex; default the last number")
     tolerance: float = Field(default=0.0, ge=0.0)
+
+
+class CodeParameters(GenerationParameters):
+    """The program must pass the item's tests; a window of release dates keeps to items newer than a model's data."""
+
+    max_tokens: int = Field(default=512, ge=1)
+    timeout_s: float = Field(default=5.0, gt=0, le=60, description="wall and processor time of one program")
+    released_from: date | None = Field(default=None, description="only items whose `released` is this day or later")
+    released_before: date | None = Field(default=None, description="only items whose `released` is before this day")
+
+    def takes(self, row: Mapping[str, Any]) -> bool:
+        """Within the window; without one, every row. A row that does not say when it was released is in none."""
+        if self.released_from is None and self.released_before is None:
+            return True
+        try:
+            released = date.fromisoformat(str(row.get("released") or row.get("contest_date"))[:10])
+        except ValueError:
+            return False
+        return (self.released_from or date.min) <= released < (self.released_before or date.max)
 
 
 class LikelihoodParameters(OwnParameters):
@@ -125,6 +150,15 @@ OWN_BENCHMARKS: dict[str, BenchmarkDefinition] = {
             scored_on="likelihood",
             models=("causal_lm", "sequence_classification"),
             primary_metric="accuracy",
+        ),
+        BenchmarkDefinition(
+            name="code",
+            parameters=CodeParameters,
+            item_columns=tuple(
+                (prompt, tests) for prompt in ("prompt", "question", "text") for tests in ("tests", "test_list", "test")
+            ),
+            scored_on="generation",
+            primary_metric="passed",
         ),
         BenchmarkDefinition(
             name="judge",

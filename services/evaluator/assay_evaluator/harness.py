@@ -82,7 +82,7 @@ def evaluate_harness(
 def load_tasks(manager: TaskManager, name: str, rows: Rows | None) -> LoadedTasks:
     """The tasks a name stands for. Raises JobFailed when their data cannot be had, or they cannot be run here."""
     if runs_code(manager, name):
-        raise bad_input(f"inputs.benchmark: {name} runs code that a model wrote, which needs a sandbox; leave it out")
+        raise bad_input(f"inputs.benchmark: {name} runs code that a model wrote, which needs a sandbox; use code over its rows")
     spec: Any = name if rows is None else _with_rows(manager, name, rows)
     try:
         found = manager.load(spec)
@@ -107,7 +107,7 @@ def _with_rows(manager: TaskManager, name: str, rows: Rows) -> dict[str, Any]:
 
 def _check_runnable(task: Task) -> None:
     if getattr(task, "UNSAFE_CODE", False):
-        raise bad_input(f"inputs.benchmark: {task.task_name} runs code that a model wrote; leave it out")
+        raise bad_input(f"inputs.benchmark: {task.task_name} runs code that a model wrote; use code over its rows")
     if getattr(task, "MULTIMODAL", False):
         raise bad_input(
             f"inputs.benchmark: {task.task_name} shows images or sound, which no engine here takes; leave it out"

@@ -47,6 +47,7 @@ def evaluate_own(
 
     Raises JobFailed when no item can be asked, or there are too few for the examples.
     """
+    items = [item for item in items if parameters.takes(item.row)]
     asked = items[:limit]
     usable, failures = _documents(benchmark, items if parameters.num_fewshot else asked)
     chosen = [item for item in asked if item.id in usable]

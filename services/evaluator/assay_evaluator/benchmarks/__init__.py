@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from assay_evaluator.benchmarks.base import OwnBenchmark
+from assay_evaluator.benchmarks.code import Code
 from assay_evaluator.benchmarks.exact_match import ExactMatch
 from assay_evaluator.benchmarks.multiple_choice import MultipleChoice
 from assay_evaluator.benchmarks.numeric import Numeric
@@ -21,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[Any], OwnBenchmark]] = {
     "multiple_choice": MultipleChoice,
     "perplexity": Perplexity,
     "preference": Preference,
+    "code": Code,
 }
 OF_SCORERS: dict[str, Callable[[Any], OwnBenchmark]] = {"preference": ScoredPreference}
 """Those that can evaluate a reward model, which gives a score for a text and no likelihood."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from assay_schemas.benchmarks import GenerationParameters
@@ -20,14 +21,24 @@ from assay_evaluator.items import Item
 Parameters = TypeVar("Parameters", bound=GenerationParameters)
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What a response came to: the answer that was read (None: none was found) and its score."""
+
+    extracted: str | None
+    score: float
+
+
 class GenerationBenchmark(ABC, Generic[Parameters]):
     """Prompt in, text out; temperature 0 decodes greedily, otherwise `samples` responses are drawn.
 
+    `voting`: whether responses can have the same answer, so that a majority means something.
     `version` grows with every change of extraction or comparison; it is part of every sample's `scorer`.
     """
 
     primary: ClassVar[str]
     version: ClassVar[int] = 1
+    voting: ClassVar[bool] = True
     renamed: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, parameters: Parameters) -> None:
@@ -53,6 +64,22 @@ class GenerationBenchmark(ABC, Generic[Parameters]):
     @abstractmethod
     def score(self, extracted: str | None, target: str) -> float:
         """1 for a right answer, 0 for a wrong one or none."""
+
+    def judge(self, response: str, document: Document) -> Judgement:
+        extracted = self.extract(response)
+        return Judgement(extracted, self.score(extracted, document["target"]))
+
+    def judge_all(self, responses: Sequence[str], document: Document) -> list[Judgement]:
+        """The judgement of each response to one item."""
+        return [self.judge(response, document) for response in responses]
+
+    def kept(self, document: Document) -> dict[str, Any]:
+        """What a sample keeps of its document, so that its response can be judged again; `answer` among it."""
+        return {"answer": document["answer"]}
+
+    def stored(self, answer: str, details: Mapping[str, Any]) -> Document:  # noqa: ARG002  others keep more
+        """What `judge` needs of a document, from what a sample kept. Raises UnusableItem."""
+        return {"answer": answer, "target": self.target(answer)}
 
     def document(self, item: Item) -> Document:
         answer = text_of(item, "answer")
@@ -84,20 +111,21 @@ class GenerationBenchmark(ABC, Generic[Parameters]):
             ],
             "metric_list": [
                 {"metric": name, "aggregation": "mean", "higher_is_better": True}
-                for name in (self.primary, *names_of(parameters.samples))
+                for name in (self.primary, *names_of(parameters.samples, voting=self.voting))
             ],
             "process_results": self._process,
         }
 
     def _process(self, document: Document, results: Sequence[Sequence[str]]) -> dict[str, float]:
-        answers = [self.extract(response) for response in results[0]]
-        scores = [self.score(answer, document["target"]) for answer in answers]
-        return {self.primary: sum(scores) / len(scores), **metrics_of(list(map(self.vote, answers)), scores)}
+        judged = self.judge_all(results[0], document)
+        scores = [one.score for one in judged]
+        votes = [self.vote(one.extracted) for one in judged] if self.voting else None
+        return {self.primary: sum(scores) / len(scores), **metrics_of(votes, scores)}
 
     def samples(self, item: Item, document: Document, logged: Logged) -> list[Sample]:
         samples = []
-        for position, response in enumerate(logged.responses[0]):
-            extracted = self.extract(response)
+        responses = logged.responses[0]
+        for position, (response, judged) in enumerate(zip(responses, self.judge_all(responses, document), strict=True)):
             generation = logged.generations[position] if position < len(logged.generations) else None
             samples.append(
                 Sample(
@@ -107,13 +135,13 @@ class GenerationBenchmark(ABC, Generic[Parameters]):
                     prompt=logged.prompt,
                     target=document["target"],
                     response=response,
-                    extracted=extracted,
-                    score=self.score(extracted, document["target"]),
+                    extracted=judged.extracted,
+                    score=judged.score,
                     tokens=generation.tokens if generation else 0,
                     finish_reason=generation.finish_reason if generation else "",
                     logprob=generation.logprob if generation else None,
                     scorer=self.scorer,
-                    details=json.dumps({"answer": document["answer"]}, ensure_ascii=False),
+                    details=json.dumps(self.kept(document), ensure_ascii=False),
                 )
             )
         return samples

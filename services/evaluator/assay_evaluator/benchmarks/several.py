@@ -42,16 +42,18 @@ def majority_at(answers: Sequence[Hashable | None], scores: Sequence[float], k: 
     return sum(majority(answers[start : start + k], scores[start : start + k]) for start in starts) / len(starts)
 
 
-def names_of(samples: int) -> list[str]:
+def names_of(samples: int, *, voting: bool = True) -> list[str]:
     """The names of all metrics of this many responses; none for a single one."""
     found = sizes(samples) if samples > 1 else []
-    return [*(f"pass@{k}" for k in found), *(f"maj@{k}" for k in found[1:])]
+    return [*(f"pass@{k}" for k in found), *(f"maj@{k}" for k in found[1:] if voting)]
 
 
-def metrics_of(answers: Sequence[Hashable | None], scores: Sequence[float]) -> dict[str, float]:
-    """One item's `pass@k` and `maj@k`; a response counts as right where its score is 1."""
+def metrics_of(answers: Sequence[Hashable | None] | None, scores: Sequence[float]) -> dict[str, float]:
+    """One item's `pass@k`, and `maj@k` where its answers can be counted; right is a response whose score is 1."""
     samples, right = len(scores), sum(score == 1.0 for score in scores)
     if samples < 2:
         return {}
     found = {f"pass@{k}": pass_at(samples, right, k) for k in sizes(samples)}
+    if answers is None:
+        return found
     return found | {f"maj@{k}": majority_at(answers, scores, k) for k in sizes(samples)[1:]}

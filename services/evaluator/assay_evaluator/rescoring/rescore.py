@@ -112,9 +112,10 @@ def _several(items: Sequence[str], scores: Scores, votes: Sequence[Hashable | No
         if score is not None:
             by_item[item][0].append(vote)
             by_item[item][1].append(score)
-    if len({len(given) for _, given in by_item.values()}) != 1:
+    if len({len(scored) for _, scored in by_item.values()}) != 1:
         return {}
-    found = [metrics_of(*one) for one in by_item.values()]
+    voting = any(vote is not None for vote in votes)
+    found = [metrics_of(given if voting else None, scored) for given, scored in by_item.values()]
     return {name: sum(one[name] for one in found) / len(found) for name in found[0]}
 
 

@@ -59,14 +59,12 @@ class ByBenchmark:
     def __init__(self, benchmark: GenerationBenchmark[Any]) -> None:
         self.name = benchmark.scorer
         self._benchmark = benchmark
-        self._targets: dict[str, str] = {}
 
     def judge(self, stored: Stored) -> Judged:
-        target = self._targets.get(stored.answer)
-        if target is None:
-            target = self._targets[stored.answer] = self._benchmark.target(stored.answer)
-        extracted = self._benchmark.extract(stored.response)
-        return Judged(extracted, self._benchmark.score(extracted, target), self._benchmark.vote(extracted))
+        document = self._benchmark.stored(stored.answer, stored.details)
+        found = self._benchmark.judge(stored.response, document)
+        vote = self._benchmark.vote(found.extracted) if self._benchmark.voting else None
+        return Judged(found.extracted, found.score, vote)
 
 
 class StoredOptions(BenchmarkParameters):
