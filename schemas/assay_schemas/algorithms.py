@@ -51,6 +51,12 @@ class Hyperparameters(Closed):
     lora: Lora | None = None
     dtype: Literal["float32", "bfloat16"] = "float32"
     checkpoint_every: int | None = Field(default=None, ge=1, description="steps; default a fifth of the run")
+    keep_checkpoints: int | None = Field(
+        default=None,
+        ge=1,
+        exclude_if=lambda kept: kept is None,  # what keeps all is the same work as before there was a choice
+        description="the newest ones that stay, beside the one with the lowest validation loss; default all",
+    )
     validation_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     divergence_patience: int = Field(default=1, ge=1, description="non-finite losses in a row before failing")
 

@@ -59,6 +59,15 @@ def test_a_default_written_out_is_the_same_job() -> None:
     assert [job.key for job in plan().jobs] == [job.key for job in plan(training=written).jobs]
 
 
+def test_keeping_all_checkpoints_is_the_default_and_keeping_some_another_job() -> None:
+    def keys(**hyperparameters: object) -> list[str]:
+        training = {"algorithm": "SFT", "hyperparameters": {"steps": 10, **hyperparameters}}
+        return of_kind(plan(training=training), "training")
+
+    assert keys() == keys(keep_checkpoints=None)
+    assert not {*keys()} & {*keys(keep_checkpoints=2)}
+
+
 def test_an_arms_own_hyperparameters_are_its_own_jobs() -> None:
     arms = [
         {"name": "one", "dataset": "/1"},

@@ -129,12 +129,16 @@ class Stepper:
         if not terms:
             return None
         self.model.eval()
+        means = self._means(examples, terms)
+        return Validation(means.pop(LOSS), means)
+
+    def _means(self, examples: Sequence[Example], terms: int) -> dict[str, float]:
+        """Loss and metrics of held-out examples that have `terms` terms, without gradients."""
         sums: dict[str, float] = {}
         with torch.inference_mode(), precision(self.hyperparameters, self.device):
             for part in passes(examples, self.hyperparameters.micro_batch_size):
                 add_sums(sums, self.algorithm.loss(self.model, part, self.device))
-        means = {name: total / terms for name, total in sums.items()}
-        return Validation(means.pop(LOSS), means)
+        return {name: total / terms for name, total in sums.items()}
 
     def own_tensors(self) -> dict[str, Tensor]:
         return {}

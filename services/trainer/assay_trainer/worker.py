@@ -193,20 +193,33 @@ class TrainingJob:
     def _stepper(
         self, algorithm: Algorithm, around: Surroundings, padding_id: int, resumed: ResumePoint | None
     ) -> Stepping:
-        lora = self._hyperparameters.lora
-        torch.manual_seed(around.seed)
-        folder = resumed.model if resumed and lora is None else around.base
-        model = load(algorithm.model_kind, folder, around.device, padding_id, around.seed)
-        if lora is not None:
-            add_adapters(model, lora)
+        model = self._model(algorithm, around, padding_id, resumed, around.device)
         stepper = algorithm.stepper(model, self._hyperparameters, around)
         if resumed is not None:
-            log.info("resuming after step %d", resumed.step)
-            if lora is not None:
-                load_adapters(model, resumed.adapters)
             restore_optimizer(model, stepper.optimizer, resumed.optimizer)
             stepper.restore_own(resumed.own)
         return stepper
+
+    def _model(
+        self,
+        algorithm: Algorithm,
+        around: Surroundings,
+        padding_id: int,
+        resumed: ResumePoint | None,
+        device: torch.device,
+    ) -> Any:
+        """The model to train, with its adapters where it has them, as the run has it where it goes on."""
+        lora = self._hyperparameters.lora
+        torch.manual_seed(around.seed)
+        folder = resumed.model if resumed and lora is None else around.base
+        model = load(algorithm.model_kind, folder, device, padding_id, around.seed)
+        if resumed is not None:
+            log.info("resuming after step %d", resumed.step)
+        if lora is not None:
+            add_adapters(model, lora)
+            if resumed is not None:
+                load_adapters(model, resumed.adapters)
+        return model
 
     def _begin(
         self, algorithm: Algorithm, stepper: Stepping, prepared: Prepared, around: Surroundings, resumed: bool
@@ -253,8 +266,8 @@ class TrainingJob:
         return self._writer(base, self._scratch / "checkpoints")
 
     def _writer(self, base: Path, folder: Path) -> CheckpointWriter:
-        key, attempt = self._request.job_key, self._request.attempt
-        return CheckpointWriter(self._store, key, attempt, base, self._hyperparameters.lora, folder)
+        key, attempt, options = self._request.job_key, self._request.attempt, self._hyperparameters
+        return CheckpointWriter(self._store, key, attempt, base, options.lora, folder, options.keep_checkpoints)
 
     def result(self, trained: Trained) -> TrainingResult:
         """What a run left, for its manifest."""

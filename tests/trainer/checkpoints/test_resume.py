@@ -118,6 +118,21 @@ def test_the_state_to_resume_from_is_kept_for_the_last_two_checkpoints_only(trai
     assert kept == ["00000008", "00000010"]
 
 
+def test_only_the_newest_checkpoints_and_the_best_stay_where_that_is_asked(
+    train: Train, train_afresh: Train, ground: Ground
+) -> None:
+    uneven = {"learning_rate": 0.3, "schedule": "constant", "divergence_patience": 10}
+    losses = {
+        saved.checkpoint.step: saved.validation_loss for saved in train_afresh(ground.request(**uneven)).checkpoints
+    }
+    best = min(losses, key=lambda step: losses[step] or 0.0)
+    request = ground.request(keep_checkpoints=1, **uneven)
+    assert sorted(digests(train(request))) == sorted({best, 10})
+    steps = ground.root / "checkpoints" / request.job_key / "1"
+    stored = {path.name for path in steps.iterdir() if any(path.iterdir())}
+    assert stored == {f"{best:08d}", "00000010", "resume"}
+
+
 def test_nothing_is_stored_that_would_have_to_be_unpickled(train: Train, ground: Ground) -> None:
     train(ground.request(**LORA))
     suffixes = {path.suffix for path in (ground.root / "checkpoints").rglob("*") if path.is_file()}

@@ -1,12 +1,13 @@
 """Takes checkpoints of a run: files to a local folder at once, to the object store beside the training.
 
-One upload at a time; a checkpoint's marker is written last, and only then is an older state dropped.
+One upload at a time; a checkpoint's marker is written last, and only then is an older state or checkpoint dropped.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,11 +29,29 @@ from assay_trainer.checkpoints.layout import (
 from assay_trainer.stepper import Stepping
 
 
+def kept(losses: Mapping[int, float | None], newest: int | None) -> set[int]:
+    """Of checkpoints, by step with their validation loss: the newest, and the one with the lowest loss (the earliest
+    of equals); all where `newest` is None."""
+    if newest is None:
+        return set(losses)
+    judged = [(loss, step) for step, loss in losses.items() if loss is not None]
+    return {*sorted(losses)[-newest:], *([min(judged)[1]] if judged else [])}
+
+
 class CheckpointWriter:
-    """The checkpoints that one attempt takes. Close it to wait for what is still on its way."""
+    """The checkpoints that one attempt takes, of which all or the `keep` newest and the best stay.
+
+    Close it to wait for what is still on its way."""
 
     def __init__(
-        self, store: SyncObjectStore, job_key: str, attempt: int, base: Path, lora: Lora | None, scratch: Path
+        self,
+        store: SyncObjectStore,
+        job_key: str,
+        attempt: int,
+        base: Path,
+        lora: Lora | None,
+        scratch: Path,
+        keep: int | None = None,
     ):
         self._store = store
         self._job_key = job_key
@@ -40,6 +59,8 @@ class CheckpointWriter:
         self._base = base
         self._lora = lora
         self._scratch = scratch
+        self._keep = keep
+        self._losses: dict[int, float | None] = {}
         self._uploads = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: deque[Future[SavedCheckpoint]] = deque()
         self._resumable: deque[int] = deque()
@@ -75,9 +96,19 @@ class CheckpointWriter:
         self._resumable.append(step)
         while len(self._resumable) > KEPT_RESUME_STATES:
             self._store.delete_prefix(resume_prefix(self._job_key, self._attempt, self._resumable.popleft()))
+        self._losses[step] = validation_loss
+        for left in self._losses.keys() - kept(self._losses, self._keep):
+            self._drop(left)
         shutil.rmtree(folder)
         checkpoint = CheckpointRef(uri=self._store.uri(prefix), digest=marker.digest, step=step)
         return SavedCheckpoint(checkpoint=checkpoint, validation_loss=validation_loss)
+
+    def _drop(self, step: int) -> None:
+        """The marker first: what has none does not exist."""
+        prefix = checkpoint_prefix(self._job_key, self._attempt, step)
+        for gone in (f"{prefix}/{MARKER}", prefix, resume_prefix(self._job_key, self._attempt, step)):
+            self._store.delete_prefix(gone)
+        del self._losses[step]
 
     def _put(self, folder: Path, prefix: str) -> list[StoredFile]:
         tree = self._store.put_tree(prefix, folder)

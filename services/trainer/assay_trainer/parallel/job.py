@@ -25,9 +25,8 @@ from assay_trainer.algorithms.base import Algorithm, Surroundings
 from assay_trainer.checkpoints.resume import ResumePoint
 from assay_trainer.errors import BadInput
 from assay_trainer.loop import Watch
-from assay_trainer.lora import add_adapters, load_adapters
 from assay_trainer.metrics import MetricsLog
-from assay_trainer.model import load, load_model
+from assay_trainer.model import load_model
 from assay_trainer.parallel.build import build_stepper
 from assay_trainer.parallel.checkpoints import SpreadCheckpoints, plain_shell, restore_spread
 from assay_trainer.parallel.launch import launch
@@ -116,15 +115,8 @@ class SpreadTrainingJob(TrainingJob):
     def _stepper(
         self, algorithm: Algorithm, around: Surroundings, padding_id: int, resumed: ResumePoint | None
     ) -> Stepping:
-        lora = self._hyperparameters.lora
-        torch.manual_seed(around.seed)
-        folder = resumed.model if resumed and lora is None else around.base
-        model = load(algorithm.model_kind, folder, torch.device("cpu"), padding_id, around.seed)
+        model = self._model(algorithm, around, padding_id, resumed, torch.device("cpu"))
         self._model_type, self._config = type(model), copy.deepcopy(model.config)
-        if lora is not None:
-            add_adapters(model, lora)
-            if resumed is not None:
-                load_adapters(model, resumed.adapters)
         model.to(around.device)
         hardware = self._request.hardware
         stepper = build_stepper(model, algorithm, self._hyperparameters, around.seed, self._world, hardware)

@@ -18,7 +18,7 @@ from assay_trainer.optimizer import parameter_groups
 from assay_trainer.parallel.sharding import Computation, copies, expert_names, local_of, rest
 from assay_trainer.parallel.shares import Pass, passes_of
 from assay_trainer.parallel.world import World, sum_over_all
-from assay_trainer.stepper import LOSS, SEED_STRIDE, Stepper, Validation, add_sums, precision
+from assay_trainer.stepper import LOSS, SEED_STRIDE, Stepper, add_sums, precision
 
 ROW_PLACES = 2**12  # seeds of different rows differ also in what dropout draws
 
@@ -54,19 +54,14 @@ class ParallelStepper(Stepper):
             self._add(sums, part)
         return self._over_all(sums, terms)
 
-    def validate(self, examples: Sequence[Example]) -> Validation | None:
-        terms = sum(example.weight for example in examples)
-        if not terms:
-            return None
-        self.model.eval()
+    def _means(self, examples: Sequence[Example], terms: int) -> dict[str, float]:
         sums: dict[str, float] = {}
         with torch.no_grad(), precision(self.hyperparameters, self.device):
             for part in self._passes(examples):
                 self._computation(part.examples, self.device)
                 self._add(sums, part)
         rest(self._computation)
-        means = self._over_all(sums, terms)
-        return Validation(means.pop(LOSS), means)
+        return self._over_all(sums, terms)
 
     def _passes(self, examples: Sequence[Example]) -> list[Pass[Example]]:
         rows = self.hyperparameters.micro_batch_size
