@@ -72,13 +72,30 @@ class CurvePlot(Block):
     curves: list[Curve]
 
 
+class Part(Block):
+    """A piece of a text; `changed` where the text it is held against has it not."""
+
+    text: str
+    changed: bool = False
+
+
+class Nearest(Block):
+    """A training row of an arm that is like the item; `likeness` from 0 to 1."""
+
+    arm: str
+    likeness: float
+    text: str
+
+
 class Answer(Block):
-    """One response to an item; `score` None where the item failed."""
+    """One response to an item; `score` None where the item failed. `parts`: the text with what is new against
+    control marked; empty where there is nothing to hold it against."""
 
     who: str
     text: str
     extracted: str | None = None
     score: float | None = None
+    parts: list[Part] = Field(default_factory=list)
 
 
 class Item(Block):
@@ -89,6 +106,7 @@ class Item(Block):
     target: str
     answers: list[Answer]
     note: str = ""
+    nearest: list[Nearest] = Field(default_factory=list)
 
 
 class Responses(Block):

@@ -15,6 +15,7 @@ from assay_schemas.reports import Finding, ReportDocument, Verdict, VerdictWord
 from assay_reporter.conclusion import conclusion, missing, next_steps
 from assay_reporter.evidence import Evidence
 from assay_reporter.examination import Examination
+from assay_reporter.interventions import in_words
 from assay_reporter.scoring import benchmark_scores, cells, smallest_effect
 from assay_reporter.sections import SECTIONS, Findings
 from assay_reporter.statistics import Comparison, compare_experiment
@@ -88,8 +89,18 @@ def _verdict(one: Comparison, evidence: Evidence) -> Verdict:
         versus_seeds=one.versus_seeds,
         more_seeds=one.more_seeds,
         more_items=one.more_items,
-        notes=list(one.notes),
+        notes=[*one.notes, *_changed_on_purpose(one, evidence)],
     )
+
+
+def _changed_on_purpose(one: Comparison, evidence: Evidence) -> list[str]:
+    """That an arm's rows were intervened in, so that nobody takes its verdict for one about the data as it is."""
+    specs = {arm.name: arm for arm in evidence.plan.spec.arms if arm.interventions}
+    return [
+        f"{name} has its rows changed on purpose: {in_words(specs[name].interventions)}."
+        for name in (one.arm, one.versus)
+        if name in specs
+    ]
 
 
 def _against_control(verdicts: list[Verdict]) -> dict[tuple[str, str], VerdictWord]:

@@ -59,7 +59,7 @@ class Evidence:
     trainings: Mapping[str, TrainingResult] = field(default_factory=dict)
     selections: Mapping[str, SelectionResult] = field(default_factory=dict)
     evaluations: Mapping[str, Evaluated] = field(default_factory=dict)
-    curves: Mapping[str, list[dict[str, float]]] = field(default_factory=dict)
+    curves: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     rows: Mapping[str, TrainingRows] = field(default_factory=dict)
 
     def end(self, key: str | None) -> JobEnd | None:

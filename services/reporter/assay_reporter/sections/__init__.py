@@ -14,6 +14,8 @@ from assay_reporter.sections.flips import flips
 from assay_reporter.sections.giveaways import giveaways
 from assay_reporter.sections.price import price
 from assay_reporter.sections.provenance import provenance
+from assay_reporter.sections.shortcuts import shortcuts
+from assay_reporter.sections.strata import strata
 from assay_reporter.sections.training import training
 from assay_reporter.sections.why import why
 
@@ -21,7 +23,9 @@ SECTIONS: tuple[Callable[[Findings], Section | None], ...] = (
     comparisons,
     failures,
     why,
+    shortcuts,
     flips,
+    strata,
     training,
     data,
     giveaways,

@@ -22,7 +22,6 @@ from assay_reporter.diagnosis.differences import (
 from assay_reporter.diagnosis.rows import answer_of, prompt_of
 from assay_reporter.diagnosis.sheet import Sheet, sheet_of
 from assay_reporter.evidence import TrainingRows
-from assay_reporter.interventions import in_words
 from assay_reporter.sections.findings import Findings
 
 MOST_SHOWN = 5
@@ -40,7 +39,7 @@ def data(findings: Findings) -> Section | None:
     found += _contamination(findings)
     blocks: list[AnyBlock] = [Paragraph(text=one, tone="warning") for one in found]
     blocks += [_sheets(sheets), _oddities(sheets)]
-    blocks += [table for table in (_mixes(sheets), _overlaps(rows), _interventions(findings)) if table]
+    blocks += [table for table in (_mixes(sheets), _overlaps(rows)) if table]
     if any(len(one.rows) < one.total for one in rows.values()):
         sampled = ", ".join(f"{len(one.rows):,} of {one.total:,} of {arm}" for arm, one in rows.items())
         blocks.append(Paragraph(text=f"Of large snapshots a sample was read: rows {sampled}."))
@@ -135,11 +134,3 @@ def _contamination(findings: Findings) -> Iterator[str]:
                 f"{arm} on {benchmark}: {len(items):,} of {count:,} items stand word for word in its rows "
                 f"(contamination{above})."
             )
-
-
-def _interventions(findings: Findings) -> TableBlock | None:
-    rows = [[arm.name, in_words(arm.interventions)] for arm in findings.evidence.plan.spec.arms if arm.interventions]
-    if not rows:
-        return None
-    caption = "Changed on purpose when trained on, held-out rows alike; the sheets above show rows as they were."
-    return TableBlock(columns=["arm", "its rows are changed"], rows=rows, caption=caption)

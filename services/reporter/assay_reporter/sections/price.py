@@ -6,7 +6,8 @@ from assay_schemas.cost import CostCheck
 from assay_schemas.cost_actual import cost_checks
 from assay_schemas.results import JobEnd
 
-from assay_reporter.blocks import Block, Section, TableBlock
+from assay_reporter.blocks import AnyBlock, Section, TableBlock
+from assay_reporter.energy import SOURCE, energy_of, in_words
 from assay_reporter.sections.findings import Findings
 
 KINDS = {"training": "training", "selection": "checkpoint selection", "eval": "evaluation"}
@@ -14,17 +15,20 @@ KINDS = {"training": "training", "selection": "checkpoint selection", "eval": "e
 
 def price(findings: Findings) -> Section | None:
     """Measured seconds of this experiment's own jobs, and those of jobs that were reused."""
+    gpu_type = findings.evidence.plan.spec.hardware.gpu_type
     rows = []
     for kind, title in KINDS.items():
         ends = [end for end in findings.evidence.result.ends if end.kind == kind]
         own = [end for end in ends if not end.reused]
         reused = [end for end in ends if end.reused]
         if ends:
-            rows.append([title, str(len(own)), _hours(own), str(len(reused)), _hours(reused)])
+            spent, saved = (energy_of([end.usage for end in some], gpu_type) for some in (own, reused))
+            rows.append([title, str(len(own)), _hours(own), in_words(spent), str(len(reused)), _hours(reused),
+                         in_words(saved)])  # fmt: skip
     if not rows:
         return None
-    columns = ["work", "jobs run", "device or processor time", "jobs reused", "time saved"]
-    blocks: list[Block] = [TableBlock(columns=columns, rows=rows, numeric=[1, 2, 3, 4])]
+    columns = ["work", "jobs run", "device time", "energy (est.)", "jobs reused", "time saved", "energy saved (est.)"]
+    blocks: list[AnyBlock] = [TableBlock(columns=columns, rows=rows, numeric=list(range(1, 7)), caption=SOURCE)]
     evidence = findings.evidence
     if checks := cost_checks(evidence.plan.cost, evidence.result.ends):
         blocks.append(_estimates(checks, evidence.plan.cost.device if evidence.plan.cost else ""))

@@ -8,10 +8,12 @@ from typing import Any
 from assay_schemas.results import SelectionResult
 
 from assay_reporter.blocks import AnyBlock, Curve, CurvePlot, Paragraph, Section, TableBlock
+from assay_reporter.diagnosis.health import signs
 from assay_reporter.sections.findings import Findings
 
 MOST_POINTS = 200
 MOST_METRICS = 12
+LOST_ROWS = 0.05
 LOSSES = {"loss": ("Training loss", "loss per term"), "validation_loss": ("Validation loss", "loss per term")}
 Records = list[dict[str, Any]]
 
@@ -35,11 +37,35 @@ def training(findings: Findings) -> Section | None:
         logs.setdefault(replicate.training, (who, replicate.arm, records))
     if not rows:
         return None
-    blocks: list[AnyBlock] = list(_plots(list(logs.values())))
+    found = [*_signs(findings, list(logs.values())), *_lost_rows(findings)]
+    blocks: list[AnyBlock] = [Paragraph(text=one, tone="warning") for one in found]
+    blocks += _plots(list(logs.values()))
     columns = ["replicate", "selected step", "best validation loss", "final loss", "rows", "rows cut or dropped"]
     blocks.append(TableBlock(columns=columns, rows=rows, numeric=[1, 2, 3, 4, 5]))
     blocks += _selections(findings)
-    return Section(title="Training", anchor="training", blocks=blocks)
+    return Section(title="Training", anchor="training", blocks=blocks, findings=found)
+
+
+def _signs(findings: Findings, logs: list[tuple[str, str, Records]]) -> Iterator[str]:
+    """Signs of trouble, arm by arm."""
+    for arm in dict.fromkeys(arm for _, arm, _ in logs):
+        verdicts = [findings.verdict(arm, benchmark.id) for benchmark in findings.evidence.plan.benchmarks]
+        fell_on = [one.benchmark for one in verdicts if one is not None and one.verdict == "worse"]
+        for sign in signs([records for _, name, records in logs if name == arm], fell_on):
+            yield f"{arm}: {sign}."
+
+
+def _lost_rows(findings: Findings) -> Iterator[str]:
+    """Arms of whose rows many were cut or left out for their length."""
+    lost: dict[str, float] = {}
+    for replicate in findings.evidence.plan.replicates:
+        result = findings.evidence.trainings.get(replicate.training or "")
+        if result is not None and result.rows:
+            share = (result.rows_truncated + result.rows_dropped) / result.rows
+            lost[replicate.arm] = max(share, lost.get(replicate.arm, 0.0))
+    for arm, share in lost.items():
+        if share > LOST_ROWS:
+            yield f"{arm}: {100 * share:.0f} % of rows were longer than max_length, and cut or left out (truncation)."
 
 
 def _selections(findings: Findings) -> list[AnyBlock]:

@@ -1,0 +1,69 @@
+"""The training rows nearest to a benchmark item, by the rare words and pairs of words that both have.
+
+Evidence for people to look at, not proof of a cause.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from assay_reporter.diagnosis.rows import Row, answer_of, prompt_of
+
+TOKEN = re.compile(r"\w+")
+MOST_ROWS = 20_000
+COMMONEST_SHARE = 0.25
+LEAST_LIKE = 0.2
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A row by its place among those read, and how much of the text's rare 1- and 2-grams it has (squared idf
+    weights, Spärck Jones 1972), 0 to 1."""
+
+    row: int
+    likeness: float
+    prompt: str
+    answer: str
+
+
+class Neighbours:
+    """An inverted index of n-grams over a snapshot's rows; `wanted` are the texts that will be asked for."""
+
+    def __init__(self, rows: Sequence[Row], wanted: Iterable[str]) -> None:
+        asked = {gram for text in wanted for gram in grams(text)}
+        self._rows = rows[:MOST_ROWS]
+        self._places: dict[str, list[int]] = {}
+        for place, row in enumerate(self._rows):
+            found = grams(f"{prompt_of(row)} {answer_of(row)}")
+            for gram in found & asked:
+                self._places.setdefault(gram, []).append(place)
+
+    def nearest(self, text: str, count: int = 1) -> list[Neighbour]:
+        """The rows most like the text, the likest first; none where nothing rare is shared."""
+        total = max(1, len(self._rows))
+        likeness: dict[int, float] = {}
+        weights = {gram: math.log(1 + total / len(self._places.get(gram, ()) or (0,))) for gram in grams(text)}
+        for gram, weight in weights.items():
+            places = self._places.get(gram, [])
+            if len(places) <= max(1.0, COMMONEST_SHARE * total):
+                for place in places:
+                    likeness[place] = likeness.get(place, 0.0) + weight**2
+        whole = sum(weight**2 for weight in weights.values())
+        found = []
+        for place, shared in heapq.nlargest(count, likeness.items(), key=lambda pair: (pair[1], -pair[0])):
+            like = shared / whole if whole else 0.0
+            if like >= LEAST_LIKE:
+                row = self._rows[place]
+                found.append(Neighbour(place, like, prompt_of(row), answer_of(row)))
+        return found
+
+
+def grams(text: str) -> set[str]:
+    """Words and pairs of neighbouring words, in lower case."""
+    words = TOKEN.findall(text.casefold())
+    return {*words, *(f"{first} {second}" for first, second in pairwise(words))}
