@@ -157,7 +157,7 @@ def test_answers_much_longer_than_those_of_other_arms_are_named(report):
 def test_benchmark_items_in_the_rows_are_contamination_and_many_break_the_verdict(report, ask):
     few = [{"prompt": ask(number), "completion": f"#### {number + 1}"} for number in range(10)]
     made = report(rows=clean_rows() + few)
-    assert "10 of 150 items stand word for word in its rows (contamination)" in found(made, "data")
+    assert "10 of 150 items stand in its rows (contamination)" in found(made, "data")
     assert verdict(made) == "better"
     many = [{"prompt": ask(number), "completion": f"#### {number + 1}"} for number in range(60)]
     made = report(rows=clean_rows() + many)

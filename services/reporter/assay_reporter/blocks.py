@@ -28,13 +28,15 @@ class Bullets(Block):
 
 
 class TableBlock(Block):
-    """Text cells under headings; `numeric` columns are set right."""
+    """Text cells under headings; `numeric` columns are set right. `folded`: what stands on the fold of a table that
+    is shown when asked for; empty for one that is always shown."""
 
     kind: Literal["table"] = "table"
     columns: list[str]
     rows: list[list[str]]
     numeric: list[int] = Field(default_factory=list)
     caption: str = ""
+    folded: str = ""
 
 
 class Interval(Block):

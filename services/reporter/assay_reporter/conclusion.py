@@ -54,12 +54,13 @@ def difference(verdict: Verdict) -> str:
     """A signed difference as people say it: points for shares of 1, else the metric's own unit."""
     if verdict.delta is None:
         return "–"
-    if _in_points(verdict):
+    if in_points(verdict):
         return f"{100 * verdict.delta:+.1f} points"
     return f"{verdict.delta:+.3g} {verdict.metric.replace('_', ' ')}"
 
 
-def _in_points(verdict: Verdict) -> bool:
+def in_points(verdict: Verdict) -> bool:
+    """Whether the metric is a share of 1, which people read in points."""
     means = (verdict.mean, verdict.versus_mean)
     return verdict.higher_is_better and all(mean is not None and 0 <= mean <= 1 for mean in means)
 

@@ -52,6 +52,7 @@ class Evidence:
     """An ended experiment with everything its jobs left behind; what failed is simply not there.
 
     `trainings`, `selections`, `evaluations`, `curves` by job key; `rows` by the digest of the arm's snapshot.
+    `overlaps`: by the URI of an evaluation's overlap, the share of each item's n-grams that a training row has.
     """
 
     plan: Plan
@@ -61,6 +62,7 @@ class Evidence:
     evaluations: Mapping[str, Evaluated] = field(default_factory=dict)
     curves: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     rows: Mapping[str, TrainingRows] = field(default_factory=dict)
+    overlaps: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def end(self, key: str | None) -> JobEnd | None:
         """How the job with this key ended, or None where it is not part of the experiment."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from assay_schemas.experiments import CONTROL, PLACEBO
+from assay_schemas.results import Contamination
 
 from assay_reporter.diagnosis.columns import ByArm, Column, columns_of
 from assay_reporter.diagnosis.contamination import contaminated_items, question_of
@@ -16,6 +17,8 @@ from assay_reporter.diagnosis.decomposition import Decomposition, decompose
 from assay_reporter.diagnosis.differences import content_words
 from assay_reporter.evidence import Evidence, TrainingRows
 from assay_reporter.statistics import BenchmarkScores
+
+MOSTLY = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,18 +66,33 @@ class Examination:
 
     @cached_property
     def contaminated(self) -> dict[tuple[str, str], frozenset[str]]:
-        """By (arm, benchmark id): the items that stand word for word in the arm's rows, where any does."""
-        by_digest: dict[tuple[str, str], frozenset[str]] = {}
-        found = {}
+        """By (arm, benchmark id): the items that stand in the arm's rows word for word, or by most of their n-grams
+        as the evaluation counted them; where there are any."""
+        found: dict[tuple[str, str], frozenset[str]] = {}
         for benchmark, arms in self.columns.items():
-            column = _any(arms)
-            for arm, rows in self.rows_by_arm.items() if column is not None else ():
-                key = self.digests[arm], benchmark
-                if key not in by_digest and column is not None:
-                    by_digest[key] = contaminated_items(rows.rows, item_texts(column))
-                if by_digest[key]:
-                    found[arm, benchmark] = by_digest[key]
+            texts = item_texts(column) if (column := _any(arms)) is not None else {}
+            by_digest = {
+                self.digests[arm]: contaminated_items(rows.rows, texts) for arm, rows in self.rows_by_arm.items()
+            }
+            for arm in self.digests:
+                whole = by_digest.get(self.digests[arm], frozenset())
+                if arm != PLACEBO and (items := whole | self._overlapping(arm, benchmark)):
+                    found[arm, benchmark] = items
         return found
+
+    def _overlapping(self, arm: str, benchmark: str) -> frozenset[str]:
+        """Items most of whose n-grams the evaluation of any replicate found in the rows it was trained on."""
+        stated = self.contamination(arm, benchmark)
+        shares = self.evidence.overlaps.get(stated.overlap.uri, {}) if stated is not None else {}
+        return frozenset(item for item, share in shares.items() if share >= MOSTLY)
+
+    def contamination(self, arm: str, benchmark: str) -> Contamination | None:
+        """What the evaluation of the arm's first replicate says of its training rows."""
+        for replicate in self.evidence.plan.replicates:
+            evaluated = self.evidence.evaluations.get(replicate.evals.get(benchmark, ""))
+            if replicate.arm == arm and evaluated is not None and evaluated.result.contamination is not None:
+                return evaluated.result.contamination
+        return None
 
     def item_count(self, benchmark: str) -> int:
         """How many items the benchmark has here."""

@@ -91,7 +91,7 @@ def _contaminated(examined: Examination, arm: str, benchmark: str, arms: Mapping
     if len(items) <= LIMIT * count:
         return ""
     return (
-        f"{len(items):,} of {count:,} items of {benchmark} stand word for word in {arm}'s training rows "
+        f"{len(items):,} of {count:,} items of {benchmark} stand in {arm}'s training rows "
         f"(contamination above the limit of {100 * LIMIT:.0f} %): the score says what it remembers."
     )
 

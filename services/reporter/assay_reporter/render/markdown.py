@@ -73,7 +73,8 @@ def _paragraph(block: Paragraph) -> str:
 
 
 def _table_block(block: TableBlock) -> str:
-    return _table(block.columns, block.rows) + (f"\n\n{_inline(block.caption)}" if block.caption else "")
+    title = f"**{_inline(block.folded)}**\n\n" if block.folded else ""
+    return title + _table(block.columns, block.rows) + (f"\n\n{_inline(block.caption)}" if block.caption else "")
 
 
 def _forest(block: ForestPlot) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from assay_schemas.reports import Verdict
 
 from assay_reporter.blocks import AnyBlock, ForestPlot, Interval, Paragraph, Section, TableBlock
+from assay_reporter.conclusion import in_points
 from assay_reporter.sections.findings import Findings
 
 FAMILIES = {"primary": "declared", "check": "placebo check", "exploratory": "exploratory"}
@@ -27,8 +28,12 @@ def comparisons(findings: Findings) -> Section | None:
                     smallest_effect=effect,
                 )
             )
-    if findings.verdicts:
-        blocks.append(_table(findings.verdicts))
+    declared = [one for one in findings.verdicts if one.family != "exploratory"]
+    others = [one for one in findings.verdicts if one.family == "exploratory"]
+    if declared:
+        blocks.append(_table(declared, "Declared comparisons are corrected for their number (Holm)."))
+    if others:
+        blocks.append(_table(others, "Not corrected for their number.", f"Exploratory comparisons ({len(others)})"))
     return Section(title="Comparisons", anchor="comparisons", blocks=blocks) if blocks else None
 
 
@@ -38,7 +43,7 @@ def _interval(verdict: Verdict) -> Interval:
     return Interval(label=label, value=verdict.delta or 0.0, low=low, high=high, verdict=verdict.verdict)
 
 
-def _table(verdicts: list[Verdict]) -> TableBlock:
+def _table(verdicts: list[Verdict], caption: str, folded: str = "") -> TableBlock:
     rows = [
         [
             verdict.benchmark,
@@ -52,9 +57,13 @@ def _table(verdicts: list[Verdict]) -> TableBlock:
     return TableBlock(
         columns=["benchmark", "comparison", "family", "verdict", "in words"],
         rows=rows,
-        caption="Verdicts of the declared family are corrected for their number (Holm); exploratory ones are not.",
+        caption=caption,
+        folded=folded,
     )
 
 
 def _sentence(verdict: Verdict) -> str:
-    return " ".join([verdict.reason, *verdict.notes])
+    own = verdict.own_interval
+    limits = [f"{100 * limit:+.1f}" if in_points(verdict) else f"{limit:+.3g}" for limit in own or ()]
+    beside = f"With the arms' own seed variances: {' to '.join(limits)}." if limits else ""
+    return " ".join(part for part in (verdict.reason, beside, *verdict.notes) if part)

@@ -39,7 +39,7 @@ def data(findings: Findings) -> Section | None:
     found += _contamination(findings)
     blocks: list[AnyBlock] = [Paragraph(text=one, tone="warning") for one in found]
     blocks += [_sheets(sheets), _oddities(sheets)]
-    blocks += [table for table in (_mixes(sheets), _overlaps(rows)) if table]
+    blocks += [table for table in (_mixes(sheets), _overlaps(rows), _benchmarks(findings)) if table]
     if any(len(one.rows) < one.total for one in rows.values()):
         sampled = ", ".join(f"{len(one.rows):,} of {one.total:,} of {arm}" for arm, one in rows.items())
         blocks.append(Paragraph(text=f"Of large snapshots a sample was read: rows {sampled}."))
@@ -104,6 +104,25 @@ def _overlaps(rows: Mapping[str, TrainingRows]) -> TableBlock | None:
     return TableBlock(columns=columns, rows=listed, numeric=[1, 2, 3, 4], caption=caption) if listed else None
 
 
+def _benchmarks(findings: Findings) -> TableBlock | None:
+    """How many items of each benchmark stand in each arm's rows."""
+    examined = findings.examined
+    rows = []
+    for benchmark in findings.evidence.plan.benchmarks:
+        for arm in examined.rows_by_arm:
+            stated = examined.contamination(arm, benchmark.id)
+            shared = "–" if stated is None else f"{stated.contaminated:,}"
+            short = "–" if stated is None else f"{stated.unknown:,}"
+            most = len(examined.contaminated.get((arm, benchmark.id), ()))
+            rows.append([benchmark.id, arm, f"{examined.item_count(benchmark.id):,}", f"{most:,}", shared, short])
+    columns = ["benchmark", "arm", "items", "in its rows", "share 13 words in a row", "too short to tell"]
+    caption = (
+        "In its rows: items that stand there word for word, or by most of their runs of 13 words. Items made from one "
+        "template share runs of words without being the same item."
+    )
+    return TableBlock(columns=columns, rows=rows, numeric=[2, 3, 4, 5], caption=caption) if rows else None
+
+
 def _off_topic(findings: Findings, arm: str, rows: Mapping[str, TrainingRows]) -> str:
     """Whether an arm has rows about other things than benchmarks and the other arms."""
     others = {
@@ -130,7 +149,4 @@ def _contamination(findings: Findings) -> Iterator[str]:
         count = findings.examined.item_count(benchmark)
         if len(items) > NOTABLE * count:
             above = f", above the limit of {percent(LIMIT)}" if len(items) > LIMIT * count else ""
-            yield (
-                f"{arm} on {benchmark}: {len(items):,} of {count:,} items stand word for word in its rows "
-                f"(contamination{above})."
-            )
+            yield (f"{arm} on {benchmark}: {len(items):,} of {count:,} items stand in its rows (contamination{above}).")

@@ -14,6 +14,7 @@ from assay_reporter.sections.findings import Findings
 MOST_POINTS = 200
 MOST_METRICS = 12
 LOST_ROWS = 0.05
+UNFOLDED = 6
 LOSSES = {"loss": ("Training loss", "loss per term"), "validation_loss": ("Validation loss", "loss per term")}
 Records = list[dict[str, Any]]
 
@@ -41,7 +42,8 @@ def training(findings: Findings) -> Section | None:
     blocks: list[AnyBlock] = [Paragraph(text=one, tone="warning") for one in found]
     blocks += _plots(list(logs.values()))
     columns = ["replicate", "selected step", "best validation loss", "final loss", "rows", "rows cut or dropped"]
-    blocks.append(TableBlock(columns=columns, rows=rows, numeric=[1, 2, 3, 4, 5]))
+    folded = f"Every replicate ({len(rows)})" if len(rows) > UNFOLDED else ""
+    blocks.append(TableBlock(columns=columns, rows=rows, numeric=[1, 2, 3, 4, 5], folded=folded))
     blocks += _selections(findings)
     return Section(title="Training", anchor="training", blocks=blocks, findings=found)
 
