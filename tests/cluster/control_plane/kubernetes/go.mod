@@ -1,4 +1,4 @@
-module control-plane
+module kubernetes-control-plane
 
 go 1.26.0
 

@@ -1,0 +1,281 @@
+"""A real Kubernetes control plane with Kueue on this machine, without containers: processes and one folder.
+Never keeps anything after `stop`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from binaries import Binaries
+from certificates import Authority, Pair, service_account_keys
+
+START_S = 120.0
+KUEUE_NAMESPACE = "kueue-system"
+WEBHOOK_HOST = f"kueue-webhook-service.{KUEUE_NAMESPACE}.svc"
+LEFT_OUT = ("Deployment", "Service", "APIService")
+KUBELET = Path(__file__).parent / "kubelet.py"
+
+
+class ControlPlane:
+    """etcd, API server, controller manager, scheduler, Kueue and a node, as processes of this one."""
+
+    def __init__(self, binaries: Binaries, folder: Path) -> None:
+        self.folder = folder
+        self._binaries = binaries
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, tuple[list[str], dict[str, str]]] = {}
+        self._ports = {name: free_port() for name in ("api", "etcd", "peer", "webhook", "kubelet")}
+        self._authority = Authority(folder, "kubernetes")
+        self._accounts = service_account_keys(folder)
+        self.url = f"https://127.0.0.1:{self._ports['api']}"
+        self.admin = self.kubeconfig("admin", self._authority.sign("admin", "admin", "system:masters"))
+
+    def start(self) -> None:
+        self._start_api()
+        self._start_controllers()
+        self._start_kueue()
+        self.start_node()
+
+    def stop(self) -> None:
+        for name in reversed(list(self._processes)):
+            self.stop_process(name)
+
+    def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
+        """What kubectl prints, as the cluster's administrator. Raises AssertionError with its words."""
+        command = [str(self._binaries["kubectl"]), f"--kubeconfig={self.admin}", *arguments]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+        assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+        return done.stdout if check else done.stdout + done.stderr
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", text=yaml.safe_dump_all(objects))
+
+    def read(self, *arguments: str) -> Any:
+        return json.loads(self.kubectl("get", "-o", "json", *arguments))
+
+    def kubeconfig(self, name: str, pair: Pair | None = None, token: str = "") -> Path:
+        """A kubeconfig for a certificate or a token."""
+        user: dict[str, str] = {"token": token}
+        if pair is not None:
+            user = {"client-certificate": str(pair.certificate), "client-key": str(pair.key)}
+        path = self.folder / f"{name}.kubeconfig"
+        cluster = {"server": self.url, "certificate-authority": str(self._authority.pair.certificate)}
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": "test", "user": user}],
+        }
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    def account(self, namespace: str, name: str) -> Path:
+        """A kubeconfig for a service account."""
+        token = self.kubectl("create", "token", name, "-n", namespace, "--duration=2h").strip()
+        return self.kubeconfig(f"{namespace}-{name}", token=token)
+
+    # Processes.
+
+    def stop_process(self, name: str) -> None:
+        process = self._processes.pop(name)
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+    def kill_process(self, name: str) -> None:
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait(10)
+
+    def restart_process(self, name: str) -> None:
+        """Start again what was stopped or killed, with the same command."""
+        command, environment = self._commands[name]
+        self._start(name, command, environment)
+
+    def log(self, name: str, characters: int = 3000) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")[-characters:]
+
+    def _start(self, name: str, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
+        self._commands[name] = (list(command), environment or {})
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                list(command), stdout=log, stderr=log, cwd=self.folder, env={**os.environ, **(environment or {})}
+            )
+
+    def _wait(self, name: str, command: Sequence[str]) -> None:
+        """Until a kubectl command succeeds; `name` is the process that it depends on."""
+        give_up = time.monotonic() + START_S
+        while time.monotonic() < give_up:
+            assert self._processes[name].poll() is None, f"{name} ended: {self.log(name)}"
+            base = [str(self._binaries["kubectl"]), f"--kubeconfig={self.admin}", "--request-timeout=5s"]
+            done = subprocess.run([*base, *command], capture_output=True, timeout=30, check=False)
+            if done.returncode == 0:
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"{name} is not ready: {done.stderr.decode()} {self.log(name)}")
+
+    def _start_api(self) -> None:
+        client, peer = (f"http://127.0.0.1:{self._ports[name]}" for name in ("etcd", "peer"))
+        self._start(
+            "etcd",
+            [
+                str(self._binaries["etcd"]),
+                f"--data-dir={self.folder / 'etcd'}",
+                f"--listen-client-urls={client}",
+                f"--advertise-client-urls={client}",
+                f"--listen-peer-urls={peer}",
+                f"--initial-advertise-peer-urls={peer}",
+                f"--initial-cluster=default={peer}",
+                "--unsafe-no-fsync",
+                "--log-level=error",
+            ],
+        )
+        server = self._authority.sign("apiserver", "kube-apiserver", hosts=("localhost", "kubernetes.default.svc"))
+        kubelet_client = self._authority.sign("kubelet-client", "kube-apiserver-kubelet-client", "system:masters")
+        self._start(
+            "apiserver",
+            [
+                str(self._binaries["kube-apiserver"]),
+                f"--etcd-servers={client}",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={self._ports['api']}",
+                "--endpoint-reconciler-type=none",
+                "--authorization-mode=Node,RBAC",
+                "--enable-admission-plugins=NodeRestriction",
+                "--service-cluster-ip-range=10.0.0.0/24",
+                f"--client-ca-file={self._authority.pair.certificate}",
+                f"--requestheader-client-ca-file={self._authority.pair.certificate}",
+                "--requestheader-allowed-names=front-proxy",
+                "--requestheader-username-headers=X-Remote-User",
+                "--requestheader-group-headers=X-Remote-Group",
+                f"--tls-cert-file={server.certificate}",
+                f"--tls-private-key-file={server.key}",
+                f"--kubelet-certificate-authority={self._authority.pair.certificate}",
+                f"--kubelet-client-certificate={kubelet_client.certificate}",
+                f"--kubelet-client-key={kubelet_client.key}",
+                "--kubelet-preferred-address-types=InternalIP",
+                f"--service-account-key-file={self._accounts.certificate}",
+                f"--service-account-signing-key-file={self._accounts.key}",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                "--profiling=false",
+            ],
+        )
+        self._wait("apiserver", ["get", "--raw=/readyz"])
+
+    def _start_controllers(self) -> None:
+        manager = self.kubeconfig("manager", self._authority.sign("manager", "system:kube-controller-manager"))
+        scheduler = self.kubeconfig("scheduler", self._authority.sign("scheduler", "system:kube-scheduler"))
+        self._start(
+            "controller-manager",
+            [
+                str(self._binaries["kube-controller-manager"]),
+                f"--kubeconfig={manager}",
+                f"--root-ca-file={self._authority.pair.certificate}",
+                f"--service-account-private-key-file={self._accounts.key}",
+                "--use-service-account-credentials",
+                "--leader-elect=false",
+                "--secure-port=0",
+            ],
+        )
+        self._start(
+            "scheduler",
+            [
+                str(self._binaries["kube-scheduler"]),
+                f"--kubeconfig={scheduler}",
+                "--leader-elect=false",
+                "--secure-port=0",
+            ],
+        )
+
+    def _start_kueue(self) -> None:
+        manifests, certificates = self._kueue_manifests(), self._kueue_certificates()
+        self.kubectl("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all([*manifests, certificates]))
+        configuration = {
+            "apiVersion": "config.kueue.x-k8s.io/v1beta2",
+            "kind": "Configuration",
+            "namespace": KUEUE_NAMESPACE,
+            "health": {"healthProbeBindAddress": "0"},
+            "metrics": {"bindAddress": "0"},
+            "webhook": {"host": "127.0.0.1", "port": self._ports["webhook"], "certDir": str(self.folder / "webhook")},
+            "leaderElection": {"leaderElect": False},
+            "internalCertManagement": {"enable": True},
+            "integrations": {"frameworks": ["batch/job"]},
+            "featureGates": {"VisibilityOnDemand": False},
+            "clientConnection": {"qps": 300, "burst": 500},
+        }
+        file = self.folder / "kueue.yaml"
+        file.write_text(yaml.safe_dump(configuration))
+        command = [str(self._binaries["kueue"]), f"--config={file}", "--zap-log-level=info"]
+        self._start("kueue", command, {"KUBECONFIG": str(self.admin), "POD_NAMESPACE": KUEUE_NAMESPACE})
+        flavor = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ResourceFlavor", "metadata": {"name": "probe"}}
+        file = self.folder / "probe.yaml"
+        file.write_text(yaml.safe_dump(flavor))
+        self._wait("kueue", ["apply", "-f", str(file)])
+        self.kubectl("delete", "resourceflavor", "probe")
+
+    def _kueue_manifests(self) -> list[dict[str, Any]]:
+        """Kueue's own manifests, less what runs it in the cluster, and with its webhooks on this machine."""
+        rendered = self.kubectl("kustomize", str(self._binaries.kueue_manifests / "default"))
+        url = f"https://127.0.0.1:{self._ports['webhook']}"
+        found = []
+        for item in yaml.safe_load_all(rendered):
+            if item and item["kind"] not in LEFT_OUT and item["metadata"]["name"] != "kueue-webhook-server-cert":
+                for webhook in item.get("webhooks", []):
+                    path = webhook["clientConfig"].pop("service").get("path", "")
+                    webhook["clientConfig"]["url"] = f"{url}{path}"
+                conversion = item["spec"].get("conversion", {}) if item["kind"] == "CustomResourceDefinition" else {}
+                if "webhook" in conversion:
+                    service = conversion["webhook"]["clientConfig"].pop("service")
+                    conversion["webhook"]["clientConfig"]["url"] = f"{url}{service.get('path', '/convert')}"
+                found.append(item)
+        return found
+
+    def _kueue_certificates(self) -> dict[str, Any]:
+        """The Secret that Kueue keeps its webhooks' certificates in, filled so that it keeps them."""
+        folder = self.folder / "webhook"
+        folder.mkdir()
+        authority = Authority(folder, "kueue-ca")
+        pair = authority.sign("tls", WEBHOOK_HOST, hosts=(WEBHOOK_HOST,))
+        files = {
+            "ca.crt": authority.pair.certificate,
+            "ca.key": authority.pair.key,
+            "tls.crt": pair.certificate,
+            "tls.key": pair.key,
+        }
+        for name, path in files.items():
+            (folder / name).write_bytes(path.read_bytes())
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "kueue-webhook-server-cert", "namespace": KUEUE_NAMESPACE},
+            "data": {name: base64.b64encode(path.read_bytes()).decode() for name, path in files.items()},
+        }
+
+    def start_node(self, name: str = "node-1") -> None:
+        """A node whose pods are processes of this machine."""
+        pair = self._authority.sign(name, f"system:node:{name}", "system:nodes")
+        command = [sys.executable, str(KUBELET), name, self.url, str(self._ports["kubelet"])]
+        command += [str(self._authority.pair.certificate), str(pair.certificate), str(pair.key)]
+        self._start("kubelet", [*command, str(self.folder / name)])
+        self._wait("kubelet", ["wait", "--for=condition=Ready", f"node/{name}", "--timeout=5s"])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,291 @@
+"""A stand-in for a kubelet: a node whose pods are processes of this machine, for tests.
+Never isolates anything: a pod's command runs as it is, images only name what can be "pulled".
+
+`python kubelet.py NAME API_URL PORT CA CERTIFICATE KEY FOLDER`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import shutil
+import signal
+import ssl
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+MISSING_IMAGE = "missing"
+CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "200", "nvidia.com/gpu": "8"}
+GPU_TYPE = "TEST-GPU"
+LEASE_S = 10
+MESSAGE_BYTES = 2048
+MERGE = "application/merge-patch+json"
+Object = dict[str, Any]
+
+
+class Api:
+    """The API server, as this node."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def send(self, method: str, path: str, body: Object | None = None, kind: str = "application/json") -> Any:
+        """The answer, or None where there is no such object or it is there already."""
+        data = None if body is None else json.dumps(body)
+        headers = {"Content-Type": kind}
+        timeout = aiohttp.ClientTimeout(total=10)
+        async with self._session.request(
+            method, f"{self._url}{path}", data=data, headers=headers, timeout=timeout
+        ) as response:
+            if response.status in (404, 409):
+                return None
+            content = await response.json()
+            if response.status >= 300:
+                raise RuntimeError(f"{method} {path}: {content.get('message')}")
+            return content
+
+    async def watch(self, path: str, version: str) -> Any:
+        query = f"&watch=1&resourceVersion={version}&timeoutSeconds=120"
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=130)
+        async with self._session.get(f"{self._url}{path}{query}", timeout=timeout) as response:
+            response.raise_for_status()
+            async for line in response.content:
+                yield json.loads(line)
+
+
+class Pod:
+    """One pod's process."""
+
+    def __init__(self, api: Api, item: Object, folder: Path) -> None:
+        self._api = api
+        self.item = item
+        self.metadata = item["metadata"]
+        self.log = folder / f"{self.metadata['uid']}.log"
+        self._volumes = folder / self.metadata["uid"]
+        self._path = f"/api/v1/namespaces/{self.metadata['namespace']}/pods/{self.metadata['name']}"
+        self._spec = item["spec"]["containers"][0]
+        self._deleted = asyncio.Event()
+
+    def delete(self, grace_s: int) -> None:
+        self._grace_s = grace_s
+        self._deleted.set()
+
+    async def live(self) -> None:
+        """From the bound pod to its end, and to its removal where it was deleted."""
+        if self._spec["image"].startswith(MISSING_IMAGE):
+            waiting = {"reason": "ImagePullBackOff", "message": f"no such image: {self._spec['image']}"}
+            await self._report("Pending", {"waiting": waiting})
+            await self._deleted.wait()
+        else:
+            await self._run()
+        await self._deleted.wait()
+        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": self.metadata["uid"]}}
+        await steadily(lambda: self._api.send("DELETE", self._path, body))
+
+    async def _run(self) -> None:
+        began = now()
+        environment = await self._environment()
+        with self.log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *self._spec["command"], stdout=output, stderr=output, env=environment, start_new_session=True
+            )
+        await self._report("Running", {"running": {"startedAt": began}})
+        ending = asyncio.create_task(self._end_when_deleted(process))
+        code = await process.wait()
+        ending.cancel()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        shutil.rmtree(self._volumes, ignore_errors=True)
+        code = code if code >= 0 else 128 - code
+        words = self.log.read_bytes()[-MESSAGE_BYTES:].decode(errors="replace") if code else ""
+        reason = "Error" if code else "Completed"
+        end = {"exitCode": code, "reason": reason, "message": words, "startedAt": began, "finishedAt": now()}
+        await self._report("Failed" if code else "Succeeded", {"terminated": end})
+
+    async def _end_when_deleted(self, process: asyncio.subprocess.Process) -> None:
+        await self._deleted.wait()
+        process.terminate()
+        await asyncio.sleep(self._grace_s)
+        process.kill()
+
+    async def _report(self, phase: str, state: Object) -> None:
+        ready = str("running" in state)
+        container = {
+            "name": self._spec["name"],
+            "image": self._spec["image"],
+            "imageID": "",
+            "ready": "running" in state,
+            "restartCount": 0,
+            "state": state,
+        }
+        kinds = ("Initialized", "Ready", "ContainersReady")
+        conditions = [{"type": kind, "status": ready if kind != "Initialized" else "True"} for kind in kinds]
+        conditions.append({"type": "PodScheduled", "status": "True"})
+        status = {"phase": phase, "containerStatuses": [container], "conditions": conditions, "startTime": now()}
+        await steadily(lambda: self._api.send("PATCH", f"{self._path}/status", {"status": status}, MERGE))
+
+    async def _environment(self) -> dict[str, str]:
+        """The container's variables; paths under its volumes become folders of this machine."""
+        own = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
+        own["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
+        for source in self._spec.get("envFrom", []):
+            own |= await self._source(source)
+        for entry in self._spec.get("env", []):
+            field = entry.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath", "")
+            own[entry["name"]] = self.metadata[field.removeprefix("metadata.")] if field else entry.get("value", "")
+        for mount in self._spec.get("volumeMounts", []):
+            if mount["mountPath"].startswith("/var/run/secrets") or mount["mountPath"] == "/dev/shm":
+                continue
+            place = self._volumes / mount["name"]
+            place.mkdir(parents=True, exist_ok=True)
+            root = mount["mountPath"]
+            own = {
+                name: str(place) + value.removeprefix(root) if value == root or value.startswith(f"{root}/") else value
+                for name, value in own.items()
+            }
+        return own
+
+    async def _source(self, source: Object) -> dict[str, str]:
+        namespace = self.metadata["namespace"]
+        if "secretRef" in source:
+            name = source["secretRef"]["name"]
+            secret = await self._api.send("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+            return {key: base64.b64decode(value).decode() for key, value in secret.get("data", {}).items()}
+        name = source["configMapRef"]["name"]
+        found = await self._api.send("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        return dict(found.get("data", {}))
+
+
+class Kubelet:
+    """One node."""
+
+    def __init__(self, api: Api, name: str, port: int, folder: Path) -> None:
+        self._api = api
+        self._name = name
+        self._port = port
+        self._folder = folder
+        self._pods: dict[str, Pod] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        await steadily(self._register)
+        self._go(self._renew())
+        while True:
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, RuntimeError, OSError):
+                await self._follow()
+            await asyncio.sleep(0.5)
+
+    async def _register(self) -> None:
+        labels = {"kubernetes.io/hostname": self._name, "nvidia.com/gpu.product": GPU_TYPE}
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": self._name, "labels": labels}}
+        await self._api.send("POST", "/api/v1/nodes", node)
+        status = {
+            "capacity": CAPACITY,
+            "allocatable": CAPACITY,
+            "conditions": [
+                {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": now()},
+            ],
+            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}, {"type": "Hostname", "address": self._name}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": self._port}},
+            "nodeInfo": {"kubeletVersion": "v1.36.3", "operatingSystem": "linux", "architecture": "amd64"},
+        }
+        path = f"/api/v1/nodes/{self._name}/status"
+        await self._api.send("PATCH", path, {"status": status}, "application/strategic-merge-patch+json")
+
+    async def _renew(self) -> None:
+        path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+        while True:
+            moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            spec = {"holderIdentity": self._name, "leaseDurationSeconds": 40, "renewTime": moment}
+            lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": spec}
+            lease["metadata"] = {"name": self._name, "namespace": "kube-node-lease"}
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, RuntimeError, OSError):
+                if await self._api.send("PATCH", f"{path}/{self._name}", {"spec": spec}, MERGE) is None:
+                    await self._api.send("POST", path, lease)
+            await asyncio.sleep(LEASE_S)
+
+    async def _follow(self) -> None:
+        path = f"/api/v1/pods?fieldSelector=spec.nodeName%3D{self._name}"
+        found = await self._api.send("GET", path)
+        for item in found["items"]:
+            self._see(item)
+        gone = self._pods.keys() - {item["metadata"]["uid"] for item in found["items"]}
+        for uid in gone:
+            self._pods[uid].delete(0)
+        async for event in self._api.watch(path, found["metadata"]["resourceVersion"]):
+            if event["type"] == "ERROR":
+                return
+            if event["type"] in ("ADDED", "MODIFIED"):
+                self._see(event["object"])
+
+    def _see(self, item: Object) -> None:
+        uid = item["metadata"]["uid"]
+        if uid not in self._pods and item["status"].get("phase") == "Pending":
+            pod = self._pods[uid] = Pod(self._api, item, self._folder)
+            self._go(pod.live())
+        if "deletionTimestamp" in item["metadata"] and uid in self._pods:
+            self._pods[uid].delete(item["metadata"].get("deletionGracePeriodSeconds", 0))
+
+    def _go(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def logs(self, request: web.Request) -> web.Response:
+        """GET /containerLogs/NAMESPACE/POD/CONTAINER?tailLines=N"""
+        pods = [pod for pod in self._pods.values() if pod.metadata["name"] == request.match_info["pod"]]
+        if not pods or not pods[-1].log.exists():
+            raise web.HTTPNotFound
+        lines = pods[-1].log.read_text(errors="replace").splitlines(keepends=True)
+        return web.Response(text="".join(lines[-int(request.query.get("tailLines", len(lines) or 1)) :]))
+
+
+async def steadily(call: Any) -> None:
+    """Until the API server takes it: it may be away for a while."""
+    give_up = time.monotonic() + 120
+    while True:
+        try:
+            await call()
+            return
+        except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
+            print("tried again:", repr(error), flush=True)
+            if time.monotonic() >= give_up:
+                raise
+            await asyncio.sleep(0.5)
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def main(arguments: list[str]) -> None:
+    name, url, port, authority, certificate, key, folder = arguments
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    client = ssl.create_default_context(cafile=authority)
+    client.load_cert_chain(certificate, key)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority)
+    server.load_cert_chain(certificate, key)
+    server.verify_mode = ssl.CERT_REQUIRED
+    connector = aiohttp.TCPConnector(ssl=client)
+    async with aiohttp.ClientSession(connector=connector, read_bufsize=2**21) as session:
+        kubelet = Kubelet(Api(session, url), name, int(port), Path(folder))
+        application = web.Application()
+        application.router.add_get("/containerLogs/{namespace}/{pod}/{container}", kubelet.logs)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", int(port), ssl_context=server).start()
+        await kubelet.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))
