@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local
 
-.PHONY: demo test test-unit simulate check bench venv generate clean help
+.PHONY: demo test test-unit simulate test-kubernetes check bench venv generate clean help
 
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 venv: $(STAMP) ## create the environment
 $(STAMP): constraints.txt requirements-dev.txt pyproject.toml $(addsuffix /pyproject.toml,$(SOURCES)) scripts/install.sh
@@ -27,6 +27,10 @@ test-unit: $(STAMP) ## the tests that start nothing
 simulate: $(STAMP) ## 10,000 seeds of the whole system under faults, and every planted bug
 	$(BIN)/python -m simulation --seeds 10000 --result
 	$(BIN)/python -m simulation --planted --result
+
+test-kubernetes: $(STAMP) ## the tests on a real control plane with Kueue; needs Go, builds 10-15 minutes once
+	$(BIN)/python tests/cluster/binaries.py
+	ASSAY_TEST_KUBERNETES=1 $(BIN)/python -m pytest tests/cluster
 
 check: $(STAMP) ## formatting, lints, types, import rules
 	$(BIN)/ruff format --check .

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +121,4 @@ def _go(arguments: list[str], folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    if reason := why_unavailable():
-        sys.exit(reason)
-    print(build().folder)
+    print(why_unavailable() or build().folder)

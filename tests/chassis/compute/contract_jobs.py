@@ -81,6 +81,17 @@ def wait_until_file(context: JobContext) -> None:
     context.finish({"waited": True})
 
 
+def count_then_wait(context: JobContext) -> None:
+    with Path(context.payload["counter"]).open("a") as counter:
+        counter.write("started\n")
+    while not Path(context.payload["file"]).exists():
+        if context.wait(0.05):
+            with Path(context.payload["counter"]).open("a") as counter:
+                counter.write("asked to end\n")
+            return
+    context.finish({"waited": True})
+
+
 def ignore_requests(context: JobContext) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(60)

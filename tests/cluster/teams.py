@@ -1,0 +1,91 @@
+"""A team's namespace on the cluster, set up as `deploy/kubernetes` sets it up, and the backend's bench on it.
+Never shares a queue between two teams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from assay_chassis.compute.kubernetes.backend import KubernetesBackend
+from assay_chassis.compute.kubernetes.settings import KubernetesSettings
+from assay_chassis.object_store import FileStore
+from contract_bench import HERE as CONTRACT
+from contract_bench import Bench
+from control_plane import ControlPlane
+
+ROOT = Path(__file__).parents[2]
+OF_A_NAMESPACE = ("ServiceAccount", "Role", "RoleBinding", "LocalQueue", "ClusterQueue", "ClusterRoleBinding")
+OF_THE_CLUSTER = ("ClusterRole", "ResourceFlavor", "WorkloadPriorityClass")
+
+
+def shipped(plane: ControlPlane) -> list[dict[str, Any]]:
+    """The objects of `deploy/kubernetes`."""
+    return [item for item in yaml.safe_load_all(plane.kubectl("kustomize", str(ROOT / "deploy/kubernetes"))) if item]
+
+
+@dataclass
+class Team:
+    """A namespace with the shipped accounts, and a queue of its own. Its quota is the test's to choose."""
+
+    plane: ControlPlane
+    namespace: str
+
+    def set_quota(self, cpu: int, **spec: Any) -> None:
+        """The ClusterQueue, with that many CPUs."""
+        resources = {"cpu": str(cpu), "memory": "1Ti", "nvidia.com/gpu": "4"}
+        flavors = [{"name": "assay-any", "resources": [{"name": n, "nominalQuota": q} for n, q in resources.items()]}]
+        self.plane.apply(
+            {
+                "apiVersion": "kueue.x-k8s.io/v1beta2",
+                "kind": "ClusterQueue",
+                "metadata": {"name": self.namespace},
+                "spec": {
+                    "namespaceSelector": {},
+                    "preemption": {"withinClusterQueue": "LowerPriority"},
+                    "resourceGroups": [{"coveredResources": list(resources), "flavors": flavors}],
+                    **spec,
+                },
+            }
+        )
+
+    def settings(self, account: str = "assay-trainer", **more: Any) -> KubernetesSettings:
+        given = {
+            "namespace": self.namespace,
+            "kubeconfig": self.plane.account(self.namespace, account),
+            "image": "assay-trainer:test",
+            **more,
+        }
+        return KubernetesSettings(**given)
+
+    def objects(self, kind: str) -> list[Any]:
+        found: list[Any] = self.plane.read(kind, "-n", self.namespace)["items"]
+        return found
+
+
+def moved(item: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """A shipped object, for another namespace and a queue named after it."""
+    metadata = dict(item["metadata"])
+    if "namespace" in metadata:
+        metadata["namespace"] = namespace
+    else:
+        metadata["name"] = namespace
+    moved = {**item, "metadata": metadata}
+    if item["kind"] == "LocalQueue":
+        moved["spec"] = {"clusterQueue": namespace}
+    if "subjects" in item:
+        moved["subjects"] = [{**subject, "namespace": namespace} for subject in item["subjects"]]
+    return moved
+
+
+class ClusterBench(Bench):
+    """The contract suite's bench, on a team's namespace. Runs lie in a store of files under its root."""
+
+    def __init__(self, root: Path, settings: KubernetesSettings) -> None:
+        super().__init__(root, "kubernetes")
+        self.settings = settings
+
+    def _build(self, options: dict[str, Any]) -> KubernetesBackend:
+        given = {"grace_s": 0.5, "refresh_s": 0.1, "environment": {"PYTHONPATH": str(CONTRACT)}, **options}
+        return KubernetesBackend(given.pop("settings", self.settings), "trainer", FileStore(self.root), **given)

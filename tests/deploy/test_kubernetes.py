@@ -1,0 +1,114 @@
+"""The manifests for Kubernetes: complete, restricted, and fitting what the code asks for."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from assay_chassis.compute.kubernetes.checks import NEEDED
+from assay_chassis.compute.kubernetes.manifest import MANAGED_BY, PRIORITIES
+from assay_chassis.compute.kubernetes.settings import KubernetesSettings
+from assay_chassis.compute.settings import ComputeSettings
+from assay_chassis.settings import describe_settings
+from assay_evaluator.settings import EvaluatorSettings
+from assay_reporter.settings import ReporterSettings
+from assay_scheduler.settings import SchedulerSettings
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+SERVICES = ("scheduler", "trainer", "evaluator", "reporter")
+SETTINGS = (KubernetesSettings, ComputeSettings, EvaluatorSettings, ReporterSettings, SchedulerSettings)
+
+
+def resources(folder: Path = FOLDER) -> list[Path]:
+    """The files that a kustomization names."""
+    found = []
+    for name in yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]:
+        found += resources(folder / name) if (folder / name).is_dir() else [folder / name]
+    return found
+
+
+def objects(*kinds: str) -> list[dict[str, Any]]:
+    found = [item for path in resources() for item in yaml.safe_load_all(path.read_text()) if item]
+    return [item for item in found if not kinds or item["kind"] in kinds]
+
+
+def names(*kinds: str) -> set[str]:
+    return {item["metadata"]["name"] for item in objects(*kinds)}
+
+
+def pods() -> list[tuple[str, dict[str, Any]]]:
+    return [(item["metadata"]["name"], item["spec"]["template"]["spec"]) for item in objects("Deployment", "Job")]
+
+
+def test_every_file_is_part_of_the_kustomization() -> None:
+    files = {path for path in FOLDER.rglob("*.yaml") if path.name != "kustomization.yaml"}
+    assert set(resources()) == files
+
+
+def test_every_service_has_an_account_a_deployment_probes_and_limits() -> None:
+    assert names("Deployment") == {f"assay-{service}" for service in SERVICES}
+    for item in objects("Deployment"):
+        spec = item["spec"]["template"]["spec"]
+        container = spec["containers"][0]
+        assert spec["serviceAccountName"] == item["metadata"]["name"]
+        assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys()
+        assert "memory" in container["resources"]["limits"]
+        assert item["spec"]["selector"]["matchLabels"] == item["spec"]["template"]["metadata"]["labels"]
+
+
+@pytest.mark.parametrize(("name", "pod"), pods(), ids=[name for name, _ in pods()])
+def test_every_pod_is_restricted_and_reads_only_what_there_is(name: str, pod: dict[str, Any]) -> None:
+    security, container = pod["securityContext"], pod["containers"][0]
+    assert (security["runAsNonRoot"], security["seccompProfile"]["type"]) == (True, "RuntimeDefault")
+    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    assert pod["serviceAccountName"] in names("ServiceAccount")
+    maps = {source["configMapRef"]["name"] for source in container["envFrom"] if "configMapRef" in source}
+    assert maps <= names("ConfigMap")
+    volumes = {volume["name"] for volume in pod.get("volumes", [])}
+    assert {mount["name"] for mount in container.get("volumeMounts", [])} == volumes
+
+
+def test_only_the_services_with_jobs_get_a_token() -> None:
+    for item in objects("Deployment"):
+        has_jobs = item["metadata"]["name"] in ("assay-trainer", "assay-evaluator")
+        assert item["spec"]["template"]["spec"].get("automountServiceAccountToken", True) is has_jobs
+
+
+def test_the_permissions_are_those_that_the_backend_looks_for_and_no_more() -> None:
+    (role,) = objects("Role")
+    granted = {
+        (rule["apiGroups"][0], resource, verb)
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    needed = {
+        (group, f"{resource}/{sub}" if sub else resource, verb)
+        for group, resource, sub, verbs in NEEDED
+        for verb in verbs
+    }
+    assert granted == needed | {("kueue.x-k8s.io", "localqueues", "get")}
+    (cluster,) = objects("ClusterRole")
+    assert [rule["verbs"] for rule in cluster["rules"]] == [["get"]]
+
+
+def test_queue_priorities_account_and_namespace_are_the_defaults_of_the_settings() -> None:
+    settings = KubernetesSettings()
+    assert names("WorkloadPriorityClass") == {settings.priority_class(priority) for priority in PRIORITIES}
+    assert names("LocalQueue") == {settings.queue}
+    assert settings.service_account in names("ServiceAccount")
+    assert names("Namespace") == {settings.namespace}
+    values = {item["metadata"]["name"]: item["value"] for item in objects("WorkloadPriorityClass")}
+    assert values["assay-low"] < values["assay-med"] < values["assay-high"]
+
+
+def test_the_policy_for_jobs_selects_what_the_backend_labels() -> None:
+    (policy,) = [item for item in objects("NetworkPolicy") if item["metadata"]["name"] == "assay-jobs"]
+    assert policy["spec"]["podSelector"]["matchLabels"] == {MANAGED_BY: "assay"}
+
+
+def test_every_setting_in_the_manifests_is_one_that_is_read() -> None:
+    known = {row.variable for settings in SETTINGS for row in describe_settings(settings)}
+    maps = {name for item in objects("ConfigMap") for name in item["data"]}
+    given = {entry["name"] for _, pod in pods() for entry in pod["containers"][0].get("env", [])}
+    assert maps | given <= known
