@@ -20,7 +20,7 @@ from assay_schemas.datasets import SnapshotManifest, formats_of, snapshot_bytes
 from assay.errors import AssayError
 from assay.store import Store
 
-_SCHEME = re.compile(r"^(s3|file|https?)://|^(hf|sha256|training):")
+_SCHEME = re.compile(r"^(s3|file|https?)://|^(hf|sha256|training|endpoint):")
 
 
 def located(document: Mapping[str, Any], folder: Path, store: Store) -> dict[str, Any]:

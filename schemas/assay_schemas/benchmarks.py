@@ -19,6 +19,8 @@ from assay_schemas.algorithms import Closed, ModelKind
 HARNESS_VERSIONS = ("lm-eval-0.4.13",)
 NEWEST_HARNESS = HARNESS_VERSIONS[-1]
 Engine = Literal["transformers", "vllm"]
+AnyEngine = Literal["transformers", "vllm", "endpoint"]
+"""A specification names one of the first two; `endpoint` is what asks a reference arm behind an API."""
 
 
 class BenchmarkParameters(Closed):

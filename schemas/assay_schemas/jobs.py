@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from assay_schemas.algorithms import AlgorithmName
 from assay_schemas.artifacts import ArtifactRef, DatasetRef, ModelRef
-from assay_schemas.benchmarks import Engine
+from assay_schemas.benchmarks import AnyEngine
 from assay_schemas.canonical import digest_of
 from assay_schemas.datasets import in_share
 from assay_schemas.experiments import Hardware, Priority, SelectionPolicy
@@ -69,7 +69,7 @@ class EvalInputs(Inputs):
     items: Sha256 | None = None
     split: ItemSplit | None = Field(default=None, description="the side of the items that is asked; None: all")
     limit: int | None = None
-    engine: Engine = "transformers"
+    engine: AnyEngine = "transformers"
     dtype: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
 

@@ -68,7 +68,7 @@ class Cell(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     arm: str
-    role: Literal["control", "arm", "placebo"]
+    role: Literal["control", "arm", "placebo", "reference"]
     benchmark: str
     metric: str
     mean: float | None = None

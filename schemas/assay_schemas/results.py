@@ -154,8 +154,9 @@ class PlannedArm(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str
-    role: Literal["control", "arm", "placebo"]
+    role: Literal["control", "arm", "placebo", "reference"]
     dataset: DatasetRef | None = None
+    model: ModelRef | None = Field(default=None, description="of a reference, which is evaluated and never trained")
     description: str = ""
 
 

@@ -22,6 +22,7 @@ from assay_schemas.benchmarks import (
     definition_of,
     known_benchmarks,
 )
+from assay_schemas.endpoints import endpoint_model, is_endpoint
 from assay_schemas.experiments import RESERVED_ARMS, ArmSpec, ExperimentSpec, safe_location
 from assay_schemas.interventions import intervention_problems
 from assay_schemas.parallelism import Parallelism, why_not
@@ -59,16 +60,11 @@ def not_yet_available(spec: ExperimentSpec) -> list[Problem]:
     problems = []
     if not ALGORITHMS[spec.training.algorithm].available:
         problems.append(_unavailable("training.algorithm", spec.training.algorithm, _runnable_algorithms()))
-    for position, arm in enumerate(spec.arms):
-        if arm.model is not None:
-            problems.append(_unavailable(f"arms.{position}.model", "a reference arm", "arms with a dataset"))
     for position, benchmark in enumerate(spec.benchmarks):
         definition = definition_of(benchmark.name, benchmark.harness_version or NEWEST_HARNESS)
         if definition is None or not definition.available:
             ready = ", ".join(own.name for own in OWN_BENCHMARKS.values() if own.available)
             problems.append(_unavailable(f"benchmarks.{position}.name", benchmark.name, f"{ready}, harness tasks"))
-        if benchmark.engine == "vllm":
-            problems.append(_unavailable(f"benchmarks.{position}.engine", "vllm", "transformers"))
     return problems
 
 
@@ -199,7 +195,20 @@ def _arm_problems(arms: list[Any]) -> list[Problem]:
             mend = "Give `dataset` to train on, or `model` for a reference that is only evaluated."
             has = "has both dataset and model." if "dataset" in arm else "is required."
             problems.append(Problem(field=f"arms.{position}.dataset", message=has, mend=mend))
+        if isinstance(arm.get("model"), str) and is_endpoint(arm["model"]):
+            problems += _endpoint_problems(f"arms.{position}.model", arm["model"])
+    if arms and not problems and not any("dataset" in _mapping(arm) for arm in arms):
+        mend = "Give at least one arm a dataset to train on."
+        problems.append(Problem(field="arms", message="are references only: there is nothing to train.", mend=mend))
     return problems
+
+
+def _endpoint_problems(field_path: str, location: str) -> list[Problem]:
+    try:
+        endpoint_model(location)
+    except ValueError as error:
+        return [Problem(field=field_path, message=f"{error}.", mend="Write endpoint:NAME/MODEL.")]
+    return []
 
 
 def _intervention_problems(arms: list[Any], training: Mapping[str, Any]) -> list[Problem]:

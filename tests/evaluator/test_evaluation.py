@@ -183,7 +183,7 @@ def test_a_completion_longer_than_the_context_fails_alone(evaluated, sums) -> No
             {"harness_version": "lm-eval-9"},
             "is not installed here",
         ),
-        ("exact_match", PAIR, {}, {"engine": "vllm"}, "vllm is not available yet"),
+        ("exact_match", PAIR, {}, {"engine": "endpoint"}, "endpoint cannot ask file"),
         ("judge", [{"prompt": "a"}], {}, {}, "'judge' is not known here"),
         ("humaneval", [{"prompt": "a"}], {}, {}, "needs a sandbox"),
         ("mmlu", [{"prompt": "a"}], {}, {}, "mmlu is a group of tasks"),

@@ -32,9 +32,11 @@ def document(**changes: Any) -> dict[str, Any]:
     }
 
 
-def plan(data: dict[str, str] | None = None, **changes: Any) -> Plan:
+def plan(data: dict[str, str] | None = None, references: dict[str, ModelRef] | None = None, **changes: Any) -> Plan:
     letters = data or {"one": "b", "two": "c"}
     spec = ExperimentSpec.model_validate(document(**changes))
     items = {place: dataset("d") for place in range(len(spec.benchmarks))}
-    findings = Findings(MODEL, {name: dataset(letter) for name, letter in letters.items()}, items)
+    findings = Findings(
+        MODEL, {name: dataset(letter) for name, letter in letters.items()}, items, references=references or {}
+    )
     return plan_experiment(spec, findings, experiment_id=ID, owner="o")

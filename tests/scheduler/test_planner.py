@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from assay_scheduler.planner import control_selection_key, wanted_jobs
+from assay_schemas.artifacts import ModelRef
+from assay_schemas.endpoints import endpoint_model
 from assay_schemas.jobs import EvalInputs, ItemSplit, SelectionInputs, TrainingInputs, job_key
 from assay_schemas.results import Plan
 from hypothesis import given
@@ -191,3 +193,31 @@ def test_a_selection_by_the_second_use_of_a_benchmark_has_its_parameters() -> No
     chosen = next(job.inputs for job in found.jobs if isinstance(job.inputs, SelectionInputs))
     assert chosen.evaluation is not None
     assert (chosen.evaluation.parameters["max_tokens"], chosen.evaluation.limit) == (7, 3)
+
+
+REFERENCES = {
+    "arms": [
+        {"name": "known", "model": "/other"},
+        {"name": "one", "dataset": "/1"},
+        {"name": "api", "model": "endpoint:lab/large"},
+    ],
+    "placebo": True,
+}
+
+
+def test_references_are_evaluated_on_everything_and_never_trained() -> None:
+    known, api = ModelRef(uri="memory://x/models/k", digest="e" * 64), endpoint_model("endpoint:lab/large").reference()
+    found = plan({"one": "b"}, references={"known": known, "api": api}, **REFERENCES)
+    assert {arm.name: arm.role for arm in found.arms} == {
+        "control": "control", "known": "reference", "one": "arm", "api": "reference", "placebo": "placebo"
+    }  # fmt: skip
+    replicates = {one.arm: one for one in found.replicates if one.seed is None}
+    assert set(replicates) == {"control", "known", "api"}
+    jobs = {one.job.key: one.job for one in wanted_jobs(found)}
+    for name, model, engine in (("known", known, "transformers"), ("api", api, "endpoint")):
+        evals = [jobs[key] for key in replicates[name].evals.values()]
+        assert len(evals) == 2
+        assert all(job.model == model and job.depends_on == () for job in evals)
+        assert {job.inputs.engine for job in evals} == {engine}
+    placebo = next(one for one in found.arms if one.name == "placebo")
+    assert placebo.dataset == dataset("b")

@@ -200,3 +200,10 @@ def test_a_selection_by_benchmark_names_one_of_the_experiments_benchmarks():
     twice = [with_()["benchmarks"][0]] * 2
     assert chosen(f"{name}-2", benchmarks=twice) == []
     assert chosen(f"{name}-3", benchmarks=twice) == ["selection.benchmark"]
+
+
+def test_a_reference_is_a_model_beside_arms_that_are_trained():
+    reference = {"name": "known", "model": "endpoint:lab/large"}
+    assert fields(with_(arms=[*MINIMAL["arms"], reference])) == []
+    assert fields(with_(arms=[*MINIMAL["arms"], {**reference, "model": "endpoint:lab"}])) == ["arms.1.model"]
+    assert fields(with_(arms=[reference])) == ["arms"]

@@ -104,7 +104,7 @@ def _parameters(inputs: EvalInputs) -> BenchmarkParameters:
     if inputs.harness_version != here:
         raise bad_input(f"inputs.harness_version: {inputs.harness_version} is not installed here; use {here}")
     if inputs.engine not in ENGINES:
-        raise bad_input(f"inputs.engine: {inputs.engine} is not available yet; use {', '.join(ENGINES)}")
+        raise bad_input(f"inputs.engine: {inputs.engine} is not known here; use {', '.join(ENGINES)}")
     definition = definition_of(inputs.benchmark, inputs.harness_version)
     if definition is None or not (definition.scored_on == "harness" or definition.name in BENCHMARKS):
         raise bad_input(f"inputs.benchmark: {inputs.benchmark!r} is not known here; use {', '.join(BENCHMARKS)}")

@@ -14,7 +14,7 @@ from lm_eval.api.metrics import mean
 from lm_eval.api.task import Task
 from lm_eval.utils import handle_non_serializable
 
-from assay_evaluator.running import IMPOSSIBLE, LogEntry, entry_failed, generations_of, prompt_of, task_metrics
+from assay_evaluator.running import LogEntry, entry_failed, failure_of, generations_of, prompt_of, task_metrics
 from assay_evaluator.scoring import Scored, failed_sample, item_value
 
 MetricKey = tuple[str, str]
@@ -86,7 +86,7 @@ def _samples(lm: Any, entries: Sequence[LogEntry], key: MetricKey, ids: Sequence
 def _sample(lm: Any, entry: LogEntry, metric: str, item_id: str, values: Mapping[str, Any]) -> Sample:
     prompt, target, place = prompt_of(entry), _text(entry["target"]), entry["doc_id"]
     if entry_failed(entry):
-        return failed_sample(item_id, place, IMPOSSIBLE, prompt, target)
+        return failed_sample(item_id, place, failure_of(entry), prompt, target)
     generations = generations_of(lm, entry)
     responses = [response for requested in entry["resps"] for response in requested]
     generated = isinstance(responses[0], str)

@@ -16,7 +16,7 @@ from assay_evaluator.benchmarks.base import Document, Logged, OwnBenchmark, Unus
 from assay_evaluator.contamination.words import item_texts
 from assay_evaluator.failures import bad_input
 from assay_evaluator.items import Item
-from assay_evaluator.running import IMPOSSIBLE, entry_failed, generations_of, prompt_of, run_tasks, task_metrics
+from assay_evaluator.running import entry_failed, failure_of, generations_of, prompt_of, run_tasks, task_metrics
 from assay_evaluator.scoring import Scored, failed_sample, in_item_order
 
 SPLIT = "test"
@@ -104,6 +104,6 @@ def _documents(benchmark: OwnBenchmark, items: Sequence[Item]) -> tuple[dict[str
 def _samples(lm: Any, benchmark: OwnBenchmark, item: Item, document: Document, entry: dict[str, Any]) -> list[Any]:
     prompt = prompt_of(entry)
     if entry_failed(entry):
-        return [failed_sample(item.id, item.index, IMPOSSIBLE, prompt, str(document.get("target", "")))]
+        return [failed_sample(item.id, item.index, failure_of(entry), prompt, str(document.get("target", "")))]
     logged = Logged(prompt, entry["resps"], {name: entry[name] for name in entry["metrics"]}, generations_of(lm, entry))
     return benchmark.samples(item, document, logged)

@@ -16,7 +16,7 @@ from lm_eval.api.task import Task
 from lm_eval.evaluator import evaluate
 from lm_eval.models.utils import normalize_gen_kwargs
 
-from assay_evaluator.engines.base import Generation
+from assay_evaluator.engines.base import FailedText, FailedValue, Generation
 from assay_evaluator.failures import bad_input
 from assay_evaluator.scoring import aggregate, is_failed
 
@@ -64,6 +64,19 @@ def _check_room(lm: Any, task: Task) -> None:
 def entry_failed(entry: LogEntry) -> bool:
     """Whether the engine could not compute what this entry needs."""
     return is_failed(entry["resps"])
+
+
+def failure_of(entry: LogEntry) -> str:
+    """Why an entry failed: the engine's own words, else that the model cannot hold it."""
+    return _reason(entry["resps"]) or IMPOSSIBLE
+
+
+def _reason(responses: Any) -> str:
+    if isinstance(responses, FailedText | FailedValue):
+        return responses.reason
+    if isinstance(responses, list | tuple):
+        return next((found for response in responses if (found := _reason(response))), "")
+    return ""
 
 
 def task_metrics(task: Task, entries: Sequence[LogEntry]) -> dict[tuple[str, str], Metric]:

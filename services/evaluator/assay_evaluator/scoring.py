@@ -14,6 +14,8 @@ from typing import Any
 from assay_schemas.canonical import digest_of
 from assay_schemas.results import Metric, Sample
 
+from assay_evaluator.engines.base import FailedText
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -42,9 +44,11 @@ class Scored:
 
 
 def is_failed(responses: Any) -> bool:
-    """Whether the engine could not compute one of these responses: it gave NaN."""
+    """Whether the engine could not compute one of these responses: it gave NaN, or a text that says so."""
     if isinstance(responses, float):
         return math.isnan(responses)
+    if isinstance(responses, FailedText):
+        return True
     if isinstance(responses, list | tuple):
         return any(is_failed(response) for response in responses)
     return False

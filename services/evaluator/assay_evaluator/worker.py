@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from assay_chassis.job_service.records import manifest_bytes
 from assay_chassis.object_store import StoreSettings, SyncObjectStore
 from assay_schemas.artifacts import ArtifactRef, manifest_key, result_prefix
+from assay_schemas.endpoints import is_endpoint
 from assay_schemas.jobs import EvalRequest, Usage
 from assay_schemas.results import Contamination, EvalResult
 
@@ -69,7 +70,7 @@ def evaluate(
     engine = engine or ResidentEngine(progress)
     progress.phase("starting")
     evaluation = made_ready(request.inputs, request.items, store, cache)
-    folder = model_folder(store, request.model, cache / "models")
+    folder = _folder_of(request, store, cache)
     settings = evaluation.engine_settings(folder, device_of(request.hardware.gpus))
     scored = evaluation.score(engine.on(request.inputs.engine, settings), folder)
     if scored.items_failed == scored.items:
@@ -87,6 +88,14 @@ def evaluate(
         tokens=sum(sample.tokens for sample in scored.samples),
     )
     return _manifest(request, scored, samples, contamination, usage)
+
+
+def _folder_of(request: EvalRequest, store: SyncObjectStore, cache: Path) -> Path:
+    """The model's folder; for a model behind an API its name takes the place. Raises JobFailed."""
+    behind_api = is_endpoint(request.model.uri)
+    if behind_api != (request.inputs.engine == "endpoint"):
+        raise bad_input(f"inputs.engine: {request.inputs.engine} cannot ask {request.model.uri}; plan it again")
+    return Path(request.model.uri) if behind_api else model_folder(store, request.model, cache / "models")
 
 
 def _store_samples(store: SyncObjectStore, request: EvalRequest, scored: Scored) -> ArtifactRef:

@@ -17,6 +17,7 @@ from assay_reporter.evidence import Evidence
 from assay_reporter.statistics import ArmScores, BenchmarkScores, average_samples
 
 Row = tuple[int, str, float]
+UNTRAINED = ("control", "reference")
 
 
 def benchmark_scores(evidence: Evidence, benchmark: PlannedBenchmark) -> BenchmarkScores:
@@ -29,7 +30,7 @@ def benchmark_scores(evidence: Evidence, benchmark: PlannedBenchmark) -> Benchma
         listed = rows.setdefault(replicate.arm, [])
         listed += [(seed, item, math.nan if score is None else score) for item, score in zip(ids, scores, strict=True)]
     arms = {
-        arm.name: average_samples(rows[arm.name], trained=arm.name != CONTROL)
+        arm.name: average_samples(rows[arm.name], trained=arm.role not in UNTRAINED)
         for arm in evidence.plan.arms
         if arm.name in rows
     }

@@ -9,6 +9,7 @@ from assay_chassis.app import ServiceApp
 from assay_chassis.broker import Broker
 from assay_chassis.clock import Clock
 from assay_chassis.object_store import ObjectStore, StoreSettings, open_store
+from assay_schemas.endpoints import read_endpoints
 from assay_schemas.events import COMPLETION_TOPIC
 
 from assay_scheduler.admission import Admitter
@@ -94,6 +95,7 @@ def _inspector(app: ServiceApp, settings: SchedulerSettings) -> Inspector:
         settings.capacity,
         settings.most_nodes,
         settings.rollout_engine,
+        lambda: read_endpoints(settings.endpoints_file),
     )
 
 

@@ -17,8 +17,9 @@ from typing import Any, Literal
 
 from assay_schemas.algorithms import Hyperparameters
 from assay_schemas.artifacts import DatasetRef, ModelRef
-from assay_schemas.benchmarks import NEWEST_HARNESS, BenchmarkDefinition, Engine, definition_of
+from assay_schemas.benchmarks import NEWEST_HARNESS, AnyEngine, BenchmarkDefinition, definition_of
 from assay_schemas.canonical import digest_of
+from assay_schemas.endpoints import is_endpoint
 from assay_schemas.experiments import (
     CONTROL,
     PLACEBO,
@@ -46,6 +47,7 @@ def plan_experiment(
     replicates = [graph.control()]
     for arm, name, seeds in _conditions(spec):
         replicates += [graph.replicate(arm, name, seed) for seed in seeds]
+    replicates += [graph.reference(arm) for arm in spec.arms if arm.model is not None]
     return Plan(
         experiment_id=experiment_id,
         spec=spec,
@@ -61,24 +63,33 @@ def plan_experiment(
 
 def _conditions(spec: ExperimentSpec) -> list[tuple[ArmSpec, str, list[int]]]:
     """What is trained: each arm with the experiment's seeds, and the placebo with seeds of its own."""
-    conditions = [(arm, arm.name, spec.seeds) for arm in spec.arms]
+    trained = _trained(spec)
+    conditions = [(arm, arm.name, spec.seeds) for arm in trained]
     if spec.placebo:
-        conditions.append((spec.arms[0], PLACEBO, spec.placebo_seeds))
+        conditions.append((trained[0], PLACEBO, spec.placebo_seeds))
     return conditions
+
+
+def _trained(spec: ExperimentSpec) -> list[ArmSpec]:
+    return [arm for arm in spec.arms if arm.model is None]
 
 
 def _planned_arms(spec: ExperimentSpec, findings: Findings) -> list[PlannedArm]:
     control = PlannedArm(name=CONTROL, role="control", description="the untouched base model")
-    arms = [
-        PlannedArm(name=arm.name, role="arm", dataset=findings.datasets[arm.name], description=arm.description)
-        for arm in spec.arms
-    ]
+    arms = [_planned_arm(arm, findings) for arm in spec.arms]
     if not spec.placebo:
         return [control, *arms]
-    first = spec.arms[0]
+    first = _trained(spec)[0]
     description = f"the data of {first.name} again, with other seeds: what differs is noise"
     placebo = PlannedArm(name=PLACEBO, role="placebo", dataset=findings.datasets[first.name], description=description)
     return [control, *arms, placebo]
+
+
+def _planned_arm(arm: ArmSpec, findings: Findings) -> PlannedArm:
+    if arm.model is None:
+        return PlannedArm(name=arm.name, role="arm", dataset=findings.datasets[arm.name], description=arm.description)
+    model = findings.references[arm.name]
+    return PlannedArm(name=arm.name, role="reference", model=model, description=arm.description)
 
 
 def planned_benchmarks(spec: ExperimentSpec, findings: Findings) -> list[PlannedBenchmark]:
@@ -163,7 +174,7 @@ def eval_inputs(
     items: DatasetRef | None,
     limit: int | None,
     dtype: str,
-    engine: Engine | None = None,
+    engine: AnyEngine | None = None,
     model: str | None = None,
     selection: str | None = None,
     split: ItemSplit | None = None,
@@ -195,9 +206,10 @@ def wanted_jobs(plan: Plan) -> tuple[Wanted, ...]:
     """The plan's jobs as they would be if all were new, each with what its request needs, in the plan's order."""
     datasets = {found.digest: found for found in _datasets_of(plan)}
     arms = _first_arms(plan)
+    models = {arm.model.digest: arm.model for arm in plan.arms if arm.model is not None}
     return tuple(
         Wanted(
-            job=new_job(planned, plan.spec.hardware, plan.model, datasets),
+            job=new_job(planned, plan.spec.hardware, plan.model, datasets, models),
             arm=arms.get(planned.key, ""),
             reason=planned.reason,
         )
@@ -205,8 +217,14 @@ def wanted_jobs(plan: Plan) -> tuple[Wanted, ...]:
     )
 
 
-def new_job(planned: PlannedJob, hardware: Hardware, model: ModelRef, datasets: Mapping[str, DatasetRef]) -> Job:
-    """A job that nothing was done on yet. Datasets by digest."""
+def new_job(
+    planned: PlannedJob,
+    hardware: Hardware,
+    model: ModelRef,
+    datasets: Mapping[str, DatasetRef],
+    references: Mapping[str, ModelRef] | None = None,
+) -> Job:
+    """A job that nothing was done on yet. Datasets and references by digest."""
     inputs = planned.inputs
     job = Job(planned.key, planned.kind, inputs, tuple(planned.depends_on), hardware=hardware)
     match inputs:
@@ -214,7 +232,8 @@ def new_job(planned: PlannedJob, hardware: Hardware, model: ModelRef, datasets: 
             return replace(job, model=model, dataset=datasets[inputs.dataset])
         case EvalInputs():
             items = datasets[inputs.items] if inputs.items else None
-            return replace(job, model=model if inputs.model == model.digest else None, dataset=items)
+            known = {**(references or {}), model.digest: model}
+            return replace(job, model=known.get(inputs.model or ""), dataset=items)
         case SelectionInputs() if inputs.evaluation and inputs.evaluation.items:
             return replace(job, dataset=datasets[inputs.evaluation.items])
     return job
@@ -247,6 +266,11 @@ class _Graph:
 
     def control(self) -> PlannedReplicate:
         return PlannedReplicate(arm=CONTROL, evals=self._evals(model=self._findings.model.digest))
+
+    def reference(self, arm: ArmSpec) -> PlannedReplicate:
+        model = self._findings.references[arm.name]
+        engine: AnyEngine | None = "endpoint" if is_endpoint(model.uri) else None
+        return PlannedReplicate(arm=arm.name, evals=self._evals(model=model.digest, engine=engine))
 
     def replicate(self, arm: ArmSpec, name: str, seed: int) -> PlannedReplicate:
         training = self._add(
@@ -287,15 +311,25 @@ class _Graph:
         declared = self._spec.selection
         return ItemSplit(share=declared.share, side=side) if declared.policy == "best_benchmark" else None
 
-    def _evals(self, *, model: str | None = None, selection: str | None = None) -> dict[str, str]:
+    def _evals(
+        self, *, model: str | None = None, selection: str | None = None, engine: AnyEngine | None = None
+    ) -> dict[str, str]:
         evals = {}
         for place, planned in enumerate(self._benchmarks):
-            inputs = self._evaluation(place, model=model, selection=selection, split=self._split("reported"))
+            inputs = self._evaluation(
+                place, model=model, selection=selection, split=self._split("reported"), engine=engine
+            )
             evals[planned.id] = self._add(inputs, *([selection] if selection else []))
         return evals
 
     def _evaluation(
-        self, place: int, *, model: str | None = None, selection: str | None = None, split: ItemSplit | None
+        self,
+        place: int,
+        *,
+        model: str | None = None,
+        selection: str | None = None,
+        split: ItemSplit | None,
+        engine: AnyEngine | None = None,
     ) -> EvalInputs:
         benchmark = self._spec.benchmarks[place]
         return eval_inputs(
@@ -304,7 +338,7 @@ class _Graph:
             parameters=benchmark.parameters,
             items=self._benchmarks[place].items,
             limit=benchmark.limit,
-            engine=benchmark.engine,
+            engine=engine or benchmark.engine,
             dtype=self._dtype,
             model=model,
             selection=selection,

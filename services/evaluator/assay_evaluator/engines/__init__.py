@@ -6,19 +6,31 @@ Never imports an engine before it is opened.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 from assay_evaluator.engines.base import EngineSettings, Progress
+from assay_evaluator.failures import bad_input
 
-ENGINES = {"transformers": "assay_evaluator.engines.transformers"}
+ENGINES = {
+    "transformers": "assay_evaluator.engines.transformers",
+    "vllm": "assay_evaluator.engines.vllm",
+    "endpoint": "assay_evaluator.engines.endpoint",
+}
+NEEDED = {"vllm": "vllm"}
 SCORER = "assay_evaluator.engines.scorer"
 
 
 def open_engine(name: str, settings: EngineSettings, progress: Progress) -> Any:
-    """The harness's language model for a folder of weights. Raises KeyError for an unknown engine."""
+    """The harness's language model for a folder of weights. Raises KeyError for an unknown engine, JobFailed for one
+    whose library is missing."""
     module = SCORER if is_scorer(settings.folder) else ENGINES[name]
+    if module != SCORER and name in NEEDED and importlib.util.find_spec(NEEDED[name]) is None:
+        raise bad_input(
+            f"inputs.engine: {name} is not installed where evaluations run; leave engine out, or install it"
+        )
     return importlib.import_module(module).open_engine(settings, progress)
 
 

@@ -42,6 +42,28 @@ class Generation:
     logprob: float | None = None
 
 
+class FailedText(str):
+    """In place of a text that could not be had: empty, with the reason. Its item has failed."""
+
+    reason: str
+
+    def __new__(cls, reason: str) -> FailedText:
+        made = super().__new__(cls, "")
+        made.reason = reason
+        return made
+
+
+class FailedValue(float):
+    """In place of a likelihood that could not be had: NaN, with the reason. Its item has failed."""
+
+    reason: str
+
+    def __new__(cls, reason: str) -> FailedValue:
+        made = super().__new__(cls, "nan")
+        made.reason = reason
+        return made
+
+
 class GenerationLog:
     """Remembers generations by request, in the order in which the harness asked for repeats of it."""
 

@@ -18,7 +18,7 @@ def cell_text(cell: Cell | None) -> str:
     if cell is None or cell.mean is None:
         return "–"
     spread = f" ± {cell.seed_sd:.3f}" if cell.seed_sd is not None else ""
-    seeds = f" ({len(cell.seed_means)})" if cell.role != "control" else ""
+    seeds = f" ({len(cell.seed_means)})" if cell.role not in ("control", "reference") else ""
     return f"{cell.mean:.3f}{spread}{seeds}"
 
 

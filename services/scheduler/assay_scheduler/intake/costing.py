@@ -104,7 +104,7 @@ def estimated(plan: Plan, shape: ModelShape, samples: dict[str, TokenSample]) ->
     for job in plan.jobs:
         if isinstance(job.inputs, TrainingInputs):
             jobs[job.key] = training_cost(job.inputs, shape, samples[job.inputs.dataset], hardware)
-        elif isinstance(job.inputs, EvalInputs):
+        elif isinstance(job.inputs, EvalInputs) and job.inputs.model in (None, plan.model.digest):
             items = samples.get(job.inputs.items) if job.inputs.items else None
             assumed = assumed or items is None
             jobs[job.key] = evaluation_cost(job.inputs, shape, items, hardware)

@@ -6,7 +6,7 @@ Reads the raw document too, so that a broken specification still has its locatio
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,12 +14,14 @@ from assay_schemas.algorithms import ALGORITHMS
 from assay_schemas.artifacts import DatasetRef, ModelRef
 from assay_schemas.benchmarks import NEWEST_HARNESS, definition_of
 from assay_schemas.canonical import canonical_json
+from assay_schemas.endpoints import Endpoint, is_endpoint
 from assay_schemas.experiments import ExperimentSpec, Hardware, Location
 from assay_schemas.problems import Problem
 from assay_schemas.specification import not_yet_available, read_specification
 from pydantic import TypeAdapter, ValidationError
 
 from assay_scheduler.findings import Findings
+from assay_scheduler.intake.behind_api import usable_endpoint
 from assay_scheduler.intake.datasets import DatasetIntake
 from assay_scheduler.intake.models import ModelIntake
 from assay_scheduler.intake.rewards import hyperparameters_in, reward_checkpoints, truth_columns
@@ -44,7 +46,7 @@ class Inspection:
 
 class Inspector:
     """Inspects documents. `capacity` is all there is, for refusing what could never run; `rollout_engine` is what
-    `auto` stands for."""
+    `auto` stands for; `endpoints` reads the models behind an API that may be asked."""
 
     def __init__(
         self,
@@ -53,10 +55,12 @@ class Inspector:
         capacity: Resources,
         most_nodes: int,
         rollout_engine: str = "transformers",
+        endpoints: Callable[[], Mapping[str, Endpoint]] = dict,
     ) -> None:
         self.datasets = datasets
         self.models = models
         self.rollout_engine = rollout_engine
+        self.endpoints = endpoints
         self._capacity = capacity
         self._most_nodes = most_nodes
 
@@ -74,7 +78,8 @@ class Inspector:
         if unavailable := not_yet_available(reading.spec):
             return Inspection(problems=unavailable, warnings=reading.warnings)
         arms = {reading.spec.arms[place].name: found for place, found in look_up.datasets.items()}
-        findings = Findings(look_up.model, arms, look_up.items, look_up.rewards, self.rollout_engine)
+        references = {reading.spec.arms[place].name: found for place, found in look_up.references.items()}
+        findings = Findings(look_up.model, arms, look_up.items, look_up.rewards, self.rollout_engine, references)
         return Inspection(reading.spec, findings, warnings=reading.warnings)
 
     def hardware_problems(self, declared: Any, known: set[str], prefix: str = "hardware") -> list[Problem]:
@@ -121,12 +126,14 @@ class _LookUps:
         self.datasets: dict[int, DatasetRef] = {}
         self.items: dict[int, DatasetRef] = {}
         self.rewards: dict[str, ModelRef] = {}
+        self.references: dict[int, ModelRef] = {}
         self.problems: list[Problem] = []
 
     async def run(self) -> None:
         try:
             await self._model()
             await self._arms()
+            await self._references()
             await self._rewards()
             await self._benchmarks()
         finally:
@@ -151,6 +158,18 @@ class _LookUps:
             location = self._location(field_path, arm.get("dataset"))
             if location and (found := await self._found(field_path, self._dataset(location, needs))):
                 self.datasets[place] = found
+
+    async def _references(self) -> None:
+        for place, arm in _mappings(self._document.get("arms")):
+            field_path = f"arms.{place}.model"
+            location = self._location(field_path, arm.get("model"))
+            if location and (found := await self._found(field_path, self._reference(location))):
+                self.references[place] = found
+
+    async def _reference(self, location: str) -> ModelRef:
+        if is_endpoint(location):
+            return usable_endpoint(location, self._inspector.endpoints, self._document.get("benchmarks"))
+        return await self._inspector.models.take(location)
 
     async def _rewards(self) -> None:
         places = reward_checkpoints(hyperparameters_in(self._document), "training.hyperparameters")

@@ -1,0 +1,141 @@
+"""What every engine must do alike: the same model gives the same answers, whoever runs it."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from assay_chassis.job_service import JobFailed
+from assay_evaluator.engines import open_engine
+from assay_evaluator.engines.base import EngineSettings
+
+pytestmark = pytest.mark.real
+PROMPTS = ["one two three", "4 + 5 =", "The colour of the sky", "a", "long " * 20]
+GREEDY = {"until": [], "max_gen_toks": 8, "do_sample": False, "temperature": 0.0}
+
+
+class Told:
+    """Progress that is kept."""
+
+    def __init__(self) -> None:
+        self.expected, self.done = 0, 0
+
+    def expect(self, rows: int) -> None:
+        self.expected, self.done = rows, 0
+
+    def rows_done(self, rows: int) -> None:
+        self.done += rows
+
+    def beat(self) -> None:
+        return
+
+
+class Opened(SimpleNamespace):
+    lm: Any
+    told: Told
+
+    def generate(self, prompts: list[str], **settings: Any) -> list[str]:
+        texts: list[str] = self.lm.generate_until([request(one, {**GREEDY, **settings}) for one in prompts])
+        return texts
+
+    def likelihoods(self, *pairs: tuple[str, str]) -> list[tuple[float, bool]]:
+        found: list[tuple[float, bool]] = self.lm.loglikelihood([request(*pair) for pair in pairs])
+        return found
+
+
+def request(*arguments: Any) -> SimpleNamespace:
+    return SimpleNamespace(args=arguments, arguments=arguments, task_name="t")
+
+
+Open = Callable[[str], Opened]
+
+
+@pytest.fixture(scope="session")
+def opening(model: Path, served: Path) -> Open:
+    """Opens each engine once; skips where its library is missing."""
+    opened: dict[str, Opened] = {}
+
+    def opens(name: str) -> Opened:
+        if name == "vllm" and importlib.util.find_spec("vllm") is None:
+            pytest.skip("vllm is not installed in this environment")
+        if name not in opened:
+            told = Told()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("ASSAY_ENDPOINTS_FILE", str(served))
+                folder = Path("endpoint:tiny/llama") if name == "endpoint" else model
+                opened[name] = Opened(lm=open_engine(name, EngineSettings(folder), told), told=told)
+        return opened[name]
+
+    return opens
+
+
+@pytest.fixture(params=["transformers", "endpoint", "vllm"])
+def engine(request: pytest.FixtureRequest, opening: Open) -> Opened:
+    return opening(request.param)
+
+
+@pytest.fixture
+def peer(opening: Open) -> Opened:
+    return opening("transformers")
+
+
+def test_greedy_answers_are_the_same(engine: Opened, peer: Opened) -> None:
+    assert engine.generate(PROMPTS) == peer.generate(PROMPTS)
+    assert engine.generate(PROMPTS, until=["e"]) == peer.generate(PROMPTS, until=["e"])
+
+
+def test_it_remembers_how_every_answer_ended(engine: Opened) -> None:
+    prompts = ["first here", "second", "third of all", "first here"]
+    engine.generate(prompts)
+    ends = [engine.lm.generations.take(prompt, GREEDY, 1) for prompt in prompts]
+    assert all(len(found) == 1 for found in ends)
+    assert {found[0].finish_reason for found in ends} <= {"stop", "length"}
+    assert all(found[0].tokens == 8 for found in ends if found[0].finish_reason == "length")
+    assert engine.lm.generations.take(prompts[0], GREEDY, 1) == []
+
+
+def test_likelihoods_and_what_is_the_greedy_choice_are_the_same(engine: Opened, peer: Opened) -> None:
+    prompts = [f"{number} + 1 =" for number in range(24)]
+    answered = zip(prompts, peer.generate(prompts, max_gen_toks=1), strict=True)
+    likely = next((prompt, text) for prompt, text in answered if text.isascii() and text.strip())
+    pairs = [likely, ("one two three", " four"), ("a ", "b"), ("x", "yz" * 10)]
+    found, expected = engine.likelihoods(*pairs), peer.likelihoods(*pairs)
+    assert [value for value, _ in found] == pytest.approx([value for value, _ in expected], rel=1e-3)
+    assert [greedy for _, greedy in found] == [greedy for _, greedy in expected]
+    assert [greedy for _, greedy in expected[:2]] == [True, False]
+
+
+def test_a_likelihood_that_cannot_be_computed_fails_alone(engine: Opened) -> None:
+    first, none = engine.likelihoods(("one", " two"), ("one", ""))
+    assert math.isfinite(first[0])
+    assert math.isnan(none[0])
+
+
+def test_it_tells_how_far_it_is(engine: Opened) -> None:
+    engine.generate(PROMPTS)
+    assert (engine.told.expected, engine.told.done) == (len(PROMPTS), len(PROMPTS))
+
+
+def test_it_knows_how_long_a_prompt_and_its_answer_may_be(engine: Opened) -> None:
+    assert engine.lm.max_length == 256
+    assert engine.lm.max_gen_toks <= 256
+
+
+def test_an_endpoint_without_likelihoods_says_so(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_ENDPOINTS_FILE", str(served))
+    mute = open_engine("endpoint", EngineSettings(Path("endpoint:mute/llama")), Told())
+    assert mute.generate_until([request("one", GREEDY)])[0]
+    with pytest.raises(JobFailed, match="needs likelihoods, which the endpoint of llama does not declare"):
+        mute.loglikelihood([request("one", " two")])
+
+
+def test_an_engine_that_is_not_installed_is_bad_input(model: Path) -> None:
+    if importlib.util.find_spec("vllm") is not None:
+        pytest.skip("vllm is installed in this environment")
+    with pytest.raises(JobFailed, match=r"inputs\.engine: vllm is not installed"):
+        open_engine("vllm", EngineSettings(model), Told())
