@@ -23,6 +23,7 @@ def item_ids(whole: Ground, uri: str) -> set[str]:
 def test_a_benchmark_chooses_the_checkpoint_on_items_that_no_eval_reports(whole: Ground) -> None:
     document: dict[str, Any] = whole.document(seeds=[ground.new_seed()])
     document["training"]["hyperparameters"] |= {"steps": 6, "checkpoint_every": 2}
+    document["arms"].append({"name": "known", "model": str(ground.PILOT)})
     document["selection"] = {"policy": "best_benchmark", "benchmark": "perplexity", "share": 0.3}
     run = whole.ended(whole.submit(**document))
     assert run.result().outcome == "succeeded"
@@ -44,5 +45,8 @@ def test_a_benchmark_chooses_the_checkpoint_on_items_that_no_eval_reports(whole:
     assert choosing
     assert reported
     assert choosing.isdisjoint(reported)
+    cells = {(cell.arm, cell.benchmark): cell.mean for cell in run.report().cells}
+    assert {cell.arm: cell.role for cell in run.report().cells}["known"] == "reference"
+    assert cells["known", "perplexity"] == cells["control", "perplexity"] is not None
     text = run.report().model_dump_json()
     assert "8 items that are not reported" in text

@@ -82,7 +82,9 @@ def evaluate_harness(
 def load_tasks(manager: TaskManager, name: str, rows: Rows | None) -> LoadedTasks:
     """The tasks a name stands for. Raises JobFailed when their data cannot be had, or they cannot be run here."""
     if runs_code(manager, name):
-        raise bad_input(f"inputs.benchmark: {name} runs code that a model wrote, which needs a sandbox; use code over its rows")
+        raise bad_input(
+            f"inputs.benchmark: {name} runs code that a model wrote, which needs a sandbox; use code over its rows"
+        )
     spec: Any = name if rows is None else _with_rows(manager, name, rows)
     try:
         found = manager.load(spec)

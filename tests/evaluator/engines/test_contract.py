@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from assay_chassis.job_service import JobFailed
+from assay_evaluator.endpoint import EndpointClient
 from assay_evaluator.engines import open_engine
 from assay_evaluator.engines.base import EngineSettings
+from assay_evaluator.evaluation import made_ready
+from assay_evaluator.progress import EvaluationProgress
+from assay_evaluator.samples import samples_from_parquet
+from assay_schemas.endpoints import Endpoint, endpoint_model
 
 pytestmark = pytest.mark.real
 PROMPTS = ["one two three", "4 + 5 =", "The colour of the sky", "a", "long " * 20]
@@ -139,3 +146,40 @@ def test_an_engine_that_is_not_installed_is_bad_input(model: Path) -> None:
         pytest.skip("vllm is installed in this environment")
     with pytest.raises(JobFailed, match=r"inputs\.engine: vllm is not installed"):
         open_engine("vllm", EngineSettings(model), Told())
+
+
+def test_an_evaluation_behind_an_api_is_the_evaluation_of_the_model_itself(
+    served: Path, ask: Any, store: Any, sums: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay_evaluator.worker import evaluate
+
+    monkeypatch.setenv("ASSAY_ENDPOINTS_FILE", str(served))
+    reference = endpoint_model("endpoint:tiny/llama").reference()
+    here = ask("exact_match", sums[:6], {"max_tokens": 6})
+    inputs = here.inputs.model_copy(update={"engine": "endpoint", "model": reference.digest})
+    there = here.model_copy(update={"inputs": inputs, "model": reference})
+    told = EvaluationProgress(lambda _: None)
+    own, behind = (evaluate(request, store, tmp_path, told) for request in (here, there))
+    assert behind.metrics == own.metrics
+    texts = [[one.response for one in samples_from_parquet(store.get_bytes(found.samples))] for found in (own, behind)]
+    assert texts[0] == texts[1]
+
+
+def test_an_item_the_endpoint_does_not_answer_has_failed_and_is_not_wrong(
+    ask: Any, store: Any, sums: Any, tmp_path: Path
+) -> None:
+    from assay_evaluator.engines.endpoint import EndpointEngine
+
+    def moody(request: httpx.Request) -> httpx.Response:
+        if "4 + 7" in json.loads(request.content)["prompt"]:
+            return httpx.Response(400, text="too long")
+        return httpx.Response(200, json={"choices": [{"text": " 1"}]})
+
+    endpoint = Endpoint(url="http://endpoint.test/v1", interface="completions")
+    client = EndpointClient(endpoint, "llama", transport=httpx.MockTransport(moody))
+    request = ask("exact_match", sums[:6], {"max_tokens": 6})
+    evaluation = made_ready(request.inputs, request.items, store, tmp_path)
+    scored = evaluation.score(EndpointEngine(client, Told()), Path("endpoint:x/llama"))
+    [failed] = [one for one in scored.samples if one.error]
+    assert (failed.item_id, failed.score, failed.error) == ("sum-1", None, "refused: status 400: too long")
+    assert scored.metrics["exact_match"].items == 5
