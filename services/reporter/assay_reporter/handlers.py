@@ -19,7 +19,7 @@ from assay_schemas.events import (
 )
 from assay_schemas.results import Plan
 
-from assay_reporter.projection import job_rows, news_of_completion, news_of_progress
+from assay_reporter.projection import curve_bucket, job_rows, news_of_completion, news_of_progress
 from assay_reporter.publication import Publication
 from assay_reporter.sinks.declared import DeclaredSinks
 from assay_reporter.sinks.store import DeliveryStore
@@ -57,9 +57,12 @@ class Handlers:
         self._publication.hint()
 
     async def progressed(self, event: Event) -> None:
-        news = news_of_progress(JobProgressed.model_validate(event.data))
+        body = JobProgressed.model_validate(event.data)
+        bucket = curve_bucket(body)
         async with self._app.database.connection() as connection:
-            await ReadModel(connection).heard(news)
+            await ReadModel(connection).heard(news_of_progress(body))
+            if bucket is not None:
+                await ReadModel(connection).curve_point(body.job_key, body.attempt, bucket, body.step, body.metrics)
 
     async def job_completed(self, event: Event) -> None:
         """Past the inbox: the greatest attempt and sequence hold, so repeats change nothing."""

@@ -7,6 +7,8 @@ from assay_schemas.results import Plan, job_titles
 
 from assay_reporter.store import COMPLETED_SEQUENCE, JobNews, JobRow
 
+CURVE_POINTS = 1000
+
 
 def news_of_progress(event: JobProgressed) -> JobNews:
     return JobNews(
@@ -20,6 +22,13 @@ def news_of_progress(event: JobProgressed) -> JobNews:
         eta_s=event.eta_s,
         at=event.at,
     )
+
+
+def curve_bucket(event: JobProgressed) -> int | None:
+    """Which of a job's thousand places for points this step falls into; None where there is nothing to keep."""
+    if event.kind != "training" or not event.metrics or event.phase == "queued":
+        return None
+    return event.step * CURVE_POINTS // max(event.total, event.step, CURVE_POINTS)
 
 
 def news_of_completion(event: JobCompleted) -> JobNews:

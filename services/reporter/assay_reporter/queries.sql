@@ -30,6 +30,16 @@ ON CONFLICT (job_key) DO UPDATE SET
     total = excluded.total, message = excluded.message, eta_s = excluded.eta_s, heard_at = excluded.heard_at
 WHERE (jobs.attempt, jobs.sequence) < (excluded.attempt, excluded.sequence) AND jobs.state <> 'succeeded';
 
+-- name: add_curve_point
+INSERT INTO job_curves (job_key, attempt, bucket, step, metrics) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (job_key, attempt, bucket) DO NOTHING;
+
+-- name: curves_of_experiment
+SELECT p.title, c.step, c.metrics FROM experiment_jobs p JOIN job_curves c ON c.job_key = p.job_key
+WHERE p.experiment_id = $1 AND p.kind = 'training' AND NOT p.reused
+  AND c.attempt = (SELECT max(attempt) FROM job_curves l WHERE l.job_key = p.job_key)
+ORDER BY p.position, c.step;
+
 -- name: add_report
 INSERT INTO reports (experiment_id, result, caused_by) VALUES ($1, $2, $3)
 ON CONFLICT (experiment_id) DO NOTHING;
@@ -58,6 +68,9 @@ WHERE ($1 = '' OR owner = $1) AND ($2 = '' OR status = $2)
   AND ($3 = '' OR name ILIKE '%' || $3 || '%' OR question ILIKE '%' || $3 || '%' OR id LIKE $3 || '%')
   AND ($4::timestamptz IS NULL OR first_seen_at < $4)
 ORDER BY first_seen_at DESC, id LIMIT $5;
+
+-- name: list_owners
+SELECT DISTINCT owner FROM experiments WHERE owner <> '' ORDER BY owner LIMIT 200;
 
 -- name: get_experiment
 SELECT e.*, r.state AS report_state, r.failure AS report_failure

@@ -88,6 +88,14 @@ class ReadModel:
             news.key, news.attempt, news.sequence, news.state, news.step, news.total, news.message, news.eta_s, news.at,
         )  # fmt: skip
 
+    async def curve_point(self, key: str, attempt: int, bucket: int, step: int, metrics: dict[str, float]) -> None:
+        """One point of a job's curves; the first of each bucket is kept."""
+        await self._connection.execute(QUERIES.add_curve_point, key, attempt, bucket, step, metrics)
+
+    async def curves(self, experiment_id: str) -> list[dict[str, Any]]:
+        """title, step and metrics of every point of every training job's latest attempt, in order."""
+        return [dict(row) for row in await self._connection.fetch(QUERIES.curves_of_experiment, experiment_id)]
+
     async def take_due_report(self) -> DueReport | None:
         """A report to make, locked until the transaction ends."""
         row = await self._connection.fetchrow(QUERIES.take_due_report)
@@ -113,6 +121,9 @@ class ReadModel:
         """Newest first; `before` is the cursor: the `first_seen_at` of the last row of the page before."""
         rows = await self._connection.fetch(QUERIES.list_experiments, owner, status, search, before, limit)
         return [dict(row) for row in rows]
+
+    async def owners(self) -> list[str]:
+        return [row["owner"] for row in await self._connection.fetch(QUERIES.list_owners)]
 
     async def experiment(self, experiment_id: str) -> dict[str, Any] | None:
         row = await self._connection.fetchrow(QUERIES.get_experiment, experiment_id)

@@ -1,10 +1,19 @@
-"""Two or more experiments side by side, by arm and benchmark; what differs between their set-ups is said."""
+"""Two or more experiments side by side, by arm and benchmark; what differs between their set-ups is said first.
+
+Shows what each report found; makes no verdict across experiments.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated, Any
+
 from assay_chassis.app import ServiceApp
-from assay_schemas.reports import ReportDocument
-from fastapi import APIRouter
+from assay_chassis.object_store import ObjectNotFound
+from assay_schemas.artifacts import experiment_prefix
+from assay_schemas.reports import Cell, ReportDocument
+from assay_schemas.results import Plan
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from assay_reporter.render.words import table_cells
@@ -14,23 +23,84 @@ from assay_reporter.web.pages import not_found, page
 MOST = 6
 
 
+@dataclass(frozen=True)
+class Row:
+    """One arm on one benchmark in every experiment; `change`: second minus first, where there are just two."""
+
+    arm: str
+    benchmark: str
+    cells: list[Cell | None]
+
+    @property
+    def change(self) -> str:
+        means = [cell.mean if cell else None for cell in self.cells]
+        if len(means) != 2 or means[0] is None or means[1] is None:
+            return ""
+        return f"{means[1] - means[0]:+.3f}"
+
+
 def router(app: ServiceApp) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/compare", response_class=HTMLResponse)
-    async def compare(ids: str = "") -> HTMLResponse:
-        wanted = [one.strip() for one in ids.split(",") if one.strip()][:MOST]
+    async def compare(ids: Annotated[list[str] | None, Query()] = None) -> HTMLResponse:
+        listed = dict.fromkeys(one.strip() for given in ids or [] for one in given.split(",") if one.strip())
+        wanted = list(listed)[:MOST]
         found = [(one, await load_report(app, one)) for one in wanted]
         absent = [one for one, report in found if report is None]
         if absent or not wanted:
-            return not_found(f"No report of {', '.join(absent)}." if absent else "Give ?ids=first,second.")
+            how = "Mark two or more experiments on the first page, or give ?ids=first,second."
+            return not_found(f"No report of {', '.join(absent)}." if absent else how)
         reports = [report for _, report in found if report is not None]
-        columns = [(report, benchmark) for report in reports for benchmark in report.benchmarks]
-        cells = {report.experiment_id: table_cells(report) for report in reports}
-        return page("compare.html", reports=reports, columns=columns, cells=cells, arms=_arms(reports))
+        plans = [await _plan(app, one) for one in wanted]
+        return page(
+            "compare.html",
+            reports=reports,
+            rows=rows(reports),
+            differences=differences([set_up(plan) if plan else {} for plan in plans]),
+            left_out=len(listed) - len(wanted),
+        )
 
     return routes
 
 
-def _arms(reports: list[ReportDocument]) -> list[str]:
-    return list(dict.fromkeys(arm for report in reports for arm in report.arms))
+async def _plan(app: ServiceApp, experiment_id: str) -> Plan | None:
+    try:
+        return Plan.model_validate_json(await app.store.get_bytes(f"{experiment_prefix(experiment_id)}/plan.json"))
+    except ObjectNotFound:
+        return None
+
+
+def rows(reports: list[ReportDocument]) -> list[Row]:
+    """Every benchmark × arm that any of them has, benchmarks together."""
+    benchmarks = dict.fromkeys(name for report in reports for name in report.benchmarks)
+    arms = dict.fromkeys(arm for report in reports for arm in report.arms)
+    cells = [table_cells(report) for report in reports]
+    listed = [Row(arm, name, [one.get((arm, name)) for one in cells]) for name in benchmarks for arm in arms]
+    return [row for row in listed if any(row.cells)]
+
+
+def set_up(plan: Plan) -> dict[str, str]:
+    """What an experiment's numbers depend on besides its arms' data, as words by what it is."""
+    spec = plan.spec
+    found: dict[str, Any] = {
+        "base model": f"{plan.model.name or spec.base_model} ({plan.model.digest[:12]})",
+        "algorithm": spec.training.algorithm,
+        "seeds": ", ".join(map(str, spec.seeds)),
+        "checkpoint": spec.selection.policy,
+    }
+    found |= {f"training, {name}": value for name, value in spec.training.hyperparameters.items()}
+    for planned, asked in zip(plan.benchmarks, spec.benchmarks, strict=False):
+        items = planned.items.digest[:12] if planned.items else "its own"
+        settings = {name: value for name, value in asked.parameters.items() if name != "dataset"}
+        extra = f", {settings}" if settings else ""
+        found[f"benchmark {planned.id}"] = f"{planned.harness_version}, items {items}, limit {asked.limit}{extra}"
+    found |= {f"data of {arm.name}": arm.dataset.digest[:12] for arm in plan.arms if arm.dataset}
+    return {name: str(value) for name, value in found.items()}
+
+
+def differences(set_ups: list[dict[str, str]]) -> list[tuple[str, list[str]]]:
+    """What is not the same everywhere, with each experiment's own."""
+    names = dict.fromkeys(name for one in set_ups for name in one)
+    listed = [(name, [one.get(name, "–") for one in set_ups]) for name in names]
+    return [(name, values) for name, values in listed if len(set(values)) > 1]

@@ -11,11 +11,12 @@ from assay_schemas.artifacts import report_prefix
 from assay_schemas.reports import ReportDocument
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup
 
 from assay_reporter.render import FORMS
-from assay_reporter.render.html import report_context
 from assay_reporter.sinks.store import DeliveryStore
 from assay_reporter.store import ReadModel
+from assay_reporter.web.curves import charts
 from assay_reporter.web.live import running, stages
 from assay_reporter.web.pages import not_found, page
 
@@ -31,12 +32,19 @@ async def load_report(app: ServiceApp, experiment_id: str) -> ReportDocument | N
     return ReportDocument.model_validate_json(data)
 
 
+async def report_body(app: ServiceApp, experiment_id: str) -> Markup:
+    """The report as it was drawn when it was made: what stands in its file's main part, escaped there."""
+    text = (await app.store.get_bytes(f"{report_prefix(experiment_id)}/report.html")).decode()
+    return Markup(text.partition("<main>")[2].rpartition("</main>")[0])
+
+
 async def live_context(app: ServiceApp, experiment_id: str) -> dict[str, Any] | None:
     """What the live part of an experiment's page shows; None for an experiment that was never heard of."""
     async with app.database.connection() as connection:
         model = ReadModel(connection)
         experiment = await model.experiment(experiment_id)
         jobs = await model.jobs(experiment_id) if experiment else []
+        points = await model.curves(experiment_id) if experiment else []
         deliveries = await DeliveryStore(connection).of(experiment_id) if experiment else []
     if experiment is None:
         return None
@@ -44,6 +52,7 @@ async def live_context(app: ServiceApp, experiment_id: str) -> dict[str, Any] | 
         "experiment": experiment,
         "stages": stages(jobs),
         "running": running(jobs),
+        "curves": charts(points),
         "deliveries": deliveries,
         "now": app.clock.now(),
     }
@@ -63,9 +72,10 @@ def router(app: ServiceApp) -> APIRouter:
             rows = await ReadModel(connection).experiments(
                 owner=owner, status=status, search=q, before=before, limit=PAGE_SIZE
             )
+            owners = await ReadModel(connection).owners()
         older = rows[-1]["first_seen_at"] if len(rows) == PAGE_SIZE else None
         filters = {"owner": owner, "status": status, "q": q}
-        return page("index.html", experiments=rows, filters=filters, older=older)
+        return page("index.html", experiments=rows, filters=filters, older=older, owners=owners)
 
     @routes.get("/experiments/{experiment_id}", response_class=HTMLResponse)
     async def experiment_page(experiment_id: str) -> HTMLResponse:
@@ -77,7 +87,7 @@ def router(app: ServiceApp) -> APIRouter:
         report = await load_report(app, experiment_id) if live["experiment"]["report_state"] == "made" else None
         if report is None:
             return page("experiment.html", **live)
-        return page("finished.html", **live, **report_context(report))
+        return page("finished.html", **live, report=report, body=await report_body(app, experiment_id))
 
     @routes.get("/experiments/{experiment_id}/report.{form}")
     async def report_file(experiment_id: str, form: str) -> Response:

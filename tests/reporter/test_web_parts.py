@@ -1,0 +1,71 @@
+"""What pages are made of, without a server: live curves, and what differs between two experiments."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from assay_reporter.compile import compile_report
+from assay_reporter.projection import CURVE_POINTS, curve_bucket
+from assay_reporter.web.compare import differences, rows, set_up
+from assay_reporter.web.curves import HEIGHT, WIDTH, charts
+from assay_reporter.web.pages import fragment
+from assay_schemas.events import JobProgressed
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def progress(step: int, total: int = 0, kind: str = "training", **changes) -> JobProgressed:
+    plain = {"job_key": "ab" * 32, "kind": kind, "attempt": 1, "sequence": step, "phase": "running", "at": NOW}
+    return JobProgressed.model_validate({**plain, "step": step, "total": total, "metrics": {"loss": 1.0}, **changes})
+
+
+def test_a_job_keeps_at_most_a_thousand_points_however_long_it_is():
+    assert [curve_bucket(progress(step, 20)) for step in (1, 2, 20)] == [1, 2, 20]
+    long = {curve_bucket(progress(step, 100_000)) for step in range(1, 100_001, 7)}
+    assert len(long) <= CURVE_POINTS + 1
+    assert max(curve_bucket(progress(step)) or 0 for step in range(1, 50_000, 97)) <= CURVE_POINTS
+    assert curve_bucket(progress(1, 20, kind="eval")) is None
+    assert curve_bucket(progress(1, 20, metrics={})) is None
+
+
+def points(*runs: tuple[str, list[float]]) -> list[dict]:
+    return [
+        {"title": title, "step": step, "metrics": {"learning_rate": 1.0, "loss": value}}
+        for title, values in runs
+        for step, value in enumerate(values, 1)
+    ]
+
+
+def test_curves_have_a_line_for_each_run_and_a_style_for_each_arm():
+    drawn = charts(points(("train a, seed 0", [2, 1]), ("train a, seed 1", [2, 1.5]), ("train b, seed 0", [3.0])))
+    assert [chart.metric for chart in drawn] == ["loss"]
+    assert [(line.title, line.arm, line.style) for line in drawn[0].lines] == [
+        ("a, seed 0", "a", 0), ("a, seed 1", "a", 0), ("b, seed 0", "b", 1)
+    ]  # fmt: skip
+    assert (drawn[0].low, drawn[0].high, drawn[0].last_step) == ("1", "3", 2)
+    assert "b, seed 0 at 3" in drawn[0].summary
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.0], [float("nan")], [1e308, -1e308], [float("inf"), 1.0]])
+def test_curves_of_strange_values_stay_within_their_chart(values):
+    for chart in charts(points(("train <b>, seed 0", values))):
+        for line in chart.lines:
+            places = [float(number) for number in re.findall(r"-?[\d.]+", line.path)]
+            assert all(0 <= x <= WIDTH + 2 for x in places[::2])
+            assert all(-1e-9 <= y <= HEIGHT + 1e-9 for y in places[1::2])
+        assert "<b>" not in fragment("curves.html", curves=[chart])
+
+
+def test_two_experiments_are_compared_row_by_row_and_their_set_ups_line_by_line(evidence):
+    first, second = evidence(), evidence(clean=0.7)
+    reports = [compile_report(one, NOW) for one in (first, second)]
+    row = next(one for one in rows(reports) if (one.arm, one.benchmark) == ("clean", "numeric"))
+    assert row.change.startswith("+0.0")
+    assert rows(reports[:1])[0].change == ""
+    same = set_up(first.plan)
+    assert differences([same, set_up(second.plan)]) == []
+    spec = second.plan.spec.model_copy(update={"seeds": [7]})
+    other = set_up(second.plan.model_copy(update={"spec": spec, "arms": second.plan.arms[:2]}))
+    assert {name for name, _ in differences([same, other])} == {"seeds", "data of wrong", "data of placebo"}
