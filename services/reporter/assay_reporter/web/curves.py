@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FIRST = ("loss", "reward", "reward_mean", "kl", "accuracy")
-LEFT_OUT = ("learning_rate", "epoch", "tokens", "tokens_per_second", "seconds", "rows")
+LEFT_OUT = ("learning_rate", "epoch", "tokens", "tokens_per_s", "memory_gib", "seconds", "rows")
 CHARTS = 4
 LARGEST = 1e150
 WIDTH, HEIGHT = 320.0, 120.0

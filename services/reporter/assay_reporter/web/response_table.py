@@ -99,8 +99,8 @@ class ResponseTable:
     def arrange(self, *, higher_is_better: bool, may_flip: bool) -> None:
         """Sorts all rows by item and computes what changed, for scores that are shares of 1."""
         self._database.execute(ARRANGE)
-        low, high = self._database.execute("SELECT min(score), max(score) FROM answers").fetchone() or (None, None)
-        flips = may_flip and low is not None and low >= 0 and high <= 1
+        found = self._database.execute("SELECT bool_and(score BETWEEN 0 AND 1) FROM answers").fetchone()
+        flips = may_flip and found is not None and bool(found[0])
         values = {"direction": 1 if higher_is_better else -1, "share": CONSISTENT_SHARE if flips else 2.0}
         self._database.execute(CHANGES, values)
 

@@ -11,7 +11,7 @@ import tempfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from assay_chassis.app import ServiceApp
 from assay_chassis.object_store import ObjectNotFound
@@ -21,6 +21,8 @@ from assay_schemas.results import EvalResult, ExperimentResult, Plan, PlannedBen
 
 from assay_reporter.web.response_table import ResponseTable
 
+K = TypeVar("K")
+V = TypeVar("V")
 KEPT = 6
 PATIENCE_S = 3.0
 
@@ -119,7 +121,7 @@ def _add(table: ResponseTable, number: int, arm: str, who: str, data: bytes) -> 
     table.add(number, arm, who, parquet.ParquetFile(io.BytesIO(data)).read(columns=columns))
 
 
-def _latest(kept: OrderedDict[Any, Any], key: Any) -> Any:
+def _latest(kept: OrderedDict[K, V], key: K) -> V:
     kept.move_to_end(key)
     while len(kept) > KEPT * 4:
         kept.popitem(last=False)
