@@ -26,7 +26,7 @@ def run_program(program: str, tests: str, timeout_s: float) -> bool:
     """Whether the program ran and then every test, within `timeout_s` of wall and processor time.
 
     What it writes, exits with or leaves running says nothing: only the token counts that the jail writes after
-    the last test, and which the program is not given.
+    the last test. It shares a process with the program, so an author who knows this file could forge it.
     """
     token = secrets.token_hex(16)
     job = json.dumps({"program": program, "tests": tests, "token": token, "timeout_s": timeout_s})
