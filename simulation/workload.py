@@ -36,7 +36,8 @@ class Workload:
     seed: int
     most_experiments: int = 4
     experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
-    cancelled: set[str] = field(default_factory=set)
+    cancelled: dict[str, str] = field(default_factory=dict)
+    """Experiments by the id of the event that cancels them."""
     asked: list[Asked] = field(default_factory=list)
     rubbish: int = 0
 
@@ -62,7 +63,7 @@ class Workload:
             self.asked.append(Asked(at, "request", request))
             at += draw.uniform(0.0, 8.0)
         if draw.random() < 0.25:
-            self.cancelled.add(identity)
+            self.cancelled[f"cancel-{number}"] = identity
             cancel = _event("experiment.cancel.requested", f"cancel-{number}", {"experiment_id": identity}, identity)
             self.asked.append(Asked(max(0.0, at + draw.uniform(-10.0, 25.0)), "cancel", cancel))
 

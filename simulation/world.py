@@ -37,7 +37,7 @@ from simulation.parts.broker import SimulatedBroker
 from simulation.parts.compute import Cluster
 from simulation.parts.log import SESSION_TIMEOUT_S, Log
 from simulation.parts.replacements import replaced
-from simulation.parts.services import CAPACITY_CPUS, SERVICES
+from simulation.parts.services import CAPACITY_CPUS, LEASE_S, SERVICES
 from simulation.parts.store import SimulatedStore
 from simulation.workload import Asked, Workload
 
@@ -99,12 +99,16 @@ class SimulatedWorld:
             name: Sessions(server, self.loop, self.faults, self.kill) for name, server in self.servers.items()
         }
         self.processes: dict[str, Process] = {}
+        self.store.stop = self._stop
+        for one in self.sessions.values():
+            one.stop = self._stop
         self._watch()
 
     def _watch(self) -> None:
         scheduler = self.servers["scheduler"]
-        self.rows = RowInvariants(scheduler, CAPACITY_CPUS, self.tell)
+        self.rows = RowInvariants(scheduler, CAPACITY_CPUS, self.workload.cancelled, self.tell)
         self.records = RecordInvariants(self.servers, self.tell)
+        self.rows.last_heard = self._heard
         self.work = WorkInvariants(self.clusters, scheduler, self.tell)
         self.objects = ObjectInvariants(self.store, scheduler, self.tell)
         self.log.watchers.append(self.records.written)
@@ -126,6 +130,10 @@ class SimulatedWorld:
     def _note_record(self, record: Record) -> None:
         key = (record.key or b"")[:8].decode(errors="replace")
         self.note(f"record {record.topic}/{record.partition}/{record.offset} {key}")
+
+    def _heard(self, key: str, attempt: int, unread_s: float) -> bool:
+        now = self.clock.now().timestamp()
+        return self.records.signs_of_life(key, attempt, now - LEASE_S + 1.0, now - unread_s)
 
     def made_of(self, manifest: bytes) -> Any:
         return _RESULT.validate_json(manifest)
@@ -210,13 +218,13 @@ class SimulatedWorld:
                 if self.faults.strikes_now("process killed", process.name):
                     self.kill(process)
                 elif self.faults.strikes_now("process stopped", process.name):
-                    self._stop(process)
+                    self._stop(process, "process stopped")
             for group in self.log.groups.values():
                 if self.faults.strikes_now("rebalance", group.name):
                     group.rebalance()
 
-    def _stop(self, process: Process) -> None:
-        seconds = self.faults.between("process stopped", 0.5, 40.0)
+    def _stop(self, process: Process, kind: Kind) -> None:
+        seconds = self.faults.between(kind, 0.5, 40.0)
         self.loop.stop_process(process, seconds)
         for group in self.log.groups.values():
             for member in [one for one in group.members if one.process is process]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+from assay_schemas.envelope import Event
 from pydantic_core import from_json, to_json
 
 from simulation.database.locks import Holder, Locks, Mode
@@ -31,6 +32,8 @@ class Transaction(Holder):
         self.writes: dict[str, dict[Key, Row | None]] = {}
         self.news: list[tuple[str, str]] = []
         self.failed = False
+        self.applied: list[Event] = []
+        """What a handler was given within this transaction."""
 
     def get(self, table: str, key: Key) -> Row | None:
         own = self.writes.get(table)
@@ -130,6 +133,7 @@ class Server:
                     rows.pop(key, None)
                 else:
                     rows[key] = row
+        changes += [("applied", (event.source, event.id), None, {"type": event.type}) for event in tx.applied]
         if changes:
             for watcher in self.watchers:
                 watcher(changes)

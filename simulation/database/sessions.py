@@ -14,7 +14,7 @@ import asyncpg
 from simulation.database.chassis_statements import LEAD
 from simulation.database.locks import Holder
 from simulation.database.server import Row, Server, Transaction
-from simulation.faults import Faults
+from simulation.faults import Faults, Kind
 from simulation.loop import Process, SimulatedLoop, current_process
 
 GONE = "connection was closed in the middle of operation"
@@ -35,6 +35,7 @@ class Sessions:
         self, server: Server, loop: SimulatedLoop, faults: Faults, kill: Callable[[Process, str], None]
     ) -> None:
         self.server, self.loop, self.faults, self.kill = server, loop, faults, kill
+        self.stop: Callable[[Process, Kind], None] = lambda _process, _kind: None
         self.open: list[Session] = []
         server.notify = self._notify
 
@@ -153,6 +154,8 @@ class Session(Holder):
         delay = loop.random.uniform(0.0002, 0.002)
         if faults.strikes_now("slow statement", self.process.name):
             delay = faults.between("slow statement", 0.5, 8.0)
+        if faults.strikes_now("process stopped at the database", self.process.name):
+            self._sessions.stop(self.process, "process stopped at the database")
         await asyncio.sleep(delay)
         if not self._closed and faults.strikes_now("connection lost", self.process.name):
             self.drop()

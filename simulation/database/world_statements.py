@@ -173,7 +173,7 @@ async def ready_jobs(tx: Transaction, now: datetime) -> list[Row]:
             first = min(wanting, key=lambda one: (one["priority"] != job["priority"], one["requested_at"]))
             columns = {name: job[name] for name in ("key", "kind", "ready_at", "priority")}
             owner = {"owner": first["owner"], "since": first["requested_at"]}
-            found.append({**columns, "hardware": job["body"]["hardware"], **owner})
+            found.append({**columns, **_needs(job), **owner})
     return found
 
 
@@ -181,12 +181,14 @@ async def held_resources(tx: Transaction) -> list[Row]:
     groups: dict[str, Row] = {}
     for _, job in tx.rows("jobs"):
         if job["status"] in _HOLDING:
-            hardware = job["body"]["hardware"]
-            group = groups.setdefault(
-                f"{job['kind']} {hardware}", {"kind": job["kind"], "hardware": hardware, "jobs": 0}
-            )
+            needs = {"kind": job["kind"], **_needs(job)}
+            group = groups.setdefault(str(needs), {**needs, "jobs": 0})
             group["jobs"] += 1
     return list(groups.values())
+
+
+def _needs(job: Row) -> Row:
+    return {"hardware": job["body"]["hardware"], "policy": job["body"]["inputs"].get("policy")}
 
 
 async def recent_usage(tx: Transaction, now: datetime, since: datetime) -> list[Row]:

@@ -9,7 +9,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from assay_schemas.artifacts import manifest_key
-from assay_schemas.envelope import decode
+from assay_schemas.envelope import Unreadable, decode
+from assay_schemas.events import COMPLETION_TOPIC
 from assay_schemas.jobs import job_key
 from assay_schemas.results import Plan
 from pydantic import TypeAdapter
@@ -63,6 +64,7 @@ def check_ends(world: SimulatedWorld) -> None:
     _one_end_each(world)
     _nothing_left(world)
     _letters(world)
+    _every_event_applied(world)
     for identity, document in world.workload.experiments.items():
         _results(world, identity, document)
 
@@ -79,7 +81,7 @@ def _one_end_each(world: SimulatedWorld) -> None:
             world.tell("one completion", f"experiment {identity[:8]} was ended by {len(ids[identity])} events")
         if (row["outcome"] == "rejected") is is_valid(document):
             world.tell("one terminal state", f"experiment {identity[:8]} ended {row['outcome']}")
-        if row["outcome"] == "cancelled" and identity not in world.workload.cancelled:
+        if row["outcome"] == "cancelled" and identity not in world.workload.cancelled.values():
             world.tell("one terminal state", f"experiment {identity[:8]} was cancelled by nobody")
     if strangers := set(ids) - set(world.workload.experiments):
         world.tell("one completion", f"experiments nobody asked for ended: {sorted(strangers)}")
@@ -106,6 +108,19 @@ def _letters(world: SimulatedWorld) -> None:
     for (topic, _), reason in reasons.items():
         if (topic, _) not in rubbish:
             world.tell("nothing is refused wrongly", f"{topic}: {(reason or b'').decode()[:300]}")
+
+
+def _every_event_applied(world: SimulatedWorld) -> None:
+    """Whatever lies on a topic that is read through the inbox was applied."""
+    for topic in ("experiment.requested", "experiment.cancel.requested", *COMPLETION_TOPIC.values()):
+        for record in world.log.of(topic):
+            try:
+                event = decode(record)
+            except Unreadable:
+                continue
+            if not world.rows.applied[event.source, event.id]:
+                world.tell("no event is lost", f"{topic}/{record.partition}/{record.offset} was never applied")
+                return
 
 
 def _results(world: SimulatedWorld, identity: str, document: dict[str, Any]) -> None:

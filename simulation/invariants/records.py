@@ -28,6 +28,7 @@ class RecordInvariants:
         self._asked: dict[tuple[str, int], Any] = {}
         self._ids: dict[tuple[str, str], set[str]] = {}
         self.published: set[str] = set()
+        self._signs: dict[tuple[str, int], list[float]] = {}
         for name, server in servers.items():
             server.watchers.append(lambda changes, name=name: self._committed(name, changes))  # type: ignore[misc]
 
@@ -40,6 +41,10 @@ class RecordInvariants:
         """Events that were committed and are on no topic."""
         return [one for events in self._outbox.values() for one in events if one not in self.published]
 
+    def signs_of_life(self, key: str, attempt: int, since_s: float, until_s: float) -> bool:
+        """Whether an attempt was heard of in a span of time, in seconds since 1970."""
+        return any(since_s < at < until_s for at in self._signs.get((key, attempt), ()))
+
     def written(self, record: Record) -> None:
         if record.topic.endswith(".dlq"):
             return
@@ -51,6 +56,8 @@ class RecordInvariants:
         name = event.source.strip("/")
         if name in self._outbox and name in TOPICS[event.type].producers:
             self._committed_before(name, event, record)
+        if event.type == "job.progressed":
+            self._signs.setdefault((event.key, event.data["attempt"]), []).append(record.timestamp_ms / 1000)
         if event.type in REQUEST_TOPIC.values():
             self._one_request(event)
 

@@ -5,12 +5,15 @@ Looks at rows before and after; changes nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from simulation.database.server import Change, Row, Server
 
 Tell = Callable[[str, str], None]
+UNREAD_S = 9.0
+"""How long a sign of life may lie unread: the reconciler's own margin, a poll of each loop, and a slow statement."""
 HOLDING = frozenset({"requested", "running", "cancelling"})
 ORDER = {"requested": 0, "running": 1, "settling": 2, "ended": 3}
 
@@ -18,10 +21,12 @@ ORDER = {"requested": 0, "running": 1, "settling": 2, "ended": 3}
 class RowInvariants:
     """Told of each commit; tells of what it breaks."""
 
-    def __init__(self, server: Server, capacity_cpus: float, tell: Tell) -> None:
+    def __init__(self, server: Server, capacity_cpus: float, cancels: dict[str, str], tell: Tell) -> None:
         self._server, self._capacity, self._tell = server, capacity_cpus, tell
+        self.cancels = cancels
         self.ended_by: dict[str, set[str]] = {}
-        self.asked: dict[tuple[str, int], str] = {}
+        self.applied: Counter[tuple[str, str]] = Counter()
+        self.last_heard: Callable[[str, int, float], bool] = lambda _key, _attempt, _since: False
         server.watchers.append(self.committed)
 
     def committed(self, changes: list[Change]) -> None:
@@ -34,10 +39,14 @@ class RowInvariants:
             elif table == "jobs":
                 jobs_changed = True
                 self._job(str(key), before, after)
+                self._stops(str(key), before, after, changes)
+                self._lapses(str(key), before, after)
             elif table == "wants":
                 self._want(key, before, after)
             elif table == "outbox" and before is None:
                 self._said(after, changes)
+            elif table == "applied":
+                self._applied(key, after)
         if jobs_changed:
             self._capacity_holds()
 
@@ -64,6 +73,33 @@ class RowInvariants:
             self._tell("success is final", f"job {key[:8]} succeeded, then was {after['status']} or had another result")
         if after["attempt"] > earlier["attempt"] and after["status"] in HOLDING and not self._wanted(key):
             self._tell("cancelled work stops", f"attempt {after['attempt']} of job {key[:8]} was asked for by nobody")
+
+    def _stops(self, key: str, before: Row | None, after: Row, changes: list[Change]) -> None:
+        if before is None or after["status"] != "cancelling" or before["status"] == "cancelling":
+            return
+        said = [row for table, _, _, row in changes if table == "outbox" and row is not None]
+        if not any(row["type"] == "job.cancel.requested" and row["aggregateid"] == key for row in said):
+            self._tell("cancelled work stops", f"job {key[:8]} is to stop, and nobody is told")
+
+    def _lapses(self, key: str, before: Row | None, after: Row) -> None:
+        """A lease may lapse only where no sign of life lies on the topic that could have been read by now."""
+        if before is None or after["body"]["lost"] == before["body"]["lost"]:
+            return
+        error = after["body"]["error"] or {}
+        if "no sign of life" in error.get("message", "") and self.last_heard(key, before["attempt"], UNREAD_S):
+            self._tell(
+                "the living are not lost", f"attempt {before['attempt']} of job {key[:8]} had shown signs of life"
+            )
+
+    def _applied(self, key: tuple[str, str], event: Row) -> None:
+        self.applied[key] += 1
+        if self.applied[key] > 1:
+            self._tell("each event once", f"{event['type']} {key[1]} was applied {self.applied[key]} times")
+        if event["type"] == "experiment.cancel.requested" and key[1].startswith("cancel-"):
+            identity = self.cancels[key[1]]
+            row = self._server.tables["experiments"].get(identity)
+            if row is None or not (row["cancelled"] or row["status"] in ("settling", "ended")):
+                self._tell("a cancel is remembered", f"experiment {identity[:8]} goes on after its cancel")
 
     def _wanted(self, key: str) -> bool:
         wants = self._server.tables["wants"].values()

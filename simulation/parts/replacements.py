@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,11 @@ from unittest.mock import patch
 
 import asyncpg
 import structlog
+from assay_chassis import app, inbox
+from assay_chassis.database import Database
+from assay_chassis.inbox import HandlerOfSeveral
+from assay_chassis.outbox import Transaction
+from assay_schemas.envelope import Event
 
 from simulation.database.sessions import Pool
 from simulation.parts.inspection import NoCosting, SimulatedInspector
@@ -22,6 +27,7 @@ from simulation.parts.inspection import NoCosting, SimulatedInspector
 if TYPE_CHECKING:
     from simulation.world import SimulatedWorld
 
+Apply = Callable[[Database, Sequence[Event], HandlerOfSeveral], Awaitable[list[Event]]]
 # Seconds between looks of loops that poll, made longer where the real value would cost a simulation its time.
 SLOWER: dict[str, float] = {
     "assay_chassis.job_service.monitor.LIVE_POLL_S": 1.0,
@@ -49,6 +55,19 @@ async def _nothing_to_migrate(*_: object) -> None:
     pass
 
 
+def _heard(real: Apply) -> Apply:
+    """`apply_together` that notes in the transaction what its handler was given."""
+
+    async def apply(database: Database, events: Sequence[Event], handler: HandlerOfSeveral) -> list[Event]:
+        async def noted(fresh: Sequence[Event], opened: Transaction) -> None:
+            opened.connection.tx.applied += fresh
+            await handler(fresh, opened)
+
+        return await real(database, events, noted)
+
+    return apply
+
+
 @contextmanager
 def replaced(world: SimulatedWorld) -> Iterator[None]:
     """The product as it runs inside this world."""
@@ -66,6 +85,8 @@ def replaced(world: SimulatedWorld) -> Iterator[None]:
         "assay_chassis.app.add_health_routes": lambda *_: None,
         "assay_chassis.app.migrate": _nothing_to_migrate,
         "assay_chassis.app.faulthandler": silent,
+        "assay_chassis.app.apply_together": _heard(app.apply_together),
+        "assay_chassis.inbox.apply_together": _heard(inbox.apply_together),
         "assay_chassis.publishing.datetime": world.clock,
         "assay_evaluator.choosing.datetime": world.clock,
         "assay_scheduler.app._inspector": lambda *_: SimulatedInspector(world.loop),

@@ -12,8 +12,8 @@ from assay_chassis.object_store.base import ObjectStat
 from assay_chassis.object_store.errors import StoreUnavailable, TryAgain
 from assay_chassis.object_store.memory import MemoryStore
 
-from simulation.faults import Faults
-from simulation.loop import SimulatedLoop
+from simulation.faults import Faults, Kind
+from simulation.loop import Process, SimulatedLoop, current_process
 
 
 class SimulatedStore(MemoryStore):
@@ -22,12 +22,15 @@ class SimulatedStore(MemoryStore):
     def __init__(self, loop: SimulatedLoop, faults: Faults) -> None:
         super().__init__("memory://store")
         self._loop, self._faults = loop, faults
+        self.stop: Callable[[Process, Kind], None] = lambda _process, _kind: None
         self.watchers: list[Callable[[str, bytes], None]] = []
 
     async def _travel(self, key: str) -> None:
         delay = self._loop.random.uniform(0.001, 0.01)
         if self._faults.strikes_now("slow store", key[:30]):
             delay = self._faults.between("slow store", 0.5, 10.0)
+        if self._faults.strikes_now("process stopped at the store", current_process().name):
+            self.stop(current_process(), "process stopped at the store")
         await asyncio.sleep(delay)
         if self._faults.strikes_now("store unavailable", key[:30]):
             raise TryAgain(StoreUnavailable(self._uri(key), "does not answer"))

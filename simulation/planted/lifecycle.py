@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from unittest.mock import patch
 
+from assay_chassis.object_store import ObjectStore
 from assay_chassis.outbox import Transaction
 from assay_scheduler import handlers, lifecycle, planner
 from assay_scheduler.admission import Admitter
@@ -16,7 +17,7 @@ from assay_scheduler.lifecycle import _Turn
 from assay_scheduler.policy import Admission
 from assay_scheduler.reconciler import Reconciler
 from assay_scheduler.settlement import Settlement
-from assay_scheduler.states import Completed, Job, Message
+from assay_scheduler.states import Completed, Job, Message, Planned
 from assay_scheduler.store import QUERIES, WorldStore, job_of
 from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.events import ExperimentCompleted, ExperimentOutcome
@@ -93,6 +94,18 @@ def _from_the_first(template: Job, _existing: Job | None) -> Job:
     return replace(template, status="waiting", attempt=0)
 
 
+def _planned_in_silence(self: _Turn, happening: Planned) -> None:
+    _planned(self, happening)
+    self._notes.clear()
+
+
+_planned = _Turn.planned
+
+
+async def _by_plain_name(store: ObjectStore, experiment_id: str, name: str, content: bytes) -> ArtifactRef:
+    return await store.put_bytes(f"experiments/{experiment_id}/{name}.json", content)
+
+
 BUGS = (
     Bug("wrong job key", "the seed is not part of a training's key", lambda: [
         patch.object(planner, "job_key", _key_without_seed),
@@ -124,6 +137,13 @@ BUGS = (
     ]),
     Bug("children forgotten", "what depends on a job hears nothing of its end", lambda: [
         patch.object(_Turn, "_children", _without_children),
+    ]),
+    Bug("accepted twice", "an experiment that another worker has taken in is accepted again", lambda: [
+        patch.object(_Turn, "planned", _planned_in_silence),
+    ]),
+    Bug("documents written over", "a replica that was overtaken writes its own plan over the one referred to", lambda: [
+        patch("assay_scheduler.intake.worker.keep_document", _by_plain_name),
+        patch("assay_scheduler.settlement.keep_document", _by_plain_name),
     ]),
     Bug("lease without margin", "silence counts also while the scheduler is behind in listening", lambda: [
         patch.object(Reconciler, "hears", lambda _self: True),

@@ -290,3 +290,11 @@ def test_signs_of_life_are_heeded_ignored_or_answered(story: Story) -> None:
     assert progress_is_wanted(story.job(training), 0) == "stop"
     story.succeed(training)
     assert progress_is_wanted(story.job(training), 1) == "ignore"
+
+
+def test_a_second_plan_for_an_experiment_changes_nothing_and_says_so(story: Story) -> None:
+    story.plan("e", chain())
+    before = story.world
+    story.plan("e", chain())
+    assert story.world == before
+    assert story.notes == ["planned_before"]

@@ -38,7 +38,7 @@ from assay_scheduler.states import (
     World,
 )
 
-Note = Literal["stale_completion", "duplicate_completion", "retried", "lost"]
+Note = Literal["planned_before", "stale_completion", "duplicate_completion", "retried", "lost"]
 EndWord = Literal["succeeded", "failed", "cancelled", "skipped"]
 
 
@@ -105,6 +105,7 @@ class _Turn:
     def planned(self, happening: Planned) -> None:
         experiment = self._experiments[happening.experiment_id]
         if experiment.status != "requested":
+            self._notes.append("planned_before")
             return
         self._experiments[experiment.id] = replace(experiment, status="running", open=len(happening.jobs))
         for wanted in happening.jobs:

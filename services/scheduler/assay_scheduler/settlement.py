@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from assay_chassis.app import ServiceApp
-from assay_schemas.artifacts import ArtifactRef, experiment_prefix
+from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.events import ExperimentCompleted, ExperimentOutcome
 from assay_schemas.results import ExperimentResult, JobEnd, Plan
 
 from assay_scheduler.bell import CHANNEL
 from assay_scheduler.commander import say
+from assay_scheduler.documents import keep_document
 from assay_scheduler.outcome import experiment_outcome, single_outcome
 from assay_scheduler.states import Message
 from assay_scheduler.store import QUERIES
@@ -51,9 +52,8 @@ class Settlement:
             requested_at=row["requested_at"],
             completed_at=now,
         )
-        key = f"{experiment_prefix(row['id'])}/result.json"
         content = result.model_dump_json(by_alias=True).encode()
-        reference = await self._app.store.put_bytes(key, content, media_type="application/json")
+        reference = await keep_document(self._app.store, row["id"], "result", content)
         payload = ExperimentCompleted(
             experiment_id=row["id"],
             name=row["name"],

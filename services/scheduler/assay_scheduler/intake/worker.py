@@ -14,13 +14,14 @@ from typing import Any
 
 from assay_chassis.errors import Transient
 from assay_chassis.object_store import StoreUnavailable
-from assay_schemas.artifacts import ArtifactRef, CheckpointRef, experiment_prefix
+from assay_schemas.artifacts import ArtifactRef, CheckpointRef
 from assay_schemas.events import CheckpointSelected, ExperimentAccepted, ExperimentRejected
 from assay_schemas.problems import Problem
 from assay_schemas.results import Plan
 
 from assay_scheduler.bell import REQUEST
 from assay_scheduler.commander import say
+from assay_scheduler.documents import keep_document
 from assay_scheduler.intake.jobs import SingleJob, inspect_eval_job, inspect_training_job
 from assay_scheduler.lineage import lineage_of
 from assay_scheduler.parts import Parts
@@ -132,8 +133,7 @@ class IntakeWorker:
         plan = await self._parts.planning.plan(
             found.spec, found.findings, experiment_id=claim.id, owner=claim.owner, warnings=found.warnings
         )
-        key = f"{experiment_prefix(claim.id)}/plan.json"
-        reference = await self._app.store.put_bytes(key, plan.model_dump_json().encode(), media_type="application/json")
+        reference = await keep_document(self._app.store, claim.id, "plan", plan.model_dump_json().encode())
         await self._accept(claim, wanted_jobs(plan), plan, reference)
 
     async def _take_single(self, claim: Claim, found: SingleJob) -> None:
@@ -149,9 +149,9 @@ class IntakeWorker:
         at = self._app.clock.now()
         async with self._app.transaction() as tx:
             decision = await self._parts.commander.apply(tx, Planned(claim.id, tuple(wanted), at))
-            wants = [want for want in decision.world.wants.values() if want.experiment_id == claim.id]
-            if not wants:
+            if "planned_before" in decision.notes:
                 raise TakenByAnother("taken in by another worker meanwhile")
+            wants = [want for want in decision.world.wants.values() if want.experiment_id == claim.id]
             reused = sum(want.reused for want in wants)
             values = (plan.model_dump(mode="json") if plan else None, reference.model_dump() if reference else None)
             await tx.connection.execute(QUERIES.accept_experiment, claim.id, *values, at, len(wanted), reused)
