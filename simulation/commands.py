@@ -99,17 +99,20 @@ def planted(most: int, processes: int, write_result: bool) -> int:
     """0 when every planted bug was found."""
     if processes <= 1:
         quiet()
-        found = [found_after((name, most)) for name in BUGS]
+        found = [_shown(found_after((name, most))) for name in BUGS]
     else:
         with multiprocessing.get_context("spawn").Pool(processes, initializer=quiet) as pool:
-            found = pool.map(found_after, [(name, most) for name in BUGS], chunksize=1)
-    for result in found:
-        print(f"{result.bug:40} {result.seeds or 'not found':>10}  {result.broken}")
+            found = [_shown(one) for one in pool.imap(found_after, [(name, most) for name in BUGS], chunksize=1)]
     if write_result:
         from simulation.result import write_planted
 
         write_planted(found)
     return 0 if all(result.seeds for result in found) else 1
+
+
+def _shown(found: Found) -> Found:
+    print(f"{found.bug:30} {found.seeds or 'not found':>10}  {found.broken}", flush=True)
+    return found
 
 
 @dataclass(frozen=True)

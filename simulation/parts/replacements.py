@@ -85,7 +85,7 @@ def replaced(world: SimulatedWorld) -> Iterator[None]:
         "assay_chassis.app.add_health_routes": lambda *_: None,
         "assay_chassis.app.migrate": _nothing_to_migrate,
         "assay_chassis.app.faulthandler": silent,
-        "assay_chassis.app.apply_together": _heard(app.apply_together),
+        "assay_chassis.app.apply_together": _heard(vars(app)["apply_together"]),
         "assay_chassis.inbox.apply_together": _heard(inbox.apply_together),
         "assay_chassis.publishing.datetime": world.clock,
         "assay_evaluator.choosing.datetime": world.clock,

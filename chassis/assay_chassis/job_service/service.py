@@ -166,6 +166,8 @@ class JobService:
         except JobFailed as error:
             await self._fail(job_type, request, error.as_error(), event)
         else:
+            # Two replicas may answer the same request: with the request's time they write the same bytes.
+            manifest = manifest.model_copy(update={"completed_at": event.time})
             reference = await write_manifest(self._store, manifest)
             await self._publish(job_type, succeeded(job_type, request.attempt, reference, manifest), event)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from assay_chassis.job_service import JobFailed, JobType
@@ -45,6 +46,23 @@ class TestInlineJobs:
         assert completion["outcome"] == "succeeded"
         assert self.origin(ground) == (self.event().id, "experiment-1")
         assert completion["checkpoint"]["step"] == 3
+
+    async def test_two_replicas_that_answer_the_same_request_write_the_same_manifest(self) -> None:
+        chosen, days, written = CheckpointRef(uri="file:///checkpoint", digest="c" * 64, step=3), iter((1, 2)), []
+
+        async def select(request: Any) -> SelectionResult:
+            at = NOW + timedelta(days=next(days))
+            return SelectionResult(
+                job_key=request.job_key, attempt=1, completed_at=at, inputs=request.inputs, checkpoint=chosen
+            )
+
+        request = self.event()
+        for _ in range(2):
+            ground = Ground(self.type_of(select))
+            await ground.service.requested(request)
+            [completion] = ground.publisher.of("checkpoint.selected")
+            written.append(completion["result"]["sha256"])
+        assert written[0] == written[1]
 
     async def test_an_inline_job_that_fails_says_why(self) -> None:
         async def select(request: Any) -> SelectionResult:
