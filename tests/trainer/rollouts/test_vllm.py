@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import rollout_engine_contract as contract
 from assay_trainer.rollouts.base import EngineSettings
-from training_ground import build_model
+from training_ground import Ground, build_model, lines
 
 pytestmark = pytest.mark.real
 END = 257
@@ -96,3 +96,30 @@ def test_adapters_are_merged_for_sampling_and_the_model_stays_as_it_was(engine: 
     engine.update_weights(model)
     contract.check_logprobs(engine, model)
     assert adapted(model)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@needs_vllm
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("lora", [None, {"rank": 4}])
+def test_a_whole_run_samples_from_the_weights_of_every_step(train: Any, ground: Ground, lora: Any) -> None:
+    """Had the engine kept the weights of an earlier step, its log-probabilities would be far from the trainer's."""
+    ground.model = ground.model.model_copy(update={"uri": PILOT.as_uri()})
+    rows = [{"prompt": f"Ann has {n} figs, buys {n + 1} more. Total?\nA:", "answer": str(n)} for n in range(24)]
+    odd = {"kind": "verifier", "name": "regex", "pattern": "[13579]$"}
+    options = {"rollout_engine": "vllm", "reward": odd, "group_size": 4, "max_completion_length": 24, "lora": lora}
+    request = ground.request(
+        ground.dataset(rows),
+        algorithm="GRPO",
+        steps=3,
+        batch_size=4,
+        learning_rate=1e-2,
+        schedule="constant",
+        **options,
+    )
+    result = train(request)
+    assert result.metrics is not None
+    steps = [each["metrics"] for each in lines(Path(result.metrics.uri.removeprefix("file://")))]
+    assert [step["mismatch"] < 1e-4 for step in steps] == [True] * 3
+    assert steps[-1]["completion_length"] > 0
