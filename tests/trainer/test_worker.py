@@ -42,6 +42,24 @@ def test_rows_over_the_limit_are_counted_where_they_are_dropped(train: Train, gr
     assert result.rows_truncated == 0
 
 
+def test_published_conversations_train_as_rows_with_the_prompt_apart(
+    train: Train, ground: Ground, tmp_path: Path, chat_tokenizer: Any
+) -> None:
+    folder = tmp_path / "chatting"
+    shutil.copytree(ground.model.uri.removeprefix("file://"), folder)
+    chat_tokenizer.save_pretrained(folder)
+    ground.model = ground.model.model_copy(update={"uri": folder.as_uri()})
+    asked = [{"role": "user", "content": f"{number}?"} for number in range(8)]
+    answers = [[{"role": "assistant", "content": text}] for text in ("yes", "no")]
+    apart = [{"prompt": [turn], "chosen": answers[0], "rejected": answers[1]} for turn in asked]
+    whole = [
+        {"prompt": turn["content"], "chosen": [turn, *answers[0]], "rejected": [turn, *answers[1]]} for turn in asked
+    ]
+    options = {"algorithm": "REWARD", "steps": 1, "batch_size": 8, "validation_share": 0.0}
+    losses = [train(ground.request(ground.dataset(rows), **options)).final_loss for rows in (apart, whole)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
 def test_interventions_change_what_is_trained_on(train: Train, ground: Ground) -> None:
     rows = [{**row, "source": "b" if place % 4 else "a"} for place, row in enumerate(sums(64))]
     kept = {"kind": "subset", "column": "source", "values": ["a"]}

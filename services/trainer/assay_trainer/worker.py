@@ -32,6 +32,7 @@ from assay_trainer.algorithms import algorithm_named
 from assay_trainer.algorithms.base import Algorithm, Surroundings
 from assay_trainer.checkpoints.resume import CheckpointReader, ResumePoint
 from assay_trainer.checkpoints.writer import CheckpointWriter
+from assay_trainer.data.preferences import prompt_apart
 from assay_trainer.data.prepare import Prepared, prepare
 from assay_trainer.data.rows import Row, Split, read_rows, split_rows
 from assay_trainer.errors import BadInput, OutOfMemory, OutOfMemoryBetweenSteps
@@ -167,7 +168,7 @@ class TrainingJob:
             data = self._store.get_bytes(dataset.uri, max_bytes=LARGEST_DATASET)
         except (ObjectNotFound, KeyRefused) as error:
             raise BadInput(f"dataset: no snapshot at {dataset.uri}; publish the dataset again") from error
-        return read_rows(data, dataset.digest, self._algorithm_class.row_formats)
+        return [prompt_apart(row) for row in read_rows(data, dataset.digest, self._algorithm_class.row_formats)]
 
     def _model_folder(self, model: ModelRef) -> Path:
         """The model as a local folder: in place where the store is one, else a copy."""
