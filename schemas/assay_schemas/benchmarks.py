@@ -12,9 +12,10 @@ from functools import cache
 from importlib import resources
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from assay_schemas.algorithms import Closed, ModelKind
+from assay_schemas.endpoints import endpoint_model
 
 HARNESS_VERSIONS = ("lm-eval-0.4.13",)
 NEWEST_HARNESS = HARNESS_VERSIONS[-1]
@@ -78,6 +79,19 @@ class CodeParameters(GenerationParameters):
         except ValueError:
             return False
         return (self.released_from or date.min) <= released < (self.released_before or date.max)
+
+
+class JudgeParameters(GenerationParameters):
+    """Another model, a declared endpoint, says how good responses are, by a rubric."""
+
+    judge: str = Field(description="the model that judges: endpoint:NAME/MODEL")
+    rubric: str = Field(default="What counts is whether it does what was asked, and whether it is correct.")
+    judge_max_tokens: int = Field(default=512, ge=16)
+
+    @field_validator("judge")
+    @classmethod
+    def _is_endpoint(cls, judge: str) -> str:
+        return endpoint_model(judge).location
 
 
 class LikelihoodParameters(OwnParameters):
@@ -164,11 +178,10 @@ OWN_BENCHMARKS: dict[str, BenchmarkDefinition] = {
         ),
         BenchmarkDefinition(
             name="judge",
-            parameters=GenerationParameters,
+            parameters=JudgeParameters,
             item_columns=(("prompt",), ("question",)),
             scored_on="generation",
             primary_metric="preferred",
-            available=False,
         ),
     )
 }

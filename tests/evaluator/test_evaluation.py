@@ -184,7 +184,7 @@ def test_a_completion_longer_than_the_context_fails_alone(evaluated, sums) -> No
             "is not installed here",
         ),
         ("exact_match", PAIR, {}, {"engine": "endpoint"}, "endpoint cannot ask file"),
-        ("judge", [{"prompt": "a"}], {}, {}, "'judge' is not known here"),
+        ("judge", [{"prompt": "a"}], {}, {}, "parameters.judge"),
         ("humaneval", [{"prompt": "a"}], {}, {}, "needs a sandbox"),
         ("mmlu", [{"prompt": "a"}], {}, {}, "mmlu is a group of tasks"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,21 @@ def test_a_reward_model_is_asked_by_its_score_of_the_whole_text(judged: Judged, 
 def test_equal_values_count_half() -> None:
     from assay_evaluator.benchmarks.preference import won
 
-    assert [won(1.0, 1.0), won(2.0, 1.0), won(1.0, 2.0)] == [0.5, 1.0, 0.0]
+    assert [won([1.0], [1.0]), won([2.0], [1.0]), won([1.0], [2.0])] == [0.5, 1.0, 0.0]
+    assert won([3.0], [1.0, 2.0, 3.0]) == 0.5
+    assert won([3.0, 1.0], [2.0]) == 1.0
+    assert won([3.0], [3.0, 3.0, 1.0]) == pytest.approx(1 / 3)
+
+
+def test_the_best_of_several_answers_must_be_a_chosen_one(evaluated, model: Path) -> None:
+    rows = [{"prompt": f"{n}:", "chosen": ["yes", f"{n}"], "rejected": ["no", "never", f"{n}!"]} for n in range(6)]
+    _, samples = evaluated("preference", rows)
+    for row, sample in zip(rows, samples, strict=True):
+        values = json.loads(sample.details)["values"]
+        assert [len(values["chosen"]), len(values["rejected"])] == [2, 3]
+        expected = [likelihood(model, row["prompt"], answer) / len(answer) for answer in row["chosen"]]
+        assert values["chosen"] == pytest.approx(expected, rel=1e-4)
+        assert sample.score == float(max(values["chosen"]) > max(values["rejected"]))
 
 
 def test_a_pair_too_long_for_the_model_fails_alone(judged: Judged) -> None:

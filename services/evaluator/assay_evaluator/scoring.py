@@ -75,6 +75,7 @@ def aggregate(values: Sequence[Any], by: Callable[[Sequence[Any]], Any], higher_
 
     A mean of items' numbers has an interval; other aggregates have none.
     """
+    values = [value for value in values if not is_failed(value)]
     if not values:
         return None
     value = item_value(by(values))

@@ -14,8 +14,13 @@ from assay_evaluator.items import Item
 from assay_schemas.benchmarks import OWN_BENCHMARKS, ExactMatchParameters
 
 
+def parameters_of(benchmark: str) -> Any:
+    needed = {"judge": {"judge": "endpoint:lab/model"}}.get(benchmark, {})
+    return OWN_BENCHMARKS[benchmark].parameters.model_validate({"dataset": "items.jsonl", **needed})
+
+
 def document(benchmark: str, **row: Any) -> dict[str, Any]:
-    parameters = OWN_BENCHMARKS[benchmark].parameters(dataset="items.jsonl")
+    parameters = parameters_of(benchmark)
     return BENCHMARKS[benchmark](parameters).document(Item("id", 0, row))
 
 
@@ -23,7 +28,7 @@ def test_every_available_own_benchmark_is_registered_with_its_leading_metric() -
     available = {name: known for name, known in OWN_BENCHMARKS.items() if known.available}
     assert BENCHMARKS.keys() == available.keys()
     for name, known in available.items():
-        assert BENCHMARKS[name](known.parameters(dataset="x")).primary == known.primary_metric
+        assert BENCHMARKS[name](parameters_of(name)).primary == known.primary_metric
 
 
 @pytest.mark.parametrize(

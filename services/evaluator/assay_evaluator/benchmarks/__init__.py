@@ -11,6 +11,7 @@ from typing import Any
 from assay_evaluator.benchmarks.base import OwnBenchmark
 from assay_evaluator.benchmarks.code import Code
 from assay_evaluator.benchmarks.exact_match import ExactMatch
+from assay_evaluator.benchmarks.judge import Judge
 from assay_evaluator.benchmarks.multiple_choice import MultipleChoice
 from assay_evaluator.benchmarks.numeric import Numeric
 from assay_evaluator.benchmarks.perplexity import Perplexity
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Any], OwnBenchmark]] = {
     "perplexity": Perplexity,
     "preference": Preference,
     "code": Code,
+    "judge": Judge,
 }
 OF_SCORERS: dict[str, Callable[[Any], OwnBenchmark]] = {"preference": ScoredPreference}
 """Those that can evaluate a reward model, which gives a score for a text and no likelihood."""

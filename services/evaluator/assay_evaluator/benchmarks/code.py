@@ -57,7 +57,7 @@ class Code(GenerationBenchmark[CodeParameters]):
             config["generation_kwargs"]["until"] = NEXT_BLOCK
         return {**config, "doc_to_target": lambda document: document["solution"]}
 
-    def kept(self, document: Document) -> dict[str, Any]:
+    def kept(self, document: Document) -> Mapping[str, Any]:
         return {name: document[name] for name in ("answer", "entry_point", "prompt")}
 
     def stored(self, answer: str, details: Mapping[str, Any]) -> Document:

@@ -23,22 +23,28 @@ Parameters = TypeVar("Parameters", bound=GenerationParameters)
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a response came to: the answer that was read (None: none was found) and its score."""
+    """What a response came to: the answer that was read (None: none was found) and its score.
+
+    Where it could not be judged, `error` says why, and the score is NaN.
+    """
 
     extracted: str | None
     score: float
+    error: str = ""
 
 
 class GenerationBenchmark(ABC, Generic[Parameters]):
     """Prompt in, text out; temperature 0 decodes greedily, otherwise `samples` responses are drawn.
 
-    `voting`: whether responses can have the same answer, so that a majority means something.
+    `voting`: whether responses can have the same answer, so that a majority means something; `needs_model`:
+    whether a stored response needs another model to be judged again.
     `version` grows with every change of extraction or comparison; it is part of every sample's `scorer`.
     """
 
     primary: ClassVar[str]
     version: ClassVar[int] = 1
     voting: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = False
     renamed: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, parameters: Parameters) -> None:
@@ -73,7 +79,7 @@ class GenerationBenchmark(ABC, Generic[Parameters]):
         """The judgement of each response to one item."""
         return [self.judge(response, document) for response in responses]
 
-    def kept(self, document: Document) -> dict[str, Any]:
+    def kept(self, document: Document) -> Mapping[str, Any]:
         """What a sample keeps of its document, so that its response can be judged again; `answer` among it."""
         return {"answer": document["answer"]}
 
@@ -136,12 +142,13 @@ class GenerationBenchmark(ABC, Generic[Parameters]):
                     target=document["target"],
                     response=response,
                     extracted=judged.extracted,
-                    score=judged.score,
+                    score=None if judged.error else judged.score,
+                    error=judged.error,
                     tokens=generation.tokens if generation else 0,
                     finish_reason=generation.finish_reason if generation else "",
                     logprob=generation.logprob if generation else None,
                     scorer=self.scorer,
-                    details=json.dumps(self.kept(document), ensure_ascii=False),
+                    details=json.dumps(dict(self.kept(document)), ensure_ascii=False),
                 )
             )
         return samples

@@ -1,4 +1,4 @@
-"""preference: of two answers to a prompt, the model must like the chosen one better than the rejected one.
+"""preference: of several answers to a prompt, the model must like a chosen one best.
 
 A reward model says so by its scores, a language model by its likelihood a byte; nothing is generated.
 """
@@ -6,6 +6,7 @@ A reward model says so by its scores, a language model by its likelihood a byte;
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -16,11 +17,12 @@ from assay_evaluator.benchmarks.base import Document, Logged, TaskConfig, Unusab
 from assay_evaluator.items import Item
 
 ANSWERS = ("chosen", "rejected")
-TIE = 0.5
 
 
 class Preference:
-    """`accuracy` is the share of pairs whose chosen answer has the higher value; equal values count half.
+    """`accuracy` is the share of items whose highest value is a chosen answer's; a pair with equal values counts half.
+
+    `chosen` and `rejected` are texts, as in RewardBench, or lists of texts, as in RewardBench 2 and best-of-k.
 
     The value is the log-likelihood of the answer given its prompt for each of its bytes, so that a longer answer is
     not held against it.
@@ -33,16 +35,18 @@ class Preference:
         self.parameters = parameters
 
     def document(self, item: Item) -> Document:
-        chosen, rejected = (not_empty(text_of(item, answer), answer) for answer in ANSWERS)
-        if chosen == rejected:
-            raise UnusableItem("chosen: is the same as rejected; give two answers, or leave the row out")
-        return {"id": item.id, "prompt": text_of(item, "prompt"), "chosen": chosen, "rejected": rejected}
+        chosen, rejected = (answers_of(item, column) for column in ANSWERS)
+        if both := set(chosen) & set(rejected):
+            raise UnusableItem(
+                f"chosen: is the same as rejected: {min(both)[:40]!r}; give others, or leave the row out"
+            )
+        return {"id": item.id, "prompt": text_of(item, "prompt"), "answers": chosen + rejected, "chosen": len(chosen)}
 
     def task(self, documents: Sequence[Document]) -> TaskConfig:  # noqa: ARG002
         return {
             "output_type": "multiple_choice",
             "doc_to_text": lambda document: document["prompt"],
-            "doc_to_choice": lambda document: [document[answer] for answer in ANSWERS],
+            "doc_to_choice": lambda document: document["answers"],
             "doc_to_target": lambda _: 0,
             "target_delimiter": "",
             "metric_list": [{"metric": self.primary, "aggregation": "mean", "higher_is_better": True}],
@@ -50,11 +54,11 @@ class Preference:
         }
 
     def _process(self, document: Document, results: Sequence[Any]) -> dict[str, float]:
-        return {self.primary: won(*self._values(document, results))}
+        values = self._values(document, results)
+        return {self.primary: won(values[: document["chosen"]], values[document["chosen"] :])}
 
     def _values(self, document: Document, results: Sequence[Any]) -> list[float]:
-        answers = (document[answer] for answer in ANSWERS)
-        return [self.value(float(found[0]), answer) for found, answer in zip(results, answers, strict=True)]
+        return [self.value(float(found[0]), answer) for found, answer in zip(results, document["answers"], strict=True)]
 
     def value(self, computed: float, answer: str) -> float:
         """What is compared: the engine's log-likelihood for each byte of the answer."""
@@ -62,18 +66,20 @@ class Preference:
 
     def samples(self, item: Item, document: Document, logged: Logged) -> list[Sample]:
         values = self._values(document, [response[0] for response in logged.responses])
+        answers, chosen = document["answers"], document["chosen"]
+        best = max(range(len(values)), key=values.__getitem__)
+        sides = dict(zip(ANSWERS, (answers[:chosen], answers[chosen:]), strict=True))
+        by_side = dict(zip(ANSWERS, (values[:chosen], values[chosen:]), strict=True))
         return [
             Sample(
                 item_id=item.id,
                 item_index=item.index,
                 prompt=logged.prompt,
-                target=document["chosen"],
-                response=document[ANSWERS[values[1] > values[0]]],
+                target=answers[0],
+                response=answers[best],
                 score=float(logged.metrics[self.primary]),
-                scorer="preference/1",
-                details=json.dumps(
-                    {"rejected": document["rejected"], "values": dict(zip(ANSWERS, values, strict=True))}
-                ),
+                scorer="preference/2",
+                details=json.dumps({**sides, "values": by_side}, ensure_ascii=False),
             )
         ]
 
@@ -85,6 +91,24 @@ class ScoredPreference(Preference):
         return computed
 
 
-def won(chosen: float, rejected: float) -> float:
-    """1 where the chosen answer has the higher value, half where they are equal."""
-    return TIE if chosen == rejected else float(chosen > rejected)
+def answers_of(item: Item, column: str) -> list[str]:
+    """The answers in a column that has one text or a list of them. Raises UnusableItem."""
+    given = item.row.get(column)
+    if not isinstance(given, list):
+        return [not_empty(text_of(item, column), column)]
+    if not given or not all(isinstance(answer, str) for answer in given):
+        raise UnusableItem(f"{column}: is a list, but not of texts; give one text or several")
+    return [not_empty(answer, column) for answer in given]
+
+
+def won(chosen: Sequence[float], rejected: Sequence[float]) -> float:
+    """The share of the answers with the highest value that are chosen ones: half for a pair of equals.
+
+    As RewardBench 2 scores its items with one chosen answer: an answer that ties with others has its part. NaN where
+    one of them has no value.
+    """
+    if any(map(math.isnan, [*chosen, *rejected])):
+        return math.nan
+    top = max(*chosen, *rejected)
+    winners = sum(value == top for value in chosen)
+    return winners / (winners + sum(value == top for value in rejected))

@@ -111,7 +111,7 @@ SCORERS: dict[str, ScorerType] = {
     **{
         name: _of_benchmark(name)
         for name, benchmark in BENCHMARKS.items()
-        if isinstance(benchmark, type) and issubclass(benchmark, GenerationBenchmark)
+        if isinstance(benchmark, type) and issubclass(benchmark, GenerationBenchmark) and not benchmark.needs_model
     },
     STORED: ScorerType(StoredOptions, ByStoredValue),
 }
