@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from assay_schemas.benchmarks import OWN_BENCHMARKS
 from assay_schemas.experiments import ExperimentSpec
 from assay_schemas.specification import (
     engine_version_of,
@@ -162,8 +163,9 @@ def test_an_unknown_key_passes_with_a_warning_only_under_a_newer_minor_version()
         assert fields(document, dataschema) == ["novelty"]
 
 
-def test_what_is_not_yet_available_is_said_only_of_a_right_specification():
-    judged = {"name": "judge", "parameters": {"dataset": "items.jsonl"}}
+def test_what_is_not_yet_available_is_said_only_of_a_right_specification(monkeypatch):
+    monkeypatch.setitem(OWN_BENCHMARKS, "judge", OWN_BENCHMARKS["judge"].model_copy(update={"available": False}))
+    judged = {"name": "judge", "parameters": {"dataset": "items.jsonl", "judge": "endpoint:lab/model"}}
     spec = spec_of(with_(benchmarks=[judged]))
     assert [problem.field for problem in not_yet_available(spec)] == ["benchmarks.0.name"]
     assert not_yet_available(spec_of(MINIMAL)) == []
