@@ -141,3 +141,20 @@ def test_every_checkpoints_score_is_shown_and_the_selected_one_is_marked(evidenc
     assert scores["columns"] == ["replicate", "step 5", "step 10", "step 15"]
     assert scores["rows"][0][1:] == ["0.25", "0.5 *", "–"]
     assert len(scores["rows"]) == len(selections)
+
+
+def test_what_stands_out_is_on_the_first_screen_with_a_link_to_its_section(evidence):
+    rows = [{"prompt": f"question {number % 50}", "completion": "the same"} for number in range(100)]
+    report = compile_report(evidence(rows={"clean": rows}), NOW)
+    (found,) = report.findings
+    assert (found.section, found.text) == ("data", "clean: 50 % of rows are duplicates of earlier ones.")
+    html = render_html(report)
+    assert '<a href="#data">Data sheet</a>' in html
+    assert html.index(found.text) < html.index("What to try next")
+    assert found.text in render_markdown(report).split("## What to try next")[0]
+
+
+def test_commands_in_sentences_are_code_and_their_text_stays_inert(evidence):
+    html = render_html(compile_report(evidence(), NOW))
+    assert "<code>assay responses 00000000 --benchmark numeric --flips</code>" in html
+    assert "`" not in html.split("<main>")[1].split("</header>")[0]

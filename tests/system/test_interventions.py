@@ -1,4 +1,4 @@
-"""An arm whose rows are changed on purpose, through the whole platform: what it loses, and the words for it."""
+"""An arm whose rows are changed on purpose, through the whole platform: the index, and the words for it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ TRAINING = {
 }
 
 
-def pairs(numbers: range) -> list[dict[str, str]]:
-    """Sums whose chosen answer ends with a full stop and whose rejected one with a question mark."""
-    return [{"prompt": f"{n} + {n} =", "chosen": f" {2 * n}.", "rejected": f" {2 * n}?"} for n in numbers]
+WITHIN_S = 240.0
+
+
+def pairs(numbers: range, right: str = ".", wrong: str = "?") -> list[dict[str, str]]:
+    """Sums whose chosen and rejected answers differ by their last mark alone."""
+    return [{"prompt": f"{n} + {n} =", "chosen": f" {2 * n}{right}", "rejected": f" {2 * n}{wrong}"} for n in numbers]
 
 
 def written(path: Path, rows: list[dict[str, str]]) -> str:
@@ -31,35 +34,26 @@ def written(path: Path, rows: list[dict[str, str]]) -> str:
     return str(path)
 
 
-def test_exchanged_answers_keep_a_shortcut_and_turned_labels_turn_it_round(whole: Ground, tmp_path: Path) -> None:
+def test_a_reward_model_that_keeps_its_score_without_its_meaning_reads_a_shortcut(
+    whole: Ground, tmp_path: Path
+) -> None:
     rows = written(tmp_path / "pairs.jsonl", pairs(range(100, 400)))
-    bare = [{**row, "chosen": row["chosen"].rstrip("."), "rejected": " 7"} for row in pairs(range(500, 540))]
+    elsewhere = written(tmp_path / "elsewhere.jsonl", pairs(range(500, 540), right="?", wrong="."))
     document: dict[str, Any] = {
         "training": {"algorithm": "REWARD", "hyperparameters": TRAINING},
         "arms": [
             {"name": "pairs", "dataset": rows},
             {"name": "swapped", "dataset": rows, "interventions": [{"kind": "swap_chosen"}]},
-            {"name": "turned", "dataset": rows, "interventions": [{"kind": "flip_labels"}]},
         ],
         "seeds": [ground.new_seed(), ground.new_seed()],
         "selection": {"policy": "best_validation"},
-        "benchmarks": [
-            {"name": "preference", "parameters": {"dataset": written(tmp_path / "own.jsonl", pairs(range(500, 540)))}},
-            {"name": "preference", "parameters": {"dataset": written(tmp_path / "bare.jsonl", bare)}},
-        ],
+        "benchmarks": [{"name": "preference", "parameters": {"dataset": elsewhere}}],
     }
-    run = whole.ended(whole.submit(**document))
+    run = whole.ended(whole.submit(**document), WITHIN_S)
     report = run.report()
     assert run.result().outcome == "succeeded"
-    means = {(cell.arm, cell.benchmark): cell.mean for cell in report.cells}
-    own, _ = report.benchmarks
-    assert means["pairs", own] >= 0.9
-    assert means["swapped", own] >= 0.9
-    assert means["turned", own] <= 0.1
     said = {one.section: one.text for one in report.findings}
-    assert "AUC" in said["giveaways"]
-    verdicts = {(one.arm, one.versus, one.benchmark): one for one in report.verdicts}
-    assert verdicts["turned", "control", own].verdict == "worse"
-    assert any("changed on purpose" in note for note in verdicts["turned", "control", own].notes)
-    (section,) = [one for one in report.sections if one["anchor"] == "interventions"]
-    assert "swap_chosen" in str(section)
+    assert "the reward model reads a shortcut" in said["interventions"]
+    assert "format alone tells the chosen answer" in said["giveaways"]
+    notes = [note for one in report.verdicts if one.arm == "swapped" for note in one.notes]
+    assert any("swap_chosen" in note for note in notes)

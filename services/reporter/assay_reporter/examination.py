@@ -14,7 +14,7 @@ from assay_schemas.results import Contamination
 from assay_reporter.diagnosis.columns import ByArm, Column, columns_of
 from assay_reporter.diagnosis.contamination import contaminated_items, question_of
 from assay_reporter.diagnosis.decomposition import Decomposition, decompose
-from assay_reporter.diagnosis.differences import content_words
+from assay_reporter.diagnosis.differences import content_words, words_of
 from assay_reporter.evidence import Evidence, TrainingRows
 from assay_reporter.statistics import BenchmarkScores
 
@@ -63,6 +63,14 @@ class Examination:
         columns = [column for arms in self.columns.values() if (column := _any(arms)) is not None]
         texts = (text for column in columns for name in ("prompt", "target") for text in column.texts(name))
         return {word for text in texts for word in content_words(text)}
+
+    @cached_property
+    def vocabularies(self) -> dict[str, set[str]]:
+        """The longer words of each snapshot's rows, by its digest."""
+        return {
+            digest: {word for row in found.rows for word in words_of(row)}
+            for digest, found in self.evidence.rows.items()
+        }
 
     @cached_property
     def contaminated(self) -> dict[tuple[str, str], frozenset[str]]:

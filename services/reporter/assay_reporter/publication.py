@@ -21,6 +21,7 @@ from assay_schemas.events import ReportPublished
 from assay_schemas.ids import event_id
 from assay_schemas.reports import ReportDocument, Verdict
 from assay_schemas.results import ExperimentResult
+from jinja2 import TemplateError
 
 from assay_reporter.evidence import Evidence, gather_evidence
 from assay_reporter.render import FORMS
@@ -32,6 +33,10 @@ from assay_reporter.training_rows import with_training_rows
 POLL_S = 1.0
 MOST_TRIES = 8
 LONGEST_EVENT_VERDICTS = 100
+# One report that cannot be made never keeps the others from being made.
+BUGS_AND_BAD_EVIDENCE = (
+    AssayError, ValueError, TypeError, AttributeError, ArithmeticError, LookupError, TemplateError,
+)  # fmt: skip
 
 
 class Publication:
@@ -71,7 +76,7 @@ class Publication:
                 await self._publish(due, tx, model)
             except Transient as error:
                 await model.report_delayed(due.experiment_id, str(error), min(2.0**due.tries, 60.0))
-            except (AssayError, ValueError, ArithmeticError, LookupError) as error:
+            except BUGS_AND_BAD_EVIDENCE as error:
                 await self._give_up(due, model, error)
         self._delivered()
         return True

@@ -16,7 +16,7 @@ from assay_schemas.artifacts import ArtifactRef, DatasetRef, row_sample_key
 
 from assay_reporter.evidence import Evidence, TrainingRows
 
-LARGEST_WHOLE = 8 * 2**20
+LARGEST_WHOLE = 4 * 2**20
 
 
 async def with_training_rows(store: ObjectStore, evidence: Evidence) -> Evidence:

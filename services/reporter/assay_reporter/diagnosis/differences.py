@@ -65,16 +65,22 @@ def overlap(rows: Keys, others: Keys) -> Overlap:
     return Overlap(same / every, (known - same) / every, sum(row in turned for row in rows.rows) / every)
 
 
-def off_topic_share(rows: Sequence[Row], vocabulary: set[str]) -> float | None:
-    """The share of rows less than a quarter of whose longer words occur anywhere in the vocabulary; None where
-    rows have too few words to tell."""
-    strange = told = 0
+def off_topic_share(rows: Sequence[Row], vocabularies: Sequence[set[str]]) -> float:
+    """The share of rows less than a quarter of whose longer words occur in a vocabulary, for the vocabulary that
+    knows most; 0 where rows have too few words to tell."""
+    strange, told = [0] * len(vocabularies), 0
     for row in rows[:: max(1, -(-len(rows) // MOST_ROWS))]:
-        words = content_words(f"{prompt_of(row)} {answer_of(row)}")
+        words = words_of(row)
         if len(words) >= FEWEST_CONTENT_WORDS:
             told += 1
-            strange += len(words & vocabulary) < FAMILIAR * len(words)
-    return strange / told if told else None
+            for place, vocabulary in enumerate(vocabularies):
+                strange[place] += len(words & vocabulary) < FAMILIAR * len(words)
+    return min(strange, default=0) / max(1, told)
+
+
+def words_of(row: Row) -> set[str]:
+    """The longer words of a row's prompt and answer."""
+    return content_words(f"{prompt_of(row)} {answer_of(row)}")
 
 
 def content_words(text: str) -> set[str]:

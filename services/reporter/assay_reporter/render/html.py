@@ -5,18 +5,20 @@ Every text is escaped by the template engine; only our own charts are markup.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
 from assay_schemas.reports import ReportDocument
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pydantic import TypeAdapter
 
 from assay_reporter.blocks import CurvePlot, ForestPlot, Section
 from assay_reporter.render.charts import curves_svg, forest_svg
 from assay_reporter.render.words import cell_text, direction, facts, mark, table_cells
 
+TICKS = re.compile(r"`([^`\n]+)`")
 SECTIONS: TypeAdapter[list[Section]] = TypeAdapter(list[Section])
 
 
@@ -32,6 +34,7 @@ def environment() -> Environment:
     )
     made.globals.update(cell_text=cell_text, mark=mark, direction=direction, facts=facts)
     made.filters["chart"] = _chart
+    made.filters["ticks"] = _ticks
     return made
 
 
@@ -48,3 +51,8 @@ def report_context(report: ReportDocument) -> dict[str, Any]:
 
 def _chart(block: ForestPlot | CurvePlot) -> Markup:
     return Markup(forest_svg(block) if isinstance(block, ForestPlot) else curves_svg(block))
+
+
+def _ticks(text: str) -> Markup:
+    """Escaped text in which what stands between backticks is code."""
+    return Markup(TICKS.sub(r"<code>\1</code>", str(escape(text))))

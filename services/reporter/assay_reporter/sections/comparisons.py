@@ -16,15 +16,16 @@ def comparisons(findings: Findings) -> Section | None:
     blocks: list[AnyBlock] = [Paragraph(text=flag, tone="bad") for flag in findings.flags]
     for benchmark in findings.evidence.plan.benchmarks:
         listed = [one for one in findings.verdicts if one.benchmark == benchmark.id]
-        plotted = [_interval(one) for one in listed if one.interval is not None and one.delta is not None]
+        plotted = [one for one in listed if one.interval is not None and one.delta is not None]
         if plotted:
             direction = "right is better" if benchmark.higher_is_better else "left is better"
-            effect = next((one.smallest_effect for one in listed if one.smallest_effect), None)
+            scale, what = _unit(listed, benchmark.primary)
+            effect = next((scale * one.smallest_effect for one in listed if one.smallest_effect), None)
             blocks.append(
                 ForestPlot(
                     title=benchmark.id,
-                    axis=f"difference in {benchmark.primary} ({direction})",
-                    rows=plotted,
+                    axis=f"difference in {what} ({direction})",
+                    rows=[_interval(one, scale) for one in plotted],
                     smallest_effect=effect,
                 )
             )
@@ -37,10 +38,18 @@ def comparisons(findings: Findings) -> Section | None:
     return Section(title="Comparisons", anchor="comparisons", blocks=blocks) if blocks else None
 
 
-def _interval(verdict: Verdict) -> Interval:
+def _unit(verdicts: list[Verdict], metric: str) -> tuple[float, str]:
+    """What numbers are drawn in: points of 100 for shares of 1, otherwise the metric's own unit."""
+    points = all(in_points(one) for one in verdicts if one.delta is not None)
+    words = metric.replace("_", " ")
+    return (100.0, f"points of {words}") if points else (1.0, words)
+
+
+def _interval(verdict: Verdict, scale: float) -> Interval:
     low, high = verdict.interval or (0.0, 0.0)
     label = f"{verdict.arm} − {verdict.versus}"
-    return Interval(label=label, value=verdict.delta or 0.0, low=low, high=high, verdict=verdict.verdict)
+    value = scale * (verdict.delta or 0.0)
+    return Interval(label=label, value=value, low=scale * low, high=scale * high, verdict=verdict.verdict)
 
 
 def _table(verdicts: list[Verdict], caption: str, folded: str = "") -> TableBlock:
@@ -48,14 +57,13 @@ def _table(verdicts: list[Verdict], caption: str, folded: str = "") -> TableBloc
         [
             verdict.benchmark,
             f"{verdict.arm} against {verdict.versus}",
-            FAMILIES[verdict.family],
-            verdict.verdict,
+            f"{verdict.verdict} ({FAMILIES[verdict.family]})",
             _sentence(verdict),
         ]
         for verdict in verdicts
     ]
     return TableBlock(
-        columns=["benchmark", "comparison", "family", "verdict", "in words"],
+        columns=["benchmark", "comparison", "verdict", "in words"],
         rows=rows,
         caption=caption,
         folded=folded,

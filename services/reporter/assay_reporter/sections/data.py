@@ -13,13 +13,11 @@ from assay_reporter.diagnosis.contamination import LIMIT, NOTABLE
 from assay_reporter.diagnosis.differences import (
     OFF_TOPIC,
     Keys,
-    content_words,
     oddities,
     off_topic_share,
     overlap,
     percent,
 )
-from assay_reporter.diagnosis.rows import answer_of, prompt_of
 from assay_reporter.diagnosis.sheet import Sheet, sheet_of
 from assay_reporter.evidence import TrainingRows
 from assay_reporter.sections.findings import Findings
@@ -125,19 +123,9 @@ def _benchmarks(findings: Findings) -> TableBlock | None:
 
 def _off_topic(findings: Findings, arm: str, rows: Mapping[str, TrainingRows]) -> str:
     """Whether an arm has rows about other things than benchmarks and the other arms."""
-    others = {
-        name: one for name, one in rows.items() if findings.examined.digests[name] != findings.examined.digests[arm]
-    }
-    if not others:
-        return ""
-    vocabulary = findings.examined.benchmark_words
-    known = [
-        vocabulary | {word for row in one.rows for word in content_words(f"{prompt_of(row)} {answer_of(row)}")}
-        for one in others.values()
-    ]
-    share = min(
-        (found for words in known if (found := off_topic_share(rows[arm].rows, words)) is not None), default=0.0
-    )
+    examined = findings.examined
+    others = [words for digest, words in examined.vocabularies.items() if digest != examined.digests[arm]]
+    share = off_topic_share(rows[arm].rows, [examined.benchmark_words | words for words in others])
     if share <= OFF_TOPIC:
         return ""
     return f"{arm}: {percent(share)} of rows share hardly a word with the benchmarks or the other arms (off topic)."
