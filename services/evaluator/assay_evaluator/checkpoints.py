@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from assay_evaluator.choosing import training_of
 from assay_evaluator.engines.resident import ResidentEngine
 from assay_evaluator.evaluation import device_of, made_ready
 from assay_evaluator.failures import bad_input, broken, classified
+from assay_evaluator.fanout.sizes import workers_for
 from assay_evaluator.inputs import model_folder
 from assay_evaluator.progress import EvaluationProgress, Stopped
 from assay_evaluator.samples import MEDIA_TYPE, samples_to_parquet
@@ -118,7 +120,7 @@ def _candidates(
     progress: EvaluationProgress,
 ) -> list[Candidate]:
     evaluation = made_ready(declared, request.items, store, cache)
-    device, engine = device_of(request.hardware.gpus), ResidentEngine(progress)
+    device, engine = device_of(request.hardware.gpus), ResidentEngine(progress, partial(workers_for, request.hardware))
     found = []
     for checkpoint in checkpoints:
         folder = model_folder(store, ModelRef(uri=checkpoint.uri, digest=checkpoint.digest), cache / "models")

@@ -9,6 +9,7 @@ import logging
 import resource
 import time
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from assay_evaluator.contamination.checking import contamination_of
 from assay_evaluator.engines.resident import ResidentEngine
 from assay_evaluator.evaluation import device_of, made_ready
 from assay_evaluator.failures import bad_input, classified
+from assay_evaluator.fanout.sizes import workers_for
 from assay_evaluator.inputs import model_folder
 from assay_evaluator.progress import EvaluationProgress, Stopped
 from assay_evaluator.samples import MEDIA_TYPE, samples_to_parquet
@@ -67,7 +69,7 @@ def evaluate(
     Raises JobFailed for every end that is the job's own, and Stopped where `progress` was asked to end.
     """
     began, cpu_began = time.monotonic(), time.process_time()
-    engine = engine or ResidentEngine(progress)
+    engine = engine or ResidentEngine(progress, partial(workers_for, request.hardware))
     progress.phase("starting")
     evaluation = made_ready(request.inputs, request.items, store, cache)
     folder = _folder_of(request, store, cache)

@@ -7,21 +7,27 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from assay_evaluator.engines import open_engine
+from assay_evaluator.engines import is_scorer, open_engine
 from assay_evaluator.engines.base import EngineSettings, Progress
 from assay_evaluator.engines.weights import same_but_for_weights
 
+SPREAD = ("transformers",)
+"""Engines that are spread over processes here; the others bring their own way to use what there is."""
 log = logging.getLogger(__name__)
 
 
 class ResidentEngine:
     """Hands out the engine for a model; the one before it is no longer to be used."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, workers: Callable[[Path], int] = lambda _: 1) -> None:
+        """`workers` says over how many processes a folder's model is to be spread."""
         self._progress = progress
+        self._workers = workers
         self._engine: Any = None
         self._name = ""
         self._settings: EngineSettings | None = None
@@ -34,6 +40,13 @@ class ResidentEngine:
         self._settings = settings
         return self._engine
 
+    def close(self) -> None:
+        """Let the engine go, with the processes it may have."""
+        end = getattr(self._engine, "close", None)
+        self._engine = self._settings = None
+        if end is not None:
+            end()
+
     def _serves(self, name: str, settings: EngineSettings) -> bool:
         """Whether the engine that is open has, or could be given, this model."""
         held = self._settings
@@ -45,9 +58,15 @@ class ResidentEngine:
         return swap is not None and same_but_for_weights(held.folder, settings.folder) and bool(swap(settings.folder))
 
     def _open(self, name: str, settings: EngineSettings) -> None:
-        self._engine = None
+        self.close()
         gc.collect()
-        self._engine = open_engine(name, settings, self._progress)
+        workers = self._workers(settings.folder) if name in SPREAD and not is_scorer(settings.folder) else 1
+        if workers > 1:
+            from assay_evaluator.fanout.engine import FannedEngine
+
+            self._engine = FannedEngine(name, settings, self._progress, workers)
+        else:
+            self._engine = open_engine(name, settings, self._progress)
         self._name = name
         self.opened += 1
         log.info("opened the engine %s", name)

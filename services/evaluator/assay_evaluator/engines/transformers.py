@@ -5,6 +5,7 @@ Gives the numbers HFLM gives, to the bit; never downloads, never runs a model's 
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import torch
 from lm_eval.models.huggingface import HFLM
 
 from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress
+from assay_evaluator.engines.batches import batches_of
 from assay_evaluator.engines.cache import reserved_cache
 from assay_evaluator.engines.stopping import RowStops
 from assay_evaluator.engines.weights import swap_weights
@@ -24,6 +26,11 @@ IMPOSSIBLE = (math.nan, False)
 
 def open_engine(settings: EngineSettings, progress: Progress) -> TransformersEngine:
     return TransformersEngine(settings, progress)
+
+
+def seed_of_batch(seed: int, number: int) -> int:
+    """A batch draws its samples from a seed of its own, so that they do not depend on who computed those before."""
+    return int.from_bytes(hashlib.sha256(f"{seed}\x1f{number}".encode()).digest()[:7], "big")
 
 
 class TransformersEngine(HFLM):  # type: ignore[misc]
@@ -45,15 +52,24 @@ class TransformersEngine(HFLM):  # type: ignore[misc]
         self._progress = progress
         self._ended: deque[Generation] = deque()
         self.generations = GenerationLog()
+        self.first_batch = 0
+        self._batch = 0
+        self._seed = 0
         self.set_cache_hook(_GenerationHook(self))
 
     def swap(self, folder: Path) -> bool:
         """Goes on with another folder's weights; False where it cannot, and nothing has changed."""
         return swap_weights(self.model, folder)
 
+    def batches(self, kind: str, requests: list[Any]) -> list[tuple[list[int], float]]:
+        """The requests' places, batch by batch as they are computed here, each with what it is expected to cost."""
+        return batches_of(self, kind, requests)
+
     def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
         self._progress.expect(len(requests))
+        self._seed, self._batch, self.first_batch = torch.initial_seed(), self.first_batch, 0
         texts: list[str] = super().generate_until(requests, disable_tqdm=True)
+        torch.manual_seed(self._seed)
         return texts
 
     def loglikelihood(self, requests: list[Any], **_: Any) -> list[tuple[float, bool]]:
@@ -77,6 +93,9 @@ class TransformersEngine(HFLM):  # type: ignore[misc]
         if temperature:
             settings["temperature"] = temperature
         settings["do_sample"] = bool(settings.get("do_sample", temperature > 0))
+        if settings["do_sample"]:
+            torch.manual_seed(seed_of_batch(self._seed, self._batch))
+        self._batch += 1
         rows, prompt_length = context.shape
         stops = RowStops(self.tokenizer, stop, prompt_length, rows, self._progress.beat)
         output: torch.Tensor = self.model.generate(

@@ -8,13 +8,26 @@ from __future__ import annotations
 import math
 import os
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import metadata
 from typing import Any
 
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 
-from lm_eval.models.vllm_causallms import VLLM
+import vllm
+
+
+def _version(name: str, ask: Callable[[str], str] = metadata.version) -> str:
+    """The harness asks for the version of a distribution `vllm`; builds for processors are called otherwise."""
+    return str(vllm.__version__) if name == "vllm" else ask(name)
+
+
+metadata.version, _asked = _version, metadata.version  # type: ignore[assignment]
+try:
+    from lm_eval.models.vllm_causallms import VLLM
+finally:
+    metadata.version = _asked
 
 from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress
 
