@@ -17,6 +17,8 @@ os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 
 import vllm
 
+from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress
+
 
 def _version(name: str, ask: Callable[[str], str] = metadata.version) -> str:
     """The harness asks for the version of a distribution `vllm`; builds for processors are called otherwise."""
@@ -28,8 +30,6 @@ try:
     from lm_eval.models.vllm_causallms import VLLM
 finally:
     metadata.version = _asked
-
-from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress
 
 IMPOSSIBLE = (math.nan, False)
 
