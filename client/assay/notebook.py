@@ -5,6 +5,7 @@ No scripts and no outside requests; all text is escaped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from assay_schemas.reports import Cell, ReportDocument
 
 from assay.display import MARKS
 from assay.errors import NotFound
+from assay.forest_plot import forest_svg
 
 if TYPE_CHECKING:
     from assay.run import Run
@@ -38,7 +40,15 @@ def report_html(report: ReportDocument) -> str:
     return (
         f"<p><strong>{escape(report.sentence)}</strong></p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f"{_listed('What stands out', [one.text for one in report.findings])}"
+        f"{''.join(forest_svg(name, report.verdicts) for name in report.benchmarks)}"
+        f"{_listed('What to try next', report.next_steps)}"
     )
+
+
+def _listed(title: str, lines: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<p><strong>{title}</strong></p><ul>{items}</ul>" if lines else ""
 
 
 def _cell(cell: Cell | None) -> str:

@@ -5,11 +5,12 @@ Never samples: every item that has a response is there, and what is missing stay
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Iterator
 
 import pandas as pd
 from assay_schemas.experiments import CONTROL
-from assay_schemas.results import EvalResult, ExperimentResult, Plan
+from assay_schemas.results import EvalResult, ExperimentResult, Plan, TrainingResult
 
 from assay.errors import NotFound
 from assay.store import Store
@@ -44,15 +45,50 @@ def responses(plan: Plan, result: ExperimentResult, store: Store, benchmark: str
     return changed.assign(change=change).sort_values(["change", "item_id", "arm", "seed"], ignore_index=True)
 
 
-def _frames(plan: Plan, result: ExperimentResult, store: Store, benchmark: str) -> list[pd.DataFrame]:
+def samples(plan: Plan, result: ExperimentResult, store: Store, benchmark: str) -> pd.DataFrame:
+    """Every row of every replicate's samples, control's too, with all their columns and arm and seed before them.
+
+    Raises NotFound for a benchmark the experiment does not have.
+    """
+    names = [one.id for one in plan.benchmarks]
+    if benchmark not in names:
+        raise NotFound(f"The experiment has no benchmark {benchmark!r}; it has {', '.join(names)}.")
+    frames = [
+        table.assign(arm=arm, seed=seed)[["arm", "seed", *table.columns]]
+        for arm, seed, table in _tables(plan, result, store, benchmark)
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def curves(plan: Plan, result: ExperimentResult, store: Store) -> pd.DataFrame:
+    """What every training run logged, a row a step: arm, seed, step, loss and the algorithm's own metrics."""
     ends = {end.key: end for end in result.ends}
     frames = []
     for replicate in plan.replicates:
-        end = ends.get(replicate.evals.get(benchmark, ""))
+        end = ends.get(replicate.training or "")
         if end is None or end.result is None:
             continue
-        manifest = EvalResult.model_validate_json(store.read_ref(end.result))
-        table: Any = store.read_table(manifest.samples).to_pandas()
-        columns = [*KEYS, "prompt", "target", "response", "extracted", "score"]
-        frames.append(table[columns].assign(arm=replicate.arm, seed=-1 if replicate.seed is None else replicate.seed))
-    return frames
+        manifest = TrainingResult.model_validate_json(store.read_ref(end.result))
+        if manifest.metrics is not None:
+            records = [json.loads(line) for line in store.read_ref(manifest.metrics).splitlines() if line.strip()]
+            flat = pd.DataFrame([{**one, **one.pop("metrics", {})} for one in records])
+            frames.append(flat.assign(arm=replicate.arm, seed=replicate.seed)[["arm", "seed", *flat.columns]])
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _tables(
+    plan: Plan, result: ExperimentResult, store: Store, benchmark: str
+) -> Iterator[tuple[str, int, pd.DataFrame]]:
+    """Arm, seed (-1 for control) and samples of every replicate that has some."""
+    ends = {end.key: end for end in result.ends}
+    for replicate in plan.replicates:
+        end = ends.get(replicate.evals.get(benchmark, ""))
+        if end is not None and end.result is not None:
+            manifest = EvalResult.model_validate_json(store.read_ref(end.result))
+            seed = -1 if replicate.seed is None else replicate.seed
+            yield replicate.arm, seed, store.read_table(manifest.samples).to_pandas()
+
+
+def _frames(plan: Plan, result: ExperimentResult, store: Store, benchmark: str) -> list[pd.DataFrame]:
+    columns = [*KEYS, "prompt", "target", "response", "extracted", "score"]
+    return [table[columns].assign(arm=arm, seed=seed) for arm, seed, table in _tables(plan, result, store, benchmark)]

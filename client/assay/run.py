@@ -102,6 +102,18 @@ class Run:
 
         return responses(self.plan(), self.result(), self._store, benchmark, flips=flips)
 
+    def samples(self, benchmark: str) -> pd.DataFrame:
+        """Every sample of every replicate on a benchmark, control's too, with all its columns (docs/samples.md)."""
+        from assay.responses import samples
+
+        return samples(self.plan(), self.result(), self._store, benchmark)
+
+    def curves(self) -> pd.DataFrame:
+        """What every training run logged, a row a step: `run.curves().pivot_table("loss", "step", "arm").plot()`."""
+        from assay.responses import curves
+
+        return curves(self.plan(), self.result(), self._store)
+
     def gate(self, policy: Mapping[str, Any]) -> Decision:
         """Whether the verdicts meet a policy. Raises Refused for a policy with problems, NotFound without a report."""
         from assay.gate import decide
