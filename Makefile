@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local
 
-.PHONY: demo test test-unit simulate test-kubernetes check bench venv generate clean help
+.PHONY: demo test test-unit simulate test-kubernetes check bench notebooks venv generate clean help
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -38,6 +38,9 @@ check: $(STAMP) ## formatting, lints, types, import rules
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/mypy benchmarks scripts examples simulation
 	$(BIN)/lint-imports
+
+notebooks: $(STAMP) ## execute the story notebooks on a system of their own (about ten minutes)
+	$(BIN)/python -m examples.stories
 
 bench: $(STAMP) ## measure; writes benchmarks/results/
 	$(BIN)/python -m benchmarks

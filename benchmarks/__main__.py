@@ -23,6 +23,7 @@ NAMES = (
     "online_learning",
     "overlap_index",
     "rescoring",
+    "responses_page",
 )
 EXAMPLE = """\
 example: python -m benchmarks startup control_plane

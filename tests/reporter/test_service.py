@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -180,3 +183,39 @@ async def test_an_unknown_experiment_is_said_to_be_unknown(reporter):
         answer = await running.client.get(f"/experiments/{ID}")
         assert answer.status_code == 404
         assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+async def browsed(url: str, width: int, name: str) -> tuple[str, str]:
+    """The page's document after its scripts ran, and what the browser complained of; a picture where asked for."""
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
+    options += ["--enable-logging=stderr", f"--window-size={width},900", "--virtual-time-budget=2000", "--dump-dom"]
+    if folder := os.environ.get("ASSAY_SCREENSHOTS"):
+        options.append(f"--screenshot={Path(folder) / name}.png")
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(CHROMIUM, *options, url, stdout=pipe, stderr=pipe)
+    document, said = await asyncio.wait_for(process.communicate(), 60)
+    complaints = [line for line in said.decode().splitlines() if "CONSOLE" in line]
+    return document.decode(), "\n".join(complaints)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+async def test_a_real_browser_draws_the_pages_runs_their_scripts_and_complains_of_nothing(
+    reporter, evidence, store_evidence
+):
+    async with reporter() as running:
+        await completed(running, evidence(response="<script>alert('x')</script>"), store_evidence)
+        await running.until(running.published_reports)
+        base = str(running.client.base_url).rstrip("/")
+        pages = {
+            "experiments": ("/", 1200, "Compare the marked"),
+            "responses": (f"/experiments/{ID}/responses?benchmark=numeric", 390, "losses come first"),
+            "report": (f"/experiments/{ID}", 390, "What was compared"),
+        }
+        for name, (path, width, expected) in pages.items():
+            document, complaints = await browsed(base + path, width, name)
+            assert expected in document
+            assert "<script>alert" not in document
+            assert complaints == ""
