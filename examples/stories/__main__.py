@@ -26,14 +26,14 @@ EXAMPLE = "example: python -m examples.stories --only shortcut"
 def execute(notebook: Path, out: Path) -> float:
     """Seconds it took; an error in a cell is raised, and what was executed before it is kept."""
     began = time.monotonic()
-    found = nbformat.read(notebook, as_version=4)
+    found = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         found, timeout=LONGEST_S, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
     )
     try:
         client.execute()
     finally:
-        nbformat.write(found, out / notebook.name)
+        nbformat.write(found, out / notebook.name)  # type: ignore[no-untyped-call]
     return time.monotonic() - began
 
 

@@ -210,7 +210,6 @@ async def test_a_real_browser_draws_the_pages_runs_their_scripts_and_complains_o
         await running.until(running.published_reports)
         base = str(running.client.base_url).rstrip("/")
         pages = {
-            "experiments": ("/", 1200, "Compare the marked"),
             "responses": (f"/experiments/{ID}/responses?benchmark=numeric", 390, "losses come first"),
             "report": (f"/experiments/{ID}", 390, "What was compared"),
         }
