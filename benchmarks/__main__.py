@@ -22,6 +22,8 @@ NAMES = (
     "reward_on_real_pairs",
     "online_learning",
     "overlap_index",
+    "evaluation_throughput",
+    "shard_tail",
     "rescoring",
     "responses_page",
 )

@@ -109,7 +109,8 @@ class EvalResult(Manifest):
     samples: ArtifactRef
     items: int
     items_failed: int = 0
-    prompt_digest: str = ""
+    prompt_digest: str = Field(default="", description="over prompts by item: equal ones asked the same")
+    data_digest: str = Field(default="", description="of the items' snapshot, else over the items' ids")
     contamination: Contamination | None = Field(default=None, description="None for a model not trained here")
 
 

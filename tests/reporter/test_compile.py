@@ -158,3 +158,35 @@ def test_commands_in_sentences_are_code_and_their_text_stays_inert(evidence):
     html = render_html(compile_report(evidence(), NOW))
     assert "<code>assay responses 00000000 --benchmark numeric --flips</code>" in html
     assert "`" not in html.split("<main>")[1].split("</header>")[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prompt_digest": "b" * 64}, "their prompts differ"),
+        ({"data_digest": "b" * 64}, "they are over different items"),
+    ],
+)
+def test_an_arm_that_was_asked_something_else_than_control_is_not_compared(evidence, changes, words):
+    made = evidence()
+    asked = {"prompt_digest": "a" * 64, "data_digest": "a" * 64}
+    arms = {key: one.arm for one in made.plan.replicates for key in one.evals.values()}
+    evaluations = {
+        key: replace(one, result=one.result.model_copy(update=asked | (changes if arms[key] == "clean" else {})))
+        for key, one in made.evaluations.items()
+    }
+    report = compile_report(replace(made, evaluations=evaluations), NOW)
+    judged = {one.arm: one for one in report.verdicts if one.family == "primary" and one.benchmark == "numeric"}
+    assert judged["clean"].verdict == "broken"
+    assert judged["clean"].delta is None
+    assert f"clean and control are not comparable on numeric: {words}" in judged["clean"].reason
+    assert judged["wrong"].verdict == "worse"
+
+
+def test_evaluations_by_different_library_versions_are_named(evidence):
+    made = evidence()
+    key = next(iter(made.evaluations))
+    older = made.evaluations[key].result.model_copy(update={"libraries": {"torch": "2.12.0"}})
+    mixed = replace(made, evaluations={**made.evaluations, key: replace(made.evaluations[key], result=older)})
+    assert "torch 2.12.0 and 2.13.0" in json.dumps(compile_report(mixed, NOW).sections)
+    assert "torch 2.12.0 and" not in json.dumps(compile_report(made, NOW).sections)

@@ -37,6 +37,8 @@ from assay_evaluator.worker import KIB_PER_GIB, library_versions
 if TYPE_CHECKING:
     from assay_chassis.compute import JobContext
 
+MOST_FAILED_ITEMS = 0.05
+"""A checkpoint of which more items failed has no score."""
 log = logging.getLogger(__name__)
 
 
@@ -99,7 +101,7 @@ def select(
             gpu_s=wall_s * request.hardware.gpus,
             peak_memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_GIB,
         ),
-        libraries=library_versions(),
+        libraries=library_versions(declared.engine),
         inputs=request.inputs,
         checkpoint=choice.checkpoint,
         scores=choice.scores,
@@ -128,7 +130,8 @@ def _candidates(
         scored = evaluation.score(lm, folder)
         samples = _store_samples(store, request, checkpoint.step, scored)
         metrics: Mapping[str, Metric] = scored.metrics
-        metric = metrics.get(scored.primary) if scored.items_failed < scored.items else None
+        failed_too_much = scored.items_failed > MOST_FAILED_ITEMS * scored.items
+        metric = None if failed_too_much else metrics.get(scored.primary)
         found.append(Candidate(checkpoint, scored.primary, metric, scored.items, samples))
     return found
 

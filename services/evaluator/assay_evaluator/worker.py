@@ -5,6 +5,7 @@ Runs in a process of its own; never talks to the broker, and leaves no manifest 
 
 from __future__ import annotations
 
+import importlib
 import logging
 import resource
 import time
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from assay_chassis.job_service.records import manifest_bytes
 from assay_chassis.object_store import StoreSettings, SyncObjectStore
 from assay_schemas.artifacts import ArtifactRef, manifest_key, result_prefix
+from assay_schemas.canonical import digest_of
 from assay_schemas.endpoints import is_endpoint
 from assay_schemas.jobs import EvalRequest, Usage
 from assay_schemas.results import Contamination, EvalResult
@@ -105,9 +107,12 @@ def _store_samples(store: SyncObjectStore, request: EvalRequest, scored: Scored)
     return store.put_bytes(key, samples_to_parquet(scored.samples), media_type=MEDIA_TYPE)
 
 
-def library_versions() -> dict[str, str]:
+def library_versions(engine: str = "transformers") -> dict[str, str]:
     """What computes an evaluation here, with its versions."""
-    return {name: version(name) for name in LIBRARIES}
+    found = {name: version(name) for name in LIBRARIES}
+    if engine == "vllm":
+        found["vllm"] = str(importlib.import_module("vllm").__version__)
+    return found
 
 
 def _manifest(
@@ -118,7 +123,7 @@ def _manifest(
         attempt=request.attempt,
         completed_at=datetime.now(UTC),
         usage=usage,
-        libraries=library_versions(),
+        libraries=library_versions(request.inputs.engine),
         inputs=request.inputs,
         model=request.model,
         metrics=scored.metrics,
@@ -127,5 +132,6 @@ def _manifest(
         items=scored.items,
         items_failed=scored.items_failed,
         prompt_digest=scored.prompt_digest,
+        data_digest=request.inputs.items or digest_of(sorted({sample.item_id for sample in scored.samples})),
         contamination=contamination,
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from assay_schemas.experiments import CONTROL, PLACEBO
+from assay_schemas.results import EvalResult
 
 from assay_reporter.diagnosis.columns import Column
 from assay_reporter.diagnosis.contamination import LIMIT
@@ -96,7 +97,32 @@ def _contaminated(examined: Examination, arm: str, benchmark: str, arms: Mapping
     )
 
 
+def _other_questions(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:  # noqa: ARG001
+    """Another harness version, other data or other prompts than control's: the two are not comparable."""
+    planned = next(one for one in examined.evidence.plan.benchmarks if one.id == benchmark)
+    results = [(replicate.arm, one.result) for replicate, one in examined.evidence.evaluated(planned)]
+    base = next((result for who, result in results if who == CONTROL), None)
+    for result in (result for who, result in results if base is not None and who == arm):
+        for what, ours, theirs in _questions(result, base):
+            if ours and theirs and ours != theirs:
+                return f"{arm} and control are not comparable on {benchmark}: {what} ({ours[:20]} and {theirs[:20]})."
+    return ""
+
+
+def _questions(one: EvalResult, other: EvalResult | None) -> list[tuple[str, str, str]]:
+    """What must be equal for two results to be compared; prompts only where no item failed."""
+    if other is None:
+        return []
+    whole = not (one.items_failed or other.items_failed)
+    return [
+        ("they come from different harness versions", one.inputs.harness_version, other.inputs.harness_version),
+        ("they are over different items", one.data_digest, other.data_digest),
+        ("their prompts differ", one.prompt_digest if whole else "", other.prompt_digest if whole else ""),
+    ]
+
+
 CHECKS: tuple[Callable[[Examination, str, str, Mapping[str, list[Column]]], str], ...] = (
+    _other_questions,
     _failed_runs,
     _failed_items,
     _contaminated,

@@ -14,15 +14,19 @@ from typing import Any
 
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-
-import vllm
+os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 
 from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress
 
 
 def _version(name: str, ask: Callable[[str], str] = metadata.version) -> str:
-    """The harness asks for the version of a distribution `vllm`; builds for processors are called otherwise."""
-    return str(vllm.__version__) if name == "vllm" else ask(name)
+    """The harness asks for the version of a distribution `vllm`; the build for processors is called otherwise."""
+    try:
+        return ask(name)
+    except metadata.PackageNotFoundError:
+        if name != "vllm":
+            raise
+        return f"{ask('vllm-cpu')}+cpu"
 
 
 metadata.version, _asked = _version, metadata.version  # type: ignore[assignment]

@@ -24,7 +24,19 @@ def provenance(findings: Findings) -> Section | None:
     libraries = sorted({f"{name} {version}" for one in _manifests(findings) for name, version in one.items()})
     if libraries:
         blocks.append(Paragraph(text=f"Computed with {', '.join(libraries)}."))
+    if mixed := _mixed(findings):
+        words = "Evaluations were computed with different versions, some of them for an earlier experiment"
+        blocks.append(Paragraph(text=f"{words}: {mixed}. Small differences may come from there."))
     return Section(title="What was compared", anchor="provenance", blocks=blocks)
+
+
+def _mixed(findings: Findings) -> str:
+    """Libraries of evaluations that have more than one version."""
+    versions: dict[str, set[str]] = {}
+    for one in findings.evidence.evaluations.values():
+        for name, version in one.result.libraries.items():
+            versions.setdefault(name, set()).add(version)
+    return "; ".join(f"{name} {' and '.join(sorted(found))}" for name, found in versions.items() if len(found) > 1)
 
 
 def _manifests(findings: Findings) -> list[dict[str, str]]:
