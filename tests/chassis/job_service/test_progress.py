@@ -59,3 +59,12 @@ async def test_the_monitor_wakes_as_soon_as_a_run_is_submitted(ground: Ground) -
         while not ground.progress:
             await asyncio.sleep(0.01)
     watching.cancel()
+
+
+async def test_a_waiting_run_says_what_it_waits_for_and_not_what_it_did_before(ground: Ground) -> None:
+    await ground.ask()
+    before = {"step": 2, "message": "training"}
+    ground.backend.change(1, state=RunState.QUEUED, reason="waits in queue research", progress=before)
+    await ground.service.monitor.sweep()
+    [said] = ground.progress
+    assert (said["phase"], said["message"], said["step"]) == ("queued", "waits in queue research", 2)
