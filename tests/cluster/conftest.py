@@ -1,5 +1,5 @@
-"""A real control plane for the session, and for each test a namespace set up as `deploy/kubernetes` sets it up.
-Collects nothing unless `make test-kubernetes` asks: the first ever start builds the programs, for 10 to 15 minutes."""
+"""A real control plane for the session, with a namespace for each test set up as `deploy/kubernetes` says, or a stand-in.
+Collects nothing unless ASSAY_TEST_KUBERNETES is `stand-in` or `control-plane`, whose programs are built first."""
 
 import itertools
 import os
@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-for folder in (HERE, HERE.parent / "chassis" / "compute"):
+for folder in (HERE, HERE.parent / "chassis/compute/kubernetes", HERE.parent / "chassis/compute"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
 import binaries  # noqa: E402
+from assay_chassis.compute.kubernetes.settings import KubernetesSettings  # noqa: E402
 from control_plane import ControlPlane  # noqa: E402
+from stand_in import stand_in  # noqa: E402
 from teams import OF_A_NAMESPACE, OF_THE_CLUSTER, ClusterBench, Team, moved, shipped  # noqa: E402
 
 NUMBERS = itertools.count(1)
-collect_ignore_glob = [] if os.environ.get("ASSAY_TEST_KUBERNETES") else ["test_*.py"]
+WHERE = os.environ.get("ASSAY_TEST_KUBERNETES", "")
+collect_ignore_glob = {"": ["test_*.py"], "stand-in": ["test_kueue.py"]}.get(WHERE, [])
 
 
 @pytest.fixture(scope="session")
@@ -48,10 +51,20 @@ def team(control_plane: ControlPlane) -> Iterator[Team]:
     control_plane.kubectl("delete", "namespace", team.namespace, "--wait=false")
 
 
+@pytest.fixture(params=[WHERE])
+def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KubernetesSettings]:
+    """Settings for a stand-in of a cluster, and for a team's namespace on a real one."""
+    if request.param == "control-plane":
+        yield request.getfixturevalue("team").settings()
+        return
+    with stand_in(tmp_path) as (_, kubeconfig):
+        yield KubernetesSettings(kubeconfig=kubeconfig, image="assay-trainer:test")
+
+
 @pytest.fixture
-async def bench(team: Team, tmp_path: Path) -> AsyncIterator[ClusterBench]:
-    """The backend as the shipped account of the trainer."""
-    bench = ClusterBench(tmp_path / "store", team.settings())
+async def bench(cluster: KubernetesSettings, tmp_path: Path) -> AsyncIterator[ClusterBench]:
+    """The contract suite's bench, on both."""
+    bench = ClusterBench(tmp_path / "store", cluster)
     yield bench
     await bench.close()
 
@@ -59,3 +72,11 @@ async def bench(team: Team, tmp_path: Path) -> AsyncIterator[ClusterBench]:
 @pytest.fixture
 async def process_bench(bench: ClusterBench) -> ClusterBench:
     return bench
+
+
+@pytest.fixture
+async def team_bench(team: Team, tmp_path: Path) -> AsyncIterator[ClusterBench]:
+    """A bench on a real control plane, as the shipped account of the trainer."""
+    bench = ClusterBench(tmp_path / "store", team.settings())
+    yield bench
+    await bench.close()

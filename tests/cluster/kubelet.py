@@ -66,7 +66,7 @@ class Api:
 class Pod:
     """One pod's process."""
 
-    def __init__(self, api: Api, item: Object, folder: Path) -> None:
+    def __init__(self, api: Any, item: Object, folder: Path) -> None:
         self._api = api
         self.item = item
         self.metadata = item["metadata"]
@@ -101,8 +101,10 @@ class Pod:
             )
         await self._report("Running", {"running": {"startedAt": began}})
         ending = asyncio.create_task(self._end_when_deleted(process))
-        code = await process.wait()
-        ending.cancel()
+        try:
+            code = await process.wait()
+        finally:
+            ending.cancel()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         shutil.rmtree(self._volumes, ignore_errors=True)

@@ -3,6 +3,7 @@ Never shares a queue between two teams."""
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,14 @@ class ClusterBench(Bench):
     def _build(self, options: dict[str, Any]) -> KubernetesBackend:
         given = {"grace_s": 0.5, "refresh_s": 0.1, "environment": {"PYTHONPATH": str(CONTRACT)}, **options}
         return KubernetesBackend(given.pop("settings", self.settings), "trainer", FileStore(self.root), **given)
+
+
+def load_system_tests() -> Any:
+    """The conftest of the tests on whole systems, for what starts one."""
+    path = ROOT / "tests" / "system" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("system_conftest", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,4 +1,4 @@
-"""What every compute backend must do, on a real cluster: the suite of tests/chassis/compute as it is."""
+"""What every compute backend must do, on a stand-in and on a real cluster: the suite of tests/chassis/compute."""
 
 import pytest
 

@@ -21,10 +21,10 @@ def run_of(letter: str, priority: str, function: str = "wait_until_file", **payl
 
 
 async def test_the_highest_priority_goes_first_when_there_is_room(
-    bench: ClusterBench, team: Team, tmp_path: Path
+    team_bench: ClusterBench, team: Team, tmp_path: Path
 ) -> None:
     team.set_quota(cpu=1, preemption={"withinClusterQueue": "Never"})
-    backend, go = await bench.open(), tmp_path / "go"
+    backend, go = await team_bench.open(), tmp_path / "go"
     holder = run_of("a", "MED", file=str(go))
     await backend.submit(holder)
     await wait_until_running(backend, holder)
@@ -40,10 +40,10 @@ async def test_the_highest_priority_goes_first_when_there_is_room(
 
 
 async def test_high_preempts_low_which_goes_on_with_the_same_attempt(
-    bench: ClusterBench, team: Team, tmp_path: Path
+    team_bench: ClusterBench, team: Team, tmp_path: Path
 ) -> None:
     team.set_quota(cpu=1)
-    backend, low_go, high_go = await bench.open(), tmp_path / "low", tmp_path / "high"
+    backend, low_go, high_go = await team_bench.open(), tmp_path / "low", tmp_path / "high"
     low = run_of("a", "LOW", "count_then_wait", file=str(low_go), counter=str(tmp_path / "counter"))
     high = run_of("b", "HIGH", file=str(high_go))
     await backend.submit(low)
@@ -63,8 +63,10 @@ async def test_high_preempts_low_which_goes_on_with_the_same_attempt(
     assert "[assay] interrupted; it goes on in another pod" in await backend.logs(low.name)
 
 
-async def test_a_deactivated_workload_ends_the_run_and_says_so(bench: ClusterBench, team: Team, tmp_path: Path) -> None:
-    backend, run = await bench.open(), run_of("a", "MED", file=str(tmp_path / "never"))
+async def test_a_deactivated_workload_ends_the_run_and_says_so(
+    team_bench: ClusterBench, team: Team, tmp_path: Path
+) -> None:
+    backend, run = await team_bench.open(), run_of("a", "MED", file=str(tmp_path / "never"))
     await backend.submit(run)
     await wait_until_running(backend, run)
     (workload,) = team.objects("workloads")
@@ -76,39 +78,41 @@ async def test_a_deactivated_workload_ends_the_run_and_says_so(bench: ClusterBen
     assert f"{name} was deactivated in Kueue" in str(status.reason)
 
 
-async def test_an_image_that_is_not_there_is_said_and_then_ends_the_run(bench: ClusterBench, team: Team) -> None:
-    settings = bench.settings.model_copy(update={"image": "missing/trainer:9", "start_patience_s": 1.0})
-    status = await submit_and_wait(await bench.open(settings=settings), make_run())
+async def test_an_image_that_is_not_there_is_said_and_then_ends_the_run(team_bench: ClusterBench, team: Team) -> None:
+    settings = team_bench.settings.model_copy(update={"image": "missing/trainer:9", "start_patience_s": 1.0})
+    status = await submit_and_wait(await team_bench.open(settings=settings), make_run())
     assert (status.state, status.error_class) == (RunState.FAILED, "image")
     assert "its image missing/trainer:9 cannot be pulled (ImagePullBackOff)" in str(status.reason)
 
 
-async def test_quota_that_is_never_enough_is_refused_and_a_full_queue_waits(bench: ClusterBench, team: Team) -> None:
+async def test_quota_that_is_never_enough_is_refused_and_a_full_queue_waits(
+    team_bench: ClusterBench, team: Team
+) -> None:
     team.set_quota(cpu=2)
-    backend = await bench.open()
+    backend = await team_bench.open()
     with pytest.raises(ResourcesUnavailable, match=r"hardware\.cpus: 3 asked, queue assay can give 2 at most"):
         await backend.submit(make_run(resources=Resources(cpus=3)))
 
 
-async def test_a_node_that_cannot_hold_the_pod_is_said(bench: ClusterBench, team: Team) -> None:
+async def test_a_node_that_cannot_hold_the_pod_is_said(team_bench: ClusterBench, team: Team) -> None:
     team.set_quota(cpu=1000)
-    backend, run = await bench.open(), make_run(resources=Resources(cpus=500))
+    backend, run = await team_bench.open(), make_run(resources=Resources(cpus=500))
     await backend.submit(run)
     status = await wait_for(backend, run, lambda status: "no node takes it" in str(status.reason))
     assert status.state is RunState.STARTING
     assert "Insufficient cpu" in str(status.reason)
 
 
-async def test_a_gpu_is_counted_and_its_type_finds_the_node(bench: ClusterBench, team: Team) -> None:
+async def test_a_gpu_is_counted_and_its_type_finds_the_node(team_bench: ClusterBench, team: Team) -> None:
     resources = Resources(gpus=2, gpu_type="TEST-GPU")
-    status = await submit_and_wait(await bench.open(), make_run(resources=resources))
+    status = await submit_and_wait(await team_bench.open(), make_run(resources=resources))
     assert status.state is RunState.SUCCEEDED
 
 
 async def test_the_api_server_killed_and_started_again_loses_nothing(
-    bench: ClusterBench, control_plane: ControlPlane, tmp_path: Path
+    team_bench: ClusterBench, control_plane: ControlPlane, tmp_path: Path
 ) -> None:
-    backend, go = await bench.open(), tmp_path / "go"
+    backend, go = await team_bench.open(), tmp_path / "go"
     run = run_of("a", "MED", file=str(go))
     await backend.submit(run)
     await wait_until_running(backend, run)
@@ -124,8 +128,10 @@ async def test_the_api_server_killed_and_started_again_loses_nothing(
     assert (await wait_for_end(backend, after)).state is RunState.SUCCEEDED
 
 
-async def test_a_deleted_pod_is_replaced_and_the_run_goes_on(bench: ClusterBench, team: Team, tmp_path: Path) -> None:
-    backend, go = await bench.open(), tmp_path / "go"
+async def test_a_deleted_pod_is_replaced_and_the_run_goes_on(
+    team_bench: ClusterBench, team: Team, tmp_path: Path
+) -> None:
+    backend, go = await team_bench.open(), tmp_path / "go"
     run = run_of("a", "MED", "count_then_wait", file=str(go), counter=str(tmp_path / "counter"))
     await backend.submit(run)
     await wait_until_running(backend, run)
@@ -149,14 +155,14 @@ def test_the_shipped_account_may_do_what_is_needed_and_no_more(team: Team) -> No
     assert team.plane.kubectl("auth", "can-i", "list", "pods", job, "-n", team.namespace, check=False).startswith("no")
 
 
-async def test_an_account_without_permission_is_told_what_to_apply(bench: ClusterBench, team: Team) -> None:
+async def test_an_account_without_permission_is_told_what_to_apply(team_bench: ClusterBench, team: Team) -> None:
     with pytest.raises(ClusterMisconfigured, match=r"no permission in namespace .* apply deploy/kubernetes"):
-        await bench.open(settings=team.settings(account="assay-job"))
+        await team_bench.open(settings=team.settings(account="assay-job"))
 
 
-async def test_a_missing_queue_is_named_at_the_start(bench: ClusterBench) -> None:
+async def test_a_missing_queue_is_named_at_the_start(team_bench: ClusterBench) -> None:
     with pytest.raises(ClusterMisconfigured, match="there is no LocalQueue reserch in namespace"):
-        await bench.open(settings=bench.settings.model_copy(update={"queue": "reserch"}))
+        await team_bench.open(settings=team_bench.settings.model_copy(update={"queue": "reserch"}))
 
 
 def test_everything_shipped_is_taken_strictly_by_the_api_server(control_plane: ControlPlane) -> None:

@@ -23,6 +23,7 @@ from assay_chassis.object_store.base import ObjectStore
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}-[a-z0-9]{16}-[1-9][0-9]*")
 SHUTDOWN_POLL_S = 0.2
+READS_AT_ONCE = 32
 NOT_SUBMITTED = "not given to the cluster yet: it is tried again when the API server answers"
 
 
@@ -228,9 +229,12 @@ class KubernetesBackend:
     async def list(self) -> list[RunStatus]:
         names = sorted(self._known.keys() | set(self._cluster.runs()))
         seen = self._cluster.see_all(names)
-        found = []
-        for name in names:
-            known = await self._know(name)
-            if known is not None:
-                found.append(await self._status(known, seen[name]))
-        return found
+        at_once = asyncio.Semaphore(READS_AT_ONCE)
+
+        async def status_of_one(name: str) -> RunStatus | None:
+            async with at_once:
+                known = await self._know(name)
+                return await self._status(known, seen[name]) if known is not None else None
+
+        found = await asyncio.gather(*(status_of_one(name) for name in names))
+        return [status for status in found if status is not None]

@@ -95,7 +95,7 @@ class PodRun:
         now = time.monotonic()
         if now - self._written_at < MIRROR_S:
             return
-        content, beat = self._content(), now - self._beat_at >= BEAT_S
+        content, beat = self._content(last=False), now - self._beat_at >= BEAT_S
         if content == self._written and not beat:
             return
         self._written_at = now
@@ -108,8 +108,9 @@ class PodRun:
         except ObjectStoreError as error:
             log.warning("the records could not be mirrored yet: %s", error)
 
-    def _content(self) -> dict[str, Any]:
-        read = {name: self._folder.read(name) for name in MIRRORED}
+    def _content(self, *, last: bool) -> dict[str, Any]:
+        """The end is only in the last records, which come after the log: who sees it finds the log whole."""
+        read = {name: self._folder.read(name) for name in MIRRORED if last or name != "end"}
         return mirrored(read, self._before, self._pod, interrupted=self._asked)
 
     def _write(self, content: dict[str, Any]) -> None:
@@ -120,7 +121,7 @@ class PodRun:
     def _leave(self) -> int:
         """Store the log and the last records, which say that the run ended unless it was interrupted."""
         self._print_log()
-        content = self._content()
+        content = self._content(last=True)
         if content["end"] is not None and content["outcome"] is None:
             content["log_tail"] = self._folder.log_tail(STATUS_LINES, STATUS_BYTES)
         self._store_last(content)
