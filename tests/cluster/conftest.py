@@ -1,4 +1,4 @@
-"""A real control plane for the session, with a namespace for each test set up as `deploy/kubernetes` says, or a stand-in.
+"""A real control plane for the session, with a namespace for each test as `deploy/kubernetes` makes it, or a stand-in.
 Collects nothing unless ASSAY_TEST_KUBERNETES is `stand-in` or `control-plane`, whose programs are built first."""
 
 import itertools
