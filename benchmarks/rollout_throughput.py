@@ -73,6 +73,7 @@ def generate_round(model: Any, end: int, padding: int) -> Round:
 def vllm_round(end: int) -> Round:
     """vLLM with one request a prompt, no seeds and no change of weights."""
     os.environ |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": CACHE_GIB}
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     import vllm
 
     longest = MAX_PROMPT + MAX_COMPLETION
