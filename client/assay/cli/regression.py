@@ -1,0 +1,65 @@
+"""`assay regress` and `assay canary`: this installation's evaluations against published figures, and their own past."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.output import JsonFlag, console, emit, rows
+
+PACKAGE = "assay_evaluator"
+SLOWEST_S = 24 * 3600
+COLUMNS = {"status": "", "name": "what", "figure": "published", "measured": "here", "tolerance": "±", "reason": ""}
+
+
+def register(app: typer.Typer) -> None:
+    for command in (regress, canary):
+        app.command()(command)
+
+
+def regress(
+    only: Annotated[str, typer.Option(help="Only rows whose name contains this.")] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Reproduces published figures where model and data are on this machine; lists the others as not run.
+
+    Example: assay regress --only gsm8k
+    """
+    found, code = _ask("regression", "--only", only)
+    emit(found, as_json, lambda listed: rows(listed, COLUMNS, "No row has such a name."))
+    raise typer.Exit(code)
+
+
+def canary(as_json: JsonFlag = False) -> None:
+    """Compares fixed responses of a fixed tiny model with the recorded ones: has the harness drifted?
+
+    Example: assay canary
+    """
+    found, code = _ask("canary")
+
+    def show(answer: dict[str, Any]) -> None:
+        for change in answer["changes"]:
+            console().print(change, markup=False)
+        changed = len(answer["changes"])
+        console().print(f"{changed} values changed." if changed else "No response changed.")
+
+    emit(found, as_json, show)
+    raise typer.Exit(code)
+
+
+def _ask(module: str, *arguments: str) -> tuple[Any, int]:
+    """The JSON document and exit code of a module of the evaluator's package, which the client does not import."""
+    from assay.errors import AssayError
+
+    if find_spec(PACKAGE) is None:
+        raise AssayError("The evaluator's package is not installed here; install services/evaluator.")
+    command = [sys.executable, "-m", f"{PACKAGE}.{module}", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=SLOWEST_S, check=False)
+    if not done.stdout.strip():
+        raise AssayError(f"{PACKAGE}.{module} ended with code {done.returncode} and no result.")
+    return json.loads(done.stdout), done.returncode
