@@ -46,8 +46,9 @@ def _of_harness(name: str) -> Judge:
     """The filter of that name and the metric of the harness's own gsm8k; its data marks answers otherwise."""
     from lm_eval.api.metrics import exact_match_hf_evaluate
     from lm_eval.filters import build_filter_ensemble
+    from lm_eval.tasks._yaml_loader import load_yaml
 
-    from assay_evaluator.task_names import HARNESS_FOLDER, load_yaml
+    from assay_evaluator.task_names import HARNESS_FOLDER
 
     config = load_yaml(HARNESS_FOLDER / "gsm8k" / "gsm8k.yaml", resolve_func=False)
     [found] = [one for one in config["filter_list"] if one["name"] == name]
