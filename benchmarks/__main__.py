@@ -26,6 +26,7 @@ NAMES = (
     "shard_tail",
     "rescoring",
     "responses_page",
+    "report_speed",
 )
 EXAMPLE = """\
 example: python -m benchmarks startup control_plane

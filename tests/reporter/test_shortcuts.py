@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from assay_reporter.compile import compile_report
+from assay_reporter.sections.shortcuts import Shown, fires
 from assay_reporter.statistics.spurious import Accuracy, spurious_index
 from assay_schemas.experiments import Intervention
 from assay_schemas.reports import ReportDocument
@@ -68,6 +69,17 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says():
         truth = 0.25 / 0.35 - 0.1 / 0.3
         inside += index is not None and index.interval[0] <= truth <= index.interval[1]
     assert inside / 150 > 0.93
+
+
+def test_one_seed_gives_an_index_and_no_alarm():
+    inside, outside = (accuracy(0.95), accuracy(0.94)), (accuracy(0.75), accuracy(0.5))
+    index = spurious_index(inside, outside)
+    shown = Shown("swapped", "pairs", "preference", inside, outside, index)
+    assert index is not None
+    assert index.interval[0] > 0
+    assert not fires(shown)
+    twice = (accuracy(0.95, 0.94), accuracy(0.93, 0.94)), (accuracy(0.75, 0.76), accuracy(0.5, 0.51))
+    assert fires(replace(shown, validation=twice[0], external=twice[1]))
 
 
 @pytest.fixture

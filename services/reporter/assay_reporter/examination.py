@@ -76,16 +76,19 @@ class Examination:
     def contaminated(self) -> dict[tuple[str, str], frozenset[str]]:
         """By (arm, benchmark id): the items that stand in the arm's rows word for word, or by most of their n-grams
         as the evaluation counted them; where there are any."""
+        texts = {
+            (benchmark, item): text
+            for benchmark, arms in self.columns.items()
+            if (column := _any(arms)) is not None
+            for item, text in item_texts(column).items()
+        }
+        whole = {digest: contaminated_items(rows.rows, texts) for digest, rows in self.evidence.rows.items()}
         found: dict[tuple[str, str], frozenset[str]] = {}
-        for benchmark, arms in self.columns.items():
-            texts = item_texts(column) if (column := _any(arms)) is not None else {}
-            by_digest = {
-                self.digests[arm]: contaminated_items(rows.rows, texts) for arm, rows in self.rows_by_arm.items()
-            }
-            for arm in self.digests:
-                whole = by_digest.get(self.digests[arm], frozenset())
-                if arm != PLACEBO and (items := whole | self._overlapping(arm, benchmark)):
-                    found[arm, benchmark] = items
+        for benchmark in self.columns:
+            for arm, digest in self.digests.items():
+                there = {item for where, item in whole.get(digest, ()) if where == benchmark}
+                if arm != PLACEBO and (items := there | self._overlapping(arm, benchmark)):
+                    found[arm, benchmark] = frozenset(items)
         return found
 
     def _overlapping(self, arm: str, benchmark: str) -> frozenset[str]:

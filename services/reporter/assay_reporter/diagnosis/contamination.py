@@ -6,10 +6,13 @@ Exact on purpose: a template filled with other numbers is another item. Never lo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import TypeVar
 
 from assay_reporter.diagnosis.rows import TEXT_COLUMNS, Row, side_of
 
+Key = TypeVar("Key", bound=Hashable)
 FEWEST_WORDS = 6
 NOTABLE = 0.01
 LIMIT = 0.10
@@ -18,28 +21,26 @@ TOKEN = re.compile(r"[^\W_]+")
 SEED_WORDS = 6
 
 
-def contaminated_items(rows: Sequence[Row], items: Mapping[str, str]) -> frozenset[str]:
-    """The ids of the items whose whole text (at least six words; case and marks aside) is part of one row.
+def contaminated_items(rows: Sequence[Row], items: Mapping[Key, str]) -> frozenset[Key]:
+    """The keys of the items whose whole text (at least six words; case and marks aside) is part of one row.
 
-    items: text by id. A row is looked at closely only where it shares an item's first six words.
+    items: text by key. A row is looked at closely only where it shares an item's first six words.
     """
-    wanted: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    for identity, text in items.items():
+    wanted: dict[tuple[str, ...], list[tuple[Key, str]]] = {}
+    for key, text in items.items():
         words = _words(text)
         if len(words) >= FEWEST_WORDS:
-            wanted.setdefault(tuple(words[:SEED_WORDS]), []).append((identity, f" {' '.join(words)} "))
-    found: set[str] = set()
-    if not wanted:
-        return frozenset()
-    starts = {words[0] for words in wanted}
-    for row in rows:
+            wanted.setdefault(tuple(words[:SEED_WORDS]), []).append((key, f" {' '.join(words)} "))
+    found: set[Key] = set()
+    starts = {words[:2] for words in wanted}
+    for row in rows if wanted else ():
         words = _words(" ".join(side_of(row, column) for column in _columns(row)))
         line = ""
-        for start in [at for at, word in enumerate(words) if word in starts]:
-            for identity, text in wanted.get(tuple(words[start : start + SEED_WORDS]), ()):
+        for at in [at for at, pair in enumerate(pairwise(words)) if pair in starts]:
+            for key, text in wanted.get(tuple(words[at : at + SEED_WORDS]), ()):
                 line = line or f" {' '.join(words)} "
                 if text in line:
-                    found.add(identity)
+                    found.add(key)
     return frozenset(found)
 
 

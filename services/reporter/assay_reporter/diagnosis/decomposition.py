@@ -13,7 +13,7 @@ import numpy as np
 from assay_reporter.diagnosis.causes import CAUSES, Cause, cause_of
 from assay_reporter.diagnosis.columns import Column
 
-MOST_FLIPS = 3000
+MOST_FLIPS = 300
 """Flips looked at for one arm and benchmark; of more, an evenly spaced part, weighted up (and said so)."""
 
 

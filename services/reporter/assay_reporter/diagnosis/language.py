@@ -29,7 +29,10 @@ COMMON_WORDS = {
     "Portuguese": "o os as e é um uma de que em por com para não são do da no na então tem cada mais ela ele",
     "Dutch": "de het en is een van dat niet met op voor zijn we dus heeft er aan elke zij hij dan ook naar bij",
 }
-WORDS = {name: frozenset(words.split()) for name, words in COMMON_WORDS.items()}
+LANGUAGES_OF: dict[str, list[str]] = {}
+for _name, _words in COMMON_WORDS.items():
+    for _word in _words.split():
+        LANGUAGES_OF.setdefault(_word, []).append(_name)
 WORD = re.compile(r"[^\W\d_]+")
 LONGEST_LOOK = 2000
 SCRIPT_SHARE = 0.2
@@ -48,6 +51,6 @@ def language_of(text: str) -> str:
     words = WORD.findall(looked_at.lower())
     if len(words) < FEWEST_WORDS:
         return ""
-    counts = Counter({name: sum(word in common for word in words) for name, common in WORDS.items()})
-    (first, most), (_, second) = counts.most_common(2)
+    counts = Counter(name for word in words for name in LANGUAGES_OF.get(word, ()))
+    (first, most), (_, second) = [*counts.most_common(2), ("", 0), ("", 0)][:2]
     return first if most >= FEWEST_COMMON and most > second else ""

@@ -38,9 +38,11 @@ class Neighbours:
         asked = {gram for text in wanted for gram in grams(text)}
         self._rows = rows[:MOST_ROWS]
         self._places: dict[str, list[int]] = {}
+        first = {gram.split(" ", 1)[0] for gram in asked}
         for place, row in enumerate(self._rows):
-            found = grams(f"{prompt_of(row)} {answer_of(row)}")
-            for gram in found & asked:
+            words = TOKEN.findall(f"{prompt_of(row)} {answer_of(row)}".casefold())
+            pairs = {f"{one} {two}" for one, two in pairwise(words) if one in first}
+            for gram in asked.intersection(words) | (asked & pairs):
                 self._places.setdefault(gram, []).append(place)
 
     def nearest(self, text: str, count: int = 1) -> list[Neighbour]:

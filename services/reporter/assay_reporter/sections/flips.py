@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from assay_schemas.experiments import CONTROL
-from assay_schemas.results import PlannedBenchmark
 
 from assay_reporter.blocks import Answer, AnyBlock, Item, Nearest, Paragraph, Part, Responses, Section
 from assay_reporter.diagnosis.columns import Column
@@ -23,20 +22,29 @@ CONSISTENT_SHARE = 0.5
 LONGEST_TEXT = 1200
 LEAST_ALIKE = 0.3
 NEAREST = 2
+Near = Callable[[str, str], list[Nearest]]
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 def flips(findings: Findings) -> Section | None:
     """For each benchmark, the items that changed in the same direction in most seeds, with all responses."""
+    found = {one.id: consistent_flips(findings.scores[one.id]) for one in findings.evidence.plan.benchmarks}
+    shown = {benchmark: changes[:SHOWN_PER_BENCHMARK] for benchmark, changes in found.items() if changes}
+    responses = {
+        benchmark: _responses(findings, benchmark, {item for item, _, _ in changes})
+        for benchmark, changes in shown.items()
+    }
+    near = _nearest(findings, [
+        (arm, responses[benchmark][item][0]["prompt"])
+        for benchmark, changes in shown.items()
+        for item, arm, _ in changes
+    ])  # fmt: skip
     blocks: list[AnyBlock] = []
-    for benchmark in findings.evidence.plan.benchmarks:
-        found = consistent_flips(findings.scores[benchmark.id])
-        if not found:
-            continue
-        changed = f"{len(found)} items changed the same way in most seeds of an arm; losses first."
-        blocks.append(Paragraph(text=f"{benchmark.id}: {changed}"))
-        shown = found[:SHOWN_PER_BENCHMARK]
-        blocks.append(Responses(items=_items(findings, benchmark, shown), shown_of=len(found)))
+    for benchmark, changes in shown.items():
+        total = len(found[benchmark])
+        changed = f"{total} items changed the same way in most seeds of an arm; losses first."
+        blocks.append(Paragraph(text=f"{benchmark}: {changed}"))
+        blocks.append(Responses(items=_items(responses[benchmark], changes, near), shown_of=total))
     return Section(title="Responses that changed", anchor="responses", blocks=blocks) if blocks else None
 
 
@@ -49,22 +57,20 @@ def consistent_flips(scores: BenchmarkScores) -> list[tuple[str, str, float]]:
     if control is None or not scores.proportion:
         return []
     base = dict(zip(control.items, control.scores[0] if control.seeds else [], strict=False))
-    found = []
+    found: list[tuple[str, str, float]] = []
     for name, arm in scores.arms.items():
-        if name == CONTROL:
+        if name == CONTROL or not arm.seeds:
             continue
-        for column, item in enumerate(arm.items):
-            change = arm.scores[:, column] - base.get(item, np.nan)
-            mean = float(np.mean(change))
-            if np.isfinite(change).all() and np.mean(np.sign(change) == np.sign(mean)) > CONSISTENT_SHARE and mean:
-                found.append((item, name, mean if scores.higher_is_better else -mean))
+        change = arm.scores - np.array([base.get(item, np.nan) for item in arm.items])
+        mean = change.mean(axis=0)
+        agreeing = (np.sign(change) == np.sign(mean)).mean(axis=0)
+        for column in np.flatnonzero(np.isfinite(mean) & (mean != 0) & (agreeing > CONSISTENT_SHARE)):
+            moved = float(mean[column])
+            found.append((arm.items[column], name, moved if scores.higher_is_better else -moved))
     return sorted(found, key=lambda flip: (flip[2], flip[1], flip[0]))
 
 
-def _items(findings: Findings, benchmark: PlannedBenchmark, shown: list[tuple[str, str, float]]) -> list[Item]:
-    responses = _responses(findings, benchmark, {item for item, _, _ in shown})
-    near = _nearest(findings, {arm: [responses[item][0]["prompt"] for item, who, _ in shown if who == arm]
-                               for _, arm, _ in shown})  # fmt: skip
+def _items(responses: dict[str, list[dict[str, Any]]], shown: list[tuple[str, str, float]], near: Near) -> list[Item]:
     return [
         Item(
             id=item,
@@ -78,10 +84,14 @@ def _items(findings: Findings, benchmark: PlannedBenchmark, shown: list[tuple[st
     ]
 
 
-def _nearest(findings: Findings, prompts: dict[str, list[str]]) -> Callable[[str, str], list[Nearest]]:
-    """Looks up the training rows of an arm that are most like a question."""
+def _nearest(findings: Findings, asked: list[tuple[str, str]]) -> Near:
+    """Looks up the training rows of an arm that are most like a question; every (arm, prompt) is known beforehand."""
     rows = findings.examined.rows_by_arm
-    found = {arm: Neighbours(rows[arm].rows, map(question_of, asked)) for arm, asked in prompts.items() if arm in rows}
+    found = {
+        arm: Neighbours(rows[arm].rows, [question_of(prompt) for who, prompt in asked if who == arm])
+        for arm in dict.fromkeys(arm for arm, _ in asked)
+        if arm in rows
+    }
 
     def near(arm: str, prompt: str) -> list[Nearest]:
         neighbours = found[arm].nearest(question_of(prompt), NEAREST) if arm in found else []
@@ -93,10 +103,10 @@ def _nearest(findings: Findings, prompts: dict[str, list[str]]) -> Callable[[str
     return near
 
 
-def _responses(findings: Findings, benchmark: PlannedBenchmark, wanted: set[str]) -> dict[str, list[dict[str, Any]]]:
+def _responses(findings: Findings, benchmark: str, wanted: set[str]) -> dict[str, list[dict[str, Any]]]:
     """The first sample of every wanted item from every replicate, control first."""
     found: dict[str, list[dict[str, Any]]] = {item: [] for item in wanted}
-    for arm, columns in findings.examined.columns[benchmark.id].items():
+    for arm, columns in findings.examined.columns[benchmark].items():
         for column in columns:
             who = arm if column.seed is None else f"{arm}, seed {column.seed}"
             for item in wanted:

@@ -49,7 +49,7 @@ def shortcuts(findings: Findings) -> Section | None:
         return None
     blocks: list[AnyBlock] = [_changed(findings, changed)]
     shown = [one for arm in changed for one in _shown(findings, arm)]
-    found = [_said(one) for one in shown if _fires(one.index)]
+    found = [_said(one) for one in shown if fires(one)]
     if shown:
         blocks = [*(Paragraph(text=one, tone="warning") for one in found), *blocks, _indices(shown)]
         blocks += [Paragraph(text=_in_words(one)) for one in shown]
@@ -108,8 +108,14 @@ def _external(findings: Findings, arm: str, benchmark: PlannedBenchmark) -> Accu
     return Accuracy(tuple(means), len(scores.items)) if means else None
 
 
-def _fires(index: Index | None) -> bool:
-    return index is not None and index.value >= FIRES_ABOVE and index.interval[0] > 0
+def fires(one: Shown) -> bool:
+    """One seed tells of two checkpoints, not of the data: it takes two."""
+    index = one.index
+    return index is not None and _replicated(one) and index.value >= FIRES_ABOVE and index.interval[0] > 0
+
+
+def _replicated(one: Shown) -> bool:
+    return min(len(accuracy.seeds) for accuracy in (*one.validation, *one.external)) > 1
 
 
 def _said(one: Shown) -> str:
@@ -148,12 +154,14 @@ def _in_words(one: Shown) -> str:
             f"{one.arm}: no index on {one.benchmark}, because {one.base} itself is not above chance on held-out rows "
             f"({one.validation[0].mean:.2f}): nothing was learned that could be kept."
         )
+    if not _replicated(one):
+        return f"{one.arm}: with one seed the interval knows nothing of the noise of training; two seeds would tell."
     if not one.index.external_learned:
         return (
             f"{one.base} is not above chance on {one.benchmark} ({one.external[0].mean:.2f}) though it is on held-out "
             "rows: there is nothing for the changed arm to keep there, which counts as 0."
         )
-    if _fires(one.index):
+    if fires(one):
         learned = f"what {one.base} learned survives the loss of its meaning"
         return f"{one.arm}: {learned}, and does not carry over to {one.benchmark}."
     low, high = one.index.interval
