@@ -106,8 +106,8 @@ def made_up(arms: int, seeds: int, benchmarks: int, items: int) -> Any:
 
 def _training(kind: Any, key: str, dataset: str, seed: int | None) -> Any:
     checkpoint = {"checkpoint": {"uri": "file:///c", "digest": dataset, "step": STEPS}, "validation_loss": 0.5}
-    inputs: dict[str, Any] = {"algorithm": "SFT", "engine_version": "1", "model": dataset, "dataset": dataset, "hyperparameters": {},
-              "seed": seed}  # fmt: skip
+    inputs: dict[str, Any] = {"algorithm": "SFT", "engine_version": "1", "model": dataset, "dataset": dataset}
+    inputs |= {"hyperparameters": {}, "seed": seed}
     return kind.model_validate({
         "job_key": key, "attempt": 1, "completed_at": NOW, "inputs": inputs, "checkpoints": [checkpoint],
         "steps": STEPS, "rows": ROWS, "validation_rows": 100, "final_loss": 0.4,
