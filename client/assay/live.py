@@ -5,6 +5,7 @@ Shows a view; never reads events itself.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from types import TracebackType
 
 from rich.console import Console
@@ -19,7 +20,9 @@ class LiveProgress:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
-        interactive = self._console.is_terminal or self._console.is_jupyter
+        # In a notebook, rich redraws its output through ipywidgets; without it every change would be a new picture.
+        redraws = self._console.is_jupyter and find_spec("ipywidgets") is not None
+        interactive = redraws or (self._console.is_terminal and not self._console.is_jupyter)
         self._live = Live(console=self._console, refresh_per_second=8) if interactive else None
         self._line = ""
 
