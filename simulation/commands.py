@@ -102,7 +102,9 @@ def planted(most: int, processes: int, write_result: bool) -> int:
         found = [_shown(found_after((name, most))) for name in BUGS]
     else:
         with multiprocessing.get_context("spawn").Pool(processes, initializer=quiet) as pool:
-            found = [_shown(one) for one in pool.imap(found_after, [(name, most) for name in BUGS], chunksize=1)]
+            found = [
+                _shown(one) for one in pool.imap_unordered(found_after, [(name, most) for name in BUGS], chunksize=1)
+            ]
     if write_result:
         from simulation.result import write_planted
 

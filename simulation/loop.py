@@ -163,6 +163,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def run_until(self, done: Callable[[], bool], limit_s: float) -> bool:
         """Run until `done()`, looked at whenever time moves; False when the limit or the end of all work came first."""
+        around = events._get_running_loop()
         events._set_running_loop(self)
         self._running = True
         try:
@@ -176,7 +177,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             return False
         finally:
             self._running = False
-            events._set_running_loop(None)
+            events._set_running_loop(around)
 
     def _step(self) -> None:
         runnable = self._runnable

@@ -269,11 +269,11 @@ class SimulatedWorld:
 def simulate(seed: int, options: Options | None = None) -> Outcome:
     """One seed, from its first event to quiet, or to the first broken promise."""
     outcome = SimulatedWorld(seed, options or Options()).run()
-    _clear_away()
+    clear_away()
     return outcome
 
 
-def _clear_away() -> None:
+def clear_away() -> None:
     """What dead processes held is collected here, where nobody minds that their coroutines end in the middle."""
     warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
     heard, sys.unraisablehook = sys.unraisablehook, lambda _: None

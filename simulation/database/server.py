@@ -6,6 +6,7 @@ Runs a service's own statements by their text, each by a function that says what
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,16 @@ Change = tuple[str, Key, Row | None, Row | None]
 """A table, a key, the row before and after."""
 
 
+@dataclass(frozen=True)
+class Call:
+    """A statement that was run, its arguments and its rows; `alone` where nothing else was committed meanwhile."""
+
+    query: str
+    arguments: tuple[Any, ...]
+    rows: list[Row]
+    alone: bool
+
+
 class Transaction(Holder):
     """Reads what is committed and what it wrote itself; writes take locks that are kept until its end."""
 
@@ -32,6 +43,8 @@ class Transaction(Holder):
         self.writes: dict[str, dict[Key, Row | None]] = {}
         self.news: list[tuple[str, str]] = []
         self.failed = False
+        self.commits_before = server.commits
+        self.calls: list[Call] = []
         self.applied: list[Event] = []
         """What a handler was given within this transaction."""
 
@@ -101,6 +114,9 @@ class Server:
         self.locks = Locks()
         self.watchers: list[Callable[[list[Change]], None]] = []
         self.notify: Callable[[str, str], None] = lambda _channel, _news: None
+        self.recorded: list[list[Call]] | None = None
+        """Where it is a list: the calls of each committed transaction, in the order of the commits."""
+        self.commits = 0
         self._sequence = 0
 
     def next_number(self) -> int:
@@ -115,10 +131,13 @@ class Server:
         if statement is None:
             raise NotImplementedError(f"the simulated database does not know this statement: {query[:200]}")
         try:
-            return await statement(tx, *arguments)
+            rows = await statement(tx, *arguments)
         except BaseException:
             tx.failed = True
             raise
+        if self.recorded is not None:
+            tx.calls.append(Call(query, arguments, rows, alone=tx.commits_before == self.commits))
+        return rows
 
     def commit(self, tx: Transaction) -> None:
         if tx.failed:
@@ -134,7 +153,10 @@ class Server:
                 else:
                     rows[key] = row
         changes += [("applied", (event.source, event.id), None, {"type": event.type}) for event in tx.applied]
+        if self.recorded is not None and tx.calls:
+            self.recorded.append(tx.calls)
         if changes:
+            self.commits += 1
             for watcher in self.watchers:
                 watcher(changes)
         self.locks.release(tx)

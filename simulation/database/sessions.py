@@ -197,6 +197,8 @@ class Session(Holder):
         faults, name = self._sessions.faults, self.process.name
         if faults.strikes_now("commit fails", name):
             self.drop()
+        if faults.strikes_now("slow commit", name):
+            await asyncio.sleep(faults.between("slow commit", 0.02, 2.0))
         await self._travel()
         if faults.strikes_now("process killed before commit", name):
             self._sessions.kill(self.process, "before commit")

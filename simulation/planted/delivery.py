@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from unittest.mock import patch
@@ -38,13 +39,14 @@ _publish = Transaction.publish
 
 
 async def _by_number(self: OutboxRelay, connection: Any) -> int:
-    """Remembers how far it came, as if numbers were committed in their order."""
+    """Remembers how far it came, also over restarts, as if numbers were committed in their order."""
+    remembered: dict[str, int] = asyncio.get_running_loop().__dict__
     rows = await connection.fetch(QUERIES.take_outgoing, BATCH)
-    rows = [row for row in rows if row["seq"] > self.__dict__.get("came_to", 0)]
+    rows = [row for row in rows if row["seq"] > remembered.get("came_to", 0)]
     if rows:
         await self._publisher.publish(*(_event(row) for row in rows))
         await connection.execute(QUERIES.mark_published, [row["seq"] for row in rows])
-        self.__dict__["came_to"] = rows[-1]["seq"]
+        remembered["came_to"] = rows[-1]["seq"]
     return len(rows)
 
 
