@@ -279,5 +279,8 @@ def clear_away() -> None:
     heard, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:
         gc.collect()
+        # What is left after the first seed is the product itself, which need not be looked through again.
+        if not gc.get_freeze_count():
+            gc.freeze()
     finally:
         sys.unraisablehook = heard
