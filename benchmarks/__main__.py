@@ -31,7 +31,7 @@ NAMES = (
 EXAMPLE = """\
 example: python -m benchmarks startup control_plane
 Options of one benchmark: python -m benchmarks.control_plane --help
-Nothing else should run meanwhile: every figure but those of the last three is a time."""
+Nothing else should run meanwhile: most figures are times."""
 
 
 def run(name: str) -> bool:

@@ -36,8 +36,9 @@ def run_tasks(
 ) -> Any:
     """lm-eval's results and every logged sample.
 
-    Seed 0 sets the seeds that the `lm_eval` command line sets, so both draw the same examples and
-    samples. Standard errors are left out: the verdict's statistics are the reporter's.
+    Seed 0 sets the seeds that the `lm_eval` command line sets, so both draw the same few-shot examples.
+    Sampled answers differ from its: here each batch has a seed of its own. Standard errors are left out: the
+    verdict's statistics are the reporter's.
     """
     random.seed(RANDOM_SEED + seed)
     np.random.seed(OTHER_SEED + seed)
