@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from assay_schemas.jobs import TrainingRequest
+from assay_trainer.checkpoints.layout import MARKER
 from training_ground import Watched
+
+PATIENCE_S = 60.0
 
 
 class Killed(Watched):
-    """Kills its own process with SIGKILL after a step."""
+    """Kills its own process with SIGKILL after a step, once a checkpoint lies in the store: uploads go on beside the
+    training, and a slow disk may have none by then."""
 
-    def __init__(self, after: int) -> None:
+    def __init__(self, after: int, checkpoints: Path) -> None:
         super().__init__()
         self._after = after
+        self._checkpoints = checkpoints
 
     def report_progress(self, record: dict[str, Any]) -> None:
         if record["step"] == self._after:
+            give_up = time.monotonic() + PATIENCE_S
+            while not list(self._checkpoints.rglob(MARKER)) and time.monotonic() < give_up:
+                time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def kill(train: Callable[..., Any], request: TrainingRequest, after: int = 5) -> None:
-    """Run the request in a child process that is killed after a step."""
+def kill(train: Callable[..., Any], request: TrainingRequest, root: Path, after: int = 5) -> None:
+    """Run the request in a child process that is killed after a step; `root` is the store's folder."""
     child = os.fork()
     if child == 0:
-        train(request, Killed(after))
+        train(request, Killed(after, root / "checkpoints" / request.job_key))
         os._exit(1)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL

@@ -61,7 +61,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
 def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(
     train: Train, train_afresh: Train, ground: Ground, algorithm: str, changes: dict[str, Any]
 ) -> None:
-    kill(train, request_for(ground, algorithm, **changes))
+    kill(train, request_for(ground, algorithm, **changes), ground.root)
     resumed = train(request_for(ground, algorithm, attempt=2, **changes))
     whole = train_afresh(request_for(ground, algorithm, **changes))
     assert resumed.resumed_from_step in {2, 4}

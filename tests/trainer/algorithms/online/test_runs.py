@@ -73,7 +73,7 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(
     train: Train, train_afresh: Train, ground: Ground, changes: dict[str, Any]
 ) -> None:
     data = ground.dataset(ROWS)
-    kill(train, ground.request(data, **changes), after=3)
+    kill(train, ground.request(data, **changes), ground.root, after=3)
     resumed = train(ground.request(data, attempt=2, **changes))
     whole = train_afresh(ground.request(data, **changes))
     assert resumed.resumed_from_step == 2
