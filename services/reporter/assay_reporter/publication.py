@@ -158,6 +158,9 @@ def warm_up() -> None:
     import altair
     import vl_convert
 
+    from assay_reporter.render.html import environment
+
     for name in ("assay_reporter.compile", "pyarrow.parquet"):
         import_module(name)
+    environment().get_template("report.html")
     vl_convert.vegalite_to_svg(altair.Chart(altair.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q").to_dict())

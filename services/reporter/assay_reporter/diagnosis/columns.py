@@ -46,7 +46,8 @@ class Column:
         """A number column, NaN where it is null; all 0 where the table has none."""
         if name not in self.table.column_names:
             return np.zeros(self.table.num_rows)
-        return np.asarray(self.table.column(name).to_numpy(zero_copy_only=False), dtype=np.float64)
+        # By way of a list: pyarrow loads pandas for its own way, half a second of the first report.
+        return np.array(self.table.column(name).to_pylist(), dtype=np.float64)
 
     def texts(self, name: str) -> list[str]:
         """A text column whole, empty where it is null or missing."""
