@@ -53,6 +53,10 @@ class ServiceSettings(StoreSettings):
         default=None,
         description="JSON file of the models behind an API that may be asked, by name; see docs/endpoints.md",
     )
+    versions_file: Path | None = Field(
+        default=None,
+        description="JSON file of further engine and harness versions, by `assay images add`; see docs/versions.md",
+    )
     shutdown_timeout_s: float = Field(
         default=10.0, gt=0, description="Seconds that handlers in progress get to finish when the service stops"
     )

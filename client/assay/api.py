@@ -41,6 +41,10 @@ class Api:
     def jobs(self, **filters: Any) -> list[dict[str, Any]]:
         return self._items(self._call("GET", "/jobs", params=_given(filters)))
 
+    def versions(self) -> list[dict[str, Any]]:
+        """The versions of engine and harness that may be asked for."""
+        return self._items(self._call("GET", "/versions"))
+
     def logs(self, key: str) -> str:
         answer = self._call("GET", f"/jobs/{key}/logs")
         return str(answer.get("log", "")) if isinstance(answer, dict) else str(answer)

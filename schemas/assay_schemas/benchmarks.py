@@ -189,9 +189,12 @@ OWN_BENCHMARKS: dict[str, BenchmarkDefinition] = {
 
 @cache
 def harness_tasks(harness_version: str) -> frozenset[str]:
-    """Every task name the harness version knows."""
-    listing = resources.files("assay_schemas") / "harness_tasks" / f"{harness_version}.txt"
-    return frozenset(listing.read_text().split()) if listing.is_file() else frozenset()
+    """Every task name the harness version knows; of a version without a listing here, those of the newest: what
+    such a version lacks of them, it refuses itself."""
+    listings = resources.files("assay_schemas") / "harness_tasks"
+    own = listings / f"{harness_version}.txt"
+    listing = own if own.is_file() else listings / f"{NEWEST_HARNESS}.txt"
+    return frozenset(listing.read_text().split())
 
 
 def known_benchmarks(harness_version: str) -> frozenset[str]:

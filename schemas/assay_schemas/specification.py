@@ -6,15 +6,14 @@ Never launches or looks anything up: what lies in files is the scheduler's intak
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
-from assay_schemas.algorithms import ALGORITHMS, ENGINE_VERSIONS, NEWEST_ENGINE, Algorithm, Hyperparameters
+from assay_schemas.algorithms import ALGORITHMS, NEWEST_ENGINE, Algorithm, Hyperparameters
 from assay_schemas.benchmarks import (
-    HARNESS_VERSIONS,
     NEWEST_HARNESS,
     OWN_BENCHMARKS,
     BenchmarkDefinition,
@@ -27,6 +26,7 @@ from assay_schemas.experiments import RESERVED_ARMS, ArmSpec, ExperimentSpec, sa
 from assay_schemas.interventions import intervention_problems
 from assay_schemas.parallelism import Parallelism, why_not
 from assay_schemas.problems import UNKNOWN_KEY, WHOLE_DOCUMENT, Problem, joined, nearest, problems_of, shown
+from assay_schemas.versions import SHIPPED, Versions
 
 SCHEMA_VERSION = "experiment.requested/1.0"
 
@@ -40,8 +40,10 @@ class Reading:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_specification(document: Any, dataschema: str = "") -> Reading:
-    """Validates a document; unknown keys pass with a warning only under a newer minor `dataschema`."""
+def read_specification(document: Any, dataschema: str = "", versions: Versions = SHIPPED) -> Reading:
+    """Validates a document; unknown keys pass with a warning only under a newer minor `dataschema`.
+
+    `versions` are those of engine and harness that may be asked for."""
     if not isinstance(document, Mapping):
         return Reading(None, [Problem(field=WHOLE_DOCUMENT, message="must be a mapping of keys.")])
     plain = dict(document)
@@ -50,7 +52,7 @@ def read_specification(document: Any, dataschema: str = "") -> Reading:
     if _is_newer_minor(dataschema):
         plain, warnings = _without_unknown(plain, problems)
         spec, problems = _parse(plain) if warnings else (spec, problems)
-    problems += _across_fields(plain)
+    problems += _across_fields(plain, versions)
     return Reading(spec if not problems else None, _first_of_each_field(problems), warnings)
 
 
@@ -115,24 +117,24 @@ def _one_per_value(problems: list[Problem]) -> list[Problem]:
     return _first_of_each_field(folded)
 
 
-def _across_fields(document: Mapping[str, Any]) -> list[Problem]:
+def _across_fields(document: Mapping[str, Any], versions: Versions) -> list[Problem]:
     """Checks over the raw document, so that they speak even where another field could not be parsed."""
     return [
-        *_training_problems(_mapping(document.get("training")), _listing(document.get("arms"))),
+        *_training_problems(_mapping(document.get("training")), _listing(document.get("arms")), versions),
         *_arm_problems(_listing(document.get("arms"))),
         *_intervention_problems(_listing(document.get("arms")), _mapping(document.get("training"))),
-        *_benchmark_problems(_listing(document.get("benchmarks")), _mapping(document.get("training"))),
+        *_benchmark_problems(_listing(document.get("benchmarks")), _mapping(document.get("training")), versions),
         *_selection_problems(_mapping(document.get("selection")), _listing(document.get("benchmarks"))),
         *_parallelism_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
     ]
 
 
-def _training_problems(training: Mapping[str, Any], arms: list[Any]) -> list[Problem]:
-    problems = _engine_problems("training", training)
+def _training_problems(training: Mapping[str, Any], arms: list[Any], versions: Versions) -> list[Problem]:
+    problems = _engine_problems("training", training, versions)
     problems += _reward_problems("training", training)
     for position, arm in enumerate(arms):
         own_training = _mapping(_mapping(arm).get("training"))
-        problems += _engine_problems(f"arms.{position}.training", own_training)
+        problems += _engine_problems(f"arms.{position}.training", own_training, versions)
         problems += _reward_problems(f"arms.{position}.training", own_training)
     algorithm = ALGORITHMS.get(str(training.get("algorithm")))
     if algorithm is None:
@@ -148,12 +150,18 @@ def _training_problems(training: Mapping[str, Any], arms: list[Any]) -> list[Pro
     return problems
 
 
-def _engine_problems(prefix: str, training: Mapping[str, Any]) -> list[Problem]:
+def _engine_problems(prefix: str, training: Mapping[str, Any], versions: Versions) -> list[Problem]:
     version = training.get("engine_version")
-    if version is None or not isinstance(version, str) or version in ENGINE_VERSIONS:
+    if version is None or not isinstance(version, str) or version in versions.engines:
         return []
-    where = joined(prefix, "engine_version")
-    return [Problem(field=where, message=f"{version!r} is not known.", mend=nearest(version, ENGINE_VERSIONS))]
+    message = f"{version!r} is not known: no engine of that version is installed or declared."
+    return [Problem(field=joined(prefix, "engine_version"), message=message, mend=_which(version, versions.engines))]
+
+
+def _which(version: str, known: Collection[str]) -> str:
+    """The versions there are, and how there can be more."""
+    near = nearest(version, known)
+    return f"{near} Another is put beside with `assay images add`.".strip()
 
 
 def _reward_problems(prefix: str, training: Mapping[str, Any]) -> list[Problem]:
@@ -223,7 +231,7 @@ def _intervention_problems(arms: list[Any], training: Mapping[str, Any]) -> list
     ]
 
 
-def _benchmark_problems(benchmarks: list[Any], training: Mapping[str, Any]) -> list[Problem]:
+def _benchmark_problems(benchmarks: list[Any], training: Mapping[str, Any], versions: Versions) -> list[Problem]:
     problems: list[Problem] = []
     algorithm = ALGORITHMS.get(str(training.get("algorithm")))
     for position, benchmark in enumerate(map(_mapping, benchmarks)):
@@ -231,9 +239,9 @@ def _benchmark_problems(benchmarks: list[Any], training: Mapping[str, Any]) -> l
         if not isinstance(name, str) or not isinstance(version, str):
             continue
         prefix = f"benchmarks.{position}"
-        if version not in HARNESS_VERSIONS:
-            message = f"{version!r} is not a known harness version."
-            mend = nearest(version, HARNESS_VERSIONS)
+        if version not in versions.harnesses:
+            message = f"{version!r} is not a known harness version: none is installed or declared."
+            mend = _which(version, versions.harnesses)
             problems.append(Problem(field=f"{prefix}.harness_version", message=message, mend=mend))
             version = NEWEST_HARNESS
         problems += _parameter_problems(prefix, name, version, _mapping(benchmark.get("parameters")))

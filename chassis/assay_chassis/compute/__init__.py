@@ -11,6 +11,7 @@ from assay_chassis.compute.base import (
     run_name,
 )
 from assay_chassis.compute.context import JobContext
+from assay_chassis.compute.environments import Environments, environments_of
 from assay_chassis.compute.errors import (
     BackendUnavailable,
     ComputeError,
@@ -31,6 +32,7 @@ __all__ = [
     "ComputeError",
     "ComputeSettings",
     "EntrypointInvalid",
+    "Environments",
     "JobContext",
     "JobRun",
     "LocalBackend",
@@ -41,6 +43,7 @@ __all__ = [
     "RunStatus",
     "RunStillActive",
     "RunUnknown",
+    "environments_of",
     "open_backend",
     "run_name",
 ]

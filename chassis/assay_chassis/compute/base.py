@@ -36,6 +36,8 @@ class JobRun(Frozen):
 
     `entrypoint` is "package.module:function", a plain function that takes one `JobContext`.
     `payload` is the data of the event that asked for the job. `deadline_s` counts from the start.
+    `version` is that of engine or harness which must do it, empty where any will do: it chooses the Python
+    environment, or on a cluster the image.
     """
 
     kind: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
@@ -43,6 +45,7 @@ class JobRun(Frozen):
     attempt: int = Field(ge=1)
     entrypoint: Annotated[str, AfterValidator(check_entrypoint)]
     payload: dict[str, Any] = Field(default_factory=dict)
+    version: str = Field(default="", max_length=64)
     resources: Resources = Resources()
     deadline_s: float | None = Field(default=None, gt=0)
     labels: Mapping[str, str] = Field(default_factory=dict)

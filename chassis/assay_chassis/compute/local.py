@@ -11,7 +11,8 @@ from pathlib import Path
 
 from assay_chassis.compute.base import JobRun
 from assay_chassis.compute.devices import machine_gpus
-from assay_chassis.compute.errors import ResourcesUnavailable
+from assay_chassis.compute.environments import OWN_ONLY, Environments
+from assay_chassis.compute.errors import BackendUnavailable, ResourcesUnavailable
 from assay_chassis.compute.folders import FolderBackend
 from assay_chassis.compute.warm_client import WarmClient
 from assay_chassis.compute.warm_folder import WarmRecord
@@ -25,6 +26,8 @@ class LocalBackend(FolderBackend):
 
     The warm parent imports `preload`; it and the jobs have this process's environment and `environment`.
     It ends by itself 60 s after the last service let go; running jobs go on without it.
+    A run of another version is forked from a warm parent of that version's own environment, which starts with its
+    first run and rests when there are none.
     Where none lives yet it is started `warm_up_after_s` after the service, or with the first job: its imports
     would otherwise compete with the start of everything else on a small machine."""
 
@@ -36,8 +39,11 @@ class LocalBackend(FolderBackend):
         environment: Mapping[str, str] | None = None,
         grace_s: float = 10.0,
         warm_up_after_s: float = 0.0,
+        environments: Environments = OWN_ONLY,
     ) -> None:
         super().__init__(root, grace_s)
+        self._environments = environments
+        self._others: dict[str, WarmClient] = {}
         self._warm_up_after_s = warm_up_after_s
         self._preload = tuple(preload)
         self._environment = dict(environment or {})
@@ -46,12 +52,30 @@ class LocalBackend(FolderBackend):
 
     async def start(self) -> None:
         if self._warm is None:
-            self._warm = await asyncio.to_thread(
-                WarmClient, self.root, self._preload, self._environment, self.grace_s, IDLE_S
-            )
+            self._warm = await asyncio.to_thread(self._client)
             if self._warm_up_after_s == 0 or await asyncio.to_thread(self._warm.alive):
                 await asyncio.to_thread(self._warm.renew)
             self._keeping_awake = asyncio.create_task(self._keep_awake(self._warm))
+            await self._rouse_others()
+
+    def _client(self, version: str = "", python: Path | None = None) -> WarmClient:
+        return WarmClient(
+            self.root,
+            self._preload,
+            self._environment,
+            self.grace_s,
+            IDLE_S,
+            version=version,
+            own="" if python else self._environments.own,
+            python=python,
+        )
+
+    async def _rouse_others(self) -> None:
+        """Have a warm parent for every run of another version that has not ended."""
+        for status in await self.list():
+            if not status.state.ended and not self._environments.is_own(status.run.version):
+                with suppress(ResourcesUnavailable, BackendUnavailable):
+                    await self._launch(status.run)
 
     async def close(self) -> None:
         if self._keeping_awake is not None:
@@ -60,6 +84,7 @@ class LocalBackend(FolderBackend):
                 await self._keeping_awake
             self._keeping_awake = None
         self._warm = None
+        self._others = {}
 
     async def warm_parent(self) -> WarmRecord | None:
         """What the warm parent says of itself, with the preloads that failed; None while it starts."""
@@ -76,16 +101,31 @@ class LocalBackend(FolderBackend):
                 "hardware.nodes", f"{run.resources.nodes} asked, the local backend has 1", "set it to 1"
             )
 
-    async def _launch(self, _run: JobRun, /) -> None:
-        if self._warm is not None:
+        self._environments.python(run)
+
+    async def _launch(self, run: JobRun, /) -> None:
+        if self._warm is None:
+            return
+        python = self._environments.python(run)
+        if python is None:
             await asyncio.to_thread(self._warm.ensure)
+            return
+        known = self._others.get(run.version)
+        if known is None:
+            known = self._others[run.version] = await asyncio.to_thread(self._client, run.version, python)
+            await asyncio.to_thread(known.renew)
+        else:
+            await asyncio.to_thread(known.ensure)
 
     async def _stop_own(self) -> None:
-        if self._warm is not None:
-            await asyncio.to_thread(self._warm.end)
+        for warm in (self._warm, *self._others.values()):
+            if warm is not None:
+                await asyncio.to_thread(warm.end)
 
     async def _keep_awake(self, warm: WarmClient) -> None:
         await asyncio.sleep(self._warm_up_after_s)
         while True:
             await asyncio.to_thread(warm.ensure)
+            if self._others:
+                await self._rouse_others()
             await asyncio.sleep(KEEP_AWAKE_S)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from assay_chassis.compute.base import ComputeBackend
+from assay_chassis.compute.environments import OWN_ONLY, Environments
 from assay_chassis.compute.local import LocalBackend
 from assay_chassis.compute.memory import MemoryBackend
 from assay_chassis.compute.settings import ComputeSettings
@@ -17,8 +18,11 @@ def open_backend(
     *,
     preload: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    environments: Environments = OWN_ONLY,
 ) -> ComputeBackend:
     """The backend of one service, with its runs under `<compute_root>/<service>`; call `start` next.
+
+    `environments` are those that a run's version may choose, beside the service's own.
 
     On Kubernetes the runs are in the object store, which the services and the pods share."""
     root, grace_s = settings.compute_root / service, settings.stop_grace_s
@@ -29,11 +33,14 @@ def open_backend(
             environment=environment,
             grace_s=grace_s,
             warm_up_after_s=settings.warm_up_after_s,
+            environments=environments,
         )
     if settings.backend == "ray":
         from assay_chassis.compute.ray import RayBackend
 
-        return RayBackend(root, address=settings.ray_address, environment=environment, grace_s=grace_s)
+        return RayBackend(
+            root, address=settings.ray_address, environment=environment, grace_s=grace_s, environments=environments
+        )
     if settings.backend == "kubernetes":
         return _kubernetes_backend(service, environment or {}, grace_s)
     return MemoryBackend(root, grace_s=grace_s)

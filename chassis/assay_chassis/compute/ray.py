@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from assay_chassis.compute.base import JobRun
+from assay_chassis.compute.environments import OWN_ONLY, Environments, for_another_python
 from assay_chassis.compute.errors import BackendUnavailable, ResourcesUnavailable
 from assay_chassis.compute.folder import RunFolder
 from assay_chassis.compute.folders import FolderBackend
@@ -34,8 +35,10 @@ class RayBackend(FolderBackend):
         address: str | None = None,
         environment: Mapping[str, str] | None = None,
         grace_s: float = 10.0,
+        environments: Environments = OWN_ONLY,
     ) -> None:
         super().__init__(root, grace_s)
+        self._environments = environments
         self._address = address
         self._environment = dict(environment or {})
         self._connected = False
@@ -77,6 +80,7 @@ class RayBackend(FolderBackend):
             raise ResourcesUnavailable(
                 "hardware.nodes", f"{run.resources.nodes} asked, a run has one node in this version", "set it to 1"
             )
+        self._environments.python(run)
 
     async def _launch(self, run: JobRun) -> None:
         folder = RunFolder(self.root / run.name)
@@ -97,7 +101,7 @@ class RayBackend(FolderBackend):
             num_cpus=resources.cpus,
             num_gpus=resources.gpus,
             memory=int((resources.memory_gib or 0) * GIB) or None,
-        ).remote(str(folder.path), self.grace_s, self._environment)
+        ).remote(str(folder.path), self.grace_s, self._environment, self._environments.python(run))
 
     async def _stop_own(self) -> None:
         """A cluster started here ends with the connection; another one is not ours to stop."""
@@ -106,9 +110,10 @@ class RayBackend(FolderBackend):
 class Place:
     """A place on the cluster, held while a run's keeper works there. Runs as a Ray actor."""
 
-    def __init__(self, folder: str, grace_s: float, environment: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", "assay_chassis.compute.keeper", folder, str(grace_s)]
-        keeper = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True)
+    def __init__(self, folder: str, grace_s: float, environment: Mapping[str, str], python: Path | None) -> None:
+        command = [str(python or sys.executable), "-m", "assay_chassis.compute.keeper", folder, str(grace_s)]
+        inherited = for_another_python(os.environ) if python else os.environ
+        keeper = subprocess.Popen(command, env={**inherited, **environment}, start_new_session=True)
         threading.Thread(target=_leave_after, args=(keeper,), daemon=True).start()
 
 

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from assay_chassis.compute.environments import age_of, for_another_python
 from assay_chassis.compute.warm_folder import LEAVE, WarmFolder, WarmRecord
 from assay_chassis.compute.warm_parent import Options, command
 
@@ -22,15 +24,28 @@ END_S = 10.0
 
 
 class WarmClient:
-    """Sees to it that one warm parent, with the right preloads and environment, serves a root."""
+    """Sees to it that one warm parent, with the right preloads and environment, serves a root.
+
+    With `python` it is the parent of another `version`, in an environment of its own; else of the service's `own`."""
 
     def __init__(
-        self, root: Path, preload: Sequence[str], environment: Mapping[str, str], grace_s: float, idle_s: float
+        self,
+        root: Path,
+        preload: Sequence[str],
+        environment: Mapping[str, str],
+        grace_s: float,
+        idle_s: float,
+        *,
+        version: str = "",
+        own: str = "",
+        python: Path | None = None,
     ) -> None:
-        self._environment = {**os.environ, **environment}
-        self._folder = WarmFolder(root)
-        fingerprint = fingerprint_of(preload, self._environment)
-        self._options = Options(root, tuple(preload), fingerprint, grace_s, idle_s)
+        self._environment = {**(for_another_python(os.environ) if python else os.environ), **environment}
+        self._folder = WarmFolder(root, version)
+        fingerprint = fingerprint_of(preload, self._environment, python)
+        self._options = Options(
+            root, tuple(preload), fingerprint, grace_s, idle_s, version, own, str(python or sys.executable)
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self._deaths_loading = 0
         self._starting = threading.Lock()
@@ -81,7 +96,7 @@ class WarmClient:
         """A preload that kills its process is given up on; the jobs then import for themselves."""
         options = self._options
         if self._deaths_loading >= MAX_DEATHS_LOADING:
-            options = Options(options.root, (), options.fingerprint, options.grace_s, options.idle_s)
+            options = replace(options, preload=())
         with self._folder.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command(options),
@@ -93,7 +108,7 @@ class WarmClient:
             )
 
 
-def fingerprint_of(preload: Sequence[str], environment: Mapping[str, str]) -> str:
+def fingerprint_of(preload: Sequence[str], environment: Mapping[str, str], python: Path | None = None) -> str:
     """A digest of all that a warm parent has taken in: preloads, settings, paths and editable code."""
     settings = sorted(
         f"{name}={value}"
@@ -101,8 +116,8 @@ def fingerprint_of(preload: Sequence[str], environment: Mapping[str, str]) -> st
         if name.startswith(CONFIGURATION_PREFIX) or name in ("PYTHONPATH", "CUDA_VISIBLE_DEVICES")
     )
     packages = sorted({name.partition(".")[0] for name in (*preload, __name__)})
-    ages = [f"{package}@{_newest_source(package)}" for package in packages]
-    parts = [sys.executable, *preload, *settings, *ages]
+    ages = [age_of(python)] if python else [f"{package}@{_newest_source(package)}" for package in packages]
+    parts = [str(python or sys.executable), *preload, *settings, *ages]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

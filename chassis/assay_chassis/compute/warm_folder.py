@@ -31,10 +31,12 @@ class WarmRecord(BaseModel):
 
 
 class WarmFolder:
-    """The folder `<root>/.warm/`. Nudges go through a named pipe, whose path may be of any length."""
+    """The folder `<root>/.warm/`, or `.warm-<version>/` of another version's parent.
 
-    def __init__(self, root: Path) -> None:
-        self.path = root / ".warm"
+    Nudges go through a named pipe, whose path may be of any length."""
+
+    def __init__(self, root: Path, version: str = "") -> None:
+        self.path = root / (f".warm-{version}" if version else ".warm")
         self.path.mkdir(parents=True, exist_ok=True)
         self.lock = self.path / "lock"
         self.log = self.path / "log"

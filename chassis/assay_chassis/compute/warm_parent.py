@@ -14,12 +14,13 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from assay_chassis.compute.base import JobRun
 from assay_chassis.compute.devices import choose, machine_gpus
 from assay_chassis.compute.folder import RunFolder, hold_lock
 from assay_chassis.compute.keeper import keep
@@ -27,6 +28,7 @@ from assay_chassis.compute.warm_folder import LEAVE, WarmFolder, WarmRecord
 
 LOCK_PATIENCE_S = 30.0
 NAP_S = 5.0
+CHOOSING = ".choosing"
 LOGGER = logging.getLogger("assay.warm_parent")
 
 
@@ -39,14 +41,23 @@ class Options:
     fingerprint: str
     grace_s: float
     idle_s: float
+    version: str = ""
+    own: str = ""
+    python: str = sys.executable
+
+    def serves(self, run: JobRun) -> bool:
+        """Whether a run is for this environment; the service's own also has those that name no version."""
+        return run.version == self.version if self.version else run.version in ("", self.own)
 
 
 class WarmParent:
-    """One for each compute root, which the lock sees to; the newest takes over."""
+    """One for each compute root and version, which the lock sees to; the newest takes over.
+
+    `version` is empty for the service's own environment, whose version is `own`."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._folder = WarmFolder(options.root)
+        self._folder = WarmFolder(options.root, options.version)
         self._gpus = machine_gpus()
         self._leaving = False
 
@@ -100,9 +111,22 @@ class WarmParent:
     def _start(self, folder: RunFolder) -> None:
         """Fork the run's keeper, unless its GPUs are taken: the next look tries again."""
         run = folder.run()
-        gpus = choose(run.resources.gpus, self._gpus, self._taken(run.resources.gpus)) if run else None
-        if gpus is not None:
-            self._fork_keeper(folder, gpus)
+        if run is None or not self._options.serves(run):
+            return
+        with self._choosing(run.resources.gpus):
+            gpus = choose(run.resources.gpus, self._gpus, self._taken(run.resources.gpus))
+            if gpus is not None:
+                self._fork_keeper(folder, gpus)
+
+    @contextmanager
+    def _choosing(self, asked: int) -> Iterator[None]:
+        """While GPUs are chosen, no other version's parent chooses the same ones."""
+        lock = hold_lock(self._options.root / CHOOSING, LOCK_PATIENCE_S) if asked else None
+        try:
+            yield
+        finally:
+            if lock is not None:
+                os.close(lock)
 
     def _taken(self, asked: int) -> set[str]:
         """GPUs of living runs; nobody needs to know for a run that asks for none."""
@@ -143,14 +167,17 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--fingerprint", required=True)
     parser.add_argument("--grace-s", type=float, required=True)
     parser.add_argument("--idle-s", type=float, required=True)
+    parser.add_argument("--version", default="")
+    parser.add_argument("--own", default="")
     read = parser.parse_args(arguments)
-    return Options(read.root, tuple(read.preload), read.fingerprint, read.grace_s, read.idle_s)
+    preload = tuple(read.preload)
+    return Options(read.root, preload, read.fingerprint, read.grace_s, read.idle_s, read.version, read.own)
 
 
 def command(options: Options) -> list[str]:
     """How to start a warm parent with these options."""
-    arguments = {key: value for key, value in asdict(options).items() if key != "preload"}
-    line = [sys.executable, "-m", "assay_chassis.compute.warm_parent"]
+    arguments = {key: value for key, value in asdict(options).items() if key not in ("preload", "python")}
+    line = [options.python, "-m", "assay_chassis.compute.warm_parent"]
     line += [f"--{key.replace('_', '-')}={value}" for key, value in arguments.items()]
     return line + [f"--preload={module}" for module in options.preload]
 

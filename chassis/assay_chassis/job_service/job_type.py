@@ -20,6 +20,7 @@ class JobType:
 
     `entrypoint` ("package.module:function") runs on the compute backend and writes its manifest last.
     `inline` returns the manifest itself; it is for work of milliseconds and raises JobFailed.
+    `version_of` says which version of engine or harness must do a request; empty: any.
     """
 
     kind: JobKind
@@ -28,6 +29,7 @@ class JobType:
     completed: type[JobCompleted]
     entrypoint: str = ""
     inline: Inline | None = None
+    version_of: Callable[[JobRequest], str] = lambda _: ""
     is_quick: Callable[[JobRequest], bool] = lambda _: True
 
     def inline_for(self, request: JobRequest) -> Inline | None:

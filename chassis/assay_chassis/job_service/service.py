@@ -143,6 +143,7 @@ class JobService:
             attempt=request.attempt,
             entrypoint=job_type.entrypoint,
             payload=event.data,
+            version=job_type.version_of(request),
             resources=Resources(
                 cpus=max(1, math.ceil(hardware.cpus)),
                 memory_gib=hardware.memory_gib,

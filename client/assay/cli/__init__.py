@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from assay.cli import data, dead_letters, events, experiments, gate, regression, reports, rescoring, system
+from assay.cli import data, dead_letters, events, experiments, gate, images, regression, reports, rescoring, system
 from assay.cli.output import fail
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 for group in (system, experiments, reports, gate, rescoring, regression):
     group.register(app)
 app.add_typer(data.app, name="data")
+app.add_typer(images.app, name="images")
 app.add_typer(events.app, name="events")
 app.add_typer(dead_letters.app, name="dlq")
 

@@ -194,6 +194,7 @@ class EmbeddedSystem:
             "ASSAY_DATABASE_URL": self._database_url,
             "ASSAY_OBJECT_STORE": self._object_store,
             "ASSAY_READABLE_ROOTS": os.environ.get("ASSAY_READABLE_ROOTS", _READABLE_ROOTS),
+            "ASSAY_VERSIONS_FILE": os.environ.get("ASSAY_VERSIONS_FILE", str(self.state.path / "versions.json")),
             "ASSAY_STATE_DIR": str(folder),
             "ASSAY_COMPUTE_ROOT": str(folder / "compute"),
             "ASSAY_API_URL": self._url("scheduler"),

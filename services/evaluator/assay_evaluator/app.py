@@ -6,11 +6,12 @@ Decides nothing itself and keeps nothing: its view is what the backend and the o
 from __future__ import annotations
 
 from assay_chassis.app import ServiceApp
-from assay_chassis.compute import open_backend
+from assay_chassis.compute import environments_of, open_backend
 from assay_chassis.job_service import JobService
 
 from assay_evaluator.handlers import EVALUATION, PRELOAD, selection
 from assay_evaluator.settings import EvaluatorSettings, compute_settings
+from assay_evaluator.version import harness_version
 
 NAME = "evaluator"
 
@@ -19,7 +20,9 @@ async def serve(settings: EvaluatorSettings) -> None:
     """Run the evaluator until it is told to stop. Evaluations that run go on, and the next evaluator adopts them."""
     app = ServiceApp(NAME, settings)
     environment = {"ASSAY_OBJECT_STORE": app.store.root, "ASSAY_EVALUATION_CACHE": str(settings.cache_folder)}
-    backend = open_backend(compute_settings(settings), NAME, preload=PRELOAD, environment=environment)
+    environments = environments_of("harness", harness_version(), settings.versions_file)
+    compute = compute_settings(settings)
+    backend = open_backend(compute, NAME, preload=PRELOAD, environment=environment, environments=environments)
     JobService.of(app, backend, [EVALUATION, selection(app.store)])
     await backend.start()
     try:

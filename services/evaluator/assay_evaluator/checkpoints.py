@@ -32,7 +32,8 @@ from assay_evaluator.samples import MEDIA_TYPE, samples_to_parquet
 from assay_evaluator.scoring import Scored
 from assay_evaluator.selection import best_scored
 from assay_evaluator.settings import EvaluatorSettings
-from assay_evaluator.worker import KIB_PER_GIB, library_versions
+from assay_evaluator.version import library_versions
+from assay_evaluator.worker import KIB_PER_GIB
 
 if TYPE_CHECKING:
     from assay_chassis.compute import JobContext

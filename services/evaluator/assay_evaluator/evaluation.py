@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from assay_evaluator.failures import bad_input
 from assay_evaluator.inputs import read_rows
 from assay_evaluator.items import Item, ordered_items
 from assay_evaluator.scoring import Scored
+from assay_evaluator.version import harness_version
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def made_ready(inputs: EvalInputs, snapshot: DatasetRef | None, store: SyncObjec
 
 def _parameters(inputs: EvalInputs) -> BenchmarkParameters:
     """The benchmark's parameters, typed. Raises JobFailed for a benchmark, version, engine or value unknown here."""
-    here = f"lm-eval-{version('lm_eval')}"
+    here = harness_version()
     if inputs.harness_version != here:
         raise bad_input(f"inputs.harness_version: {inputs.harness_version} is not installed here; use {here}")
     if inputs.engine not in ENGINES:

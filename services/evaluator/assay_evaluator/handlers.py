@@ -14,12 +14,23 @@ from assay_schemas.results import EvalResult, SelectionResult
 from assay_evaluator.choosing import Chooser
 
 PRELOAD = ("assay_evaluator.warm",)
+
+
+def harness_of(request: JobRequest) -> str:
+    """The harness that must do it, as the job's key says; empty where none is needed."""
+    if isinstance(request, EvalRequest):
+        return request.inputs.harness_version
+    evaluation = SelectionRequest.model_validate(request.model_dump()).inputs.evaluation
+    return evaluation.harness_version if evaluation else ""
+
+
 EVALUATION = JobType(
     kind="eval",
     request=EvalRequest,
     manifest=EvalResult,
     completed=EvalCompleted,
     entrypoint="assay_evaluator.worker:run",
+    version_of=harness_of,
 )
 
 
@@ -37,5 +48,6 @@ def selection(store: ObjectStore) -> JobType:
         completed=CheckpointSelected,
         inline=Chooser(store),
         entrypoint="assay_evaluator.checkpoints:run",
+        version_of=harness_of,
         is_quick=needs_no_model,
     )

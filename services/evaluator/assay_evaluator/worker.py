@@ -5,13 +5,11 @@ Runs in a process of its own; never talks to the broker, and leaves no manifest 
 
 from __future__ import annotations
 
-import importlib
 import logging
 import resource
 import time
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,11 +31,11 @@ from assay_evaluator.progress import EvaluationProgress, Stopped
 from assay_evaluator.samples import MEDIA_TYPE, samples_to_parquet
 from assay_evaluator.scoring import Scored
 from assay_evaluator.settings import EvaluatorSettings
+from assay_evaluator.version import library_versions
 
 if TYPE_CHECKING:
     from assay_chassis.compute import JobContext
 
-LIBRARIES = ("lm_eval", "torch", "transformers", "tokenizers", "datasets", "numpy")
 KIB_PER_GIB = 2**20
 log = logging.getLogger(__name__)
 
@@ -105,14 +103,6 @@ def _folder_of(request: EvalRequest, store: SyncObjectStore, cache: Path) -> Pat
 def _store_samples(store: SyncObjectStore, request: EvalRequest, scored: Scored) -> ArtifactRef:
     key = f"{result_prefix(request.job_key, request.attempt)}/samples.parquet"
     return store.put_bytes(key, samples_to_parquet(scored.samples), media_type=MEDIA_TYPE)
-
-
-def library_versions(engine: str = "transformers") -> dict[str, str]:
-    """What computes an evaluation here, with its versions."""
-    found = {name: version(name) for name in LIBRARIES}
-    if engine == "vllm":
-        found["vllm"] = str(importlib.import_module("vllm").__version__)
-    return found
 
 
 def _manifest(

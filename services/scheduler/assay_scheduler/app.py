@@ -11,6 +11,7 @@ from assay_chassis.clock import Clock
 from assay_chassis.object_store import ObjectStore, StoreSettings, open_store
 from assay_schemas.endpoints import read_endpoints
 from assay_schemas.events import COMPLETION_TOPIC
+from assay_schemas.versions import available_versions
 
 from assay_scheduler.admission import Admitter
 from assay_scheduler.api import build_api
@@ -96,6 +97,7 @@ def _inspector(app: ServiceApp, settings: SchedulerSettings) -> Inspector:
         settings.most_nodes,
         settings.rollout_engine,
         lambda: read_endpoints(settings.endpoints_file),
+        lambda: available_versions(settings.versions_file),
     )
 
 

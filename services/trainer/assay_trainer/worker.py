@@ -6,7 +6,6 @@ Runs in a process of its own; never touches the broker.
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import logging
 import time
 from collections.abc import Iterator
@@ -46,15 +45,20 @@ from assay_trainer.optimizer import restore_optimizer
 from assay_trainer.stepper import Stepping
 from assay_trainer.tracking import TrackedRun, TrackedWatch, TrackingSettings, open_tracker
 from assay_trainer.utilisation import work_of
+from assay_trainer.version import ENGINE_VERSION, library_versions
 
 log = logging.getLogger(__name__)
 LARGEST_DATASET = 64 * 2**30
-LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "assay-trainer")
 
 
 def run(context: JobContext) -> None:
     """Do the job that the context's payload, a TrainingRequest, asks for."""
     request = TrainingRequest.model_validate(context.payload)
+    if request.inputs.engine_version != ENGINE_VERSION:
+        raise BadInput(
+            f"inputs.engine_version: {request.inputs.engine_version} is asked, and this environment has "
+            f"{ENGINE_VERSION}; declare the other's environment with `assay images add`"
+        )
     layout = layout_for(request)
     if layout.processes > 1:
         from assay_trainer.parallel.job import run_spread
@@ -280,7 +284,7 @@ class TrainingJob:
             attempt=request.attempt,
             completed_at=datetime.now(UTC),
             usage=self._usage(metrics, trained.device),
-            libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
+            libraries=library_versions(),
             inputs=self._inputs,
             checkpoints=self._reader.saved(schedule.checkpoints()),
             metrics=reference,

@@ -147,3 +147,7 @@ def train_a_little(context: JobContext) -> None:
         optimizer.step()
         optimizer.zero_grad()
     context.finish({"loss": loss.item(), "threads": torch.get_num_threads(), "imported": imported})
+
+
+def tell_environment(context: JobContext) -> None:
+    context.finish({"prefix": sys.prefix})

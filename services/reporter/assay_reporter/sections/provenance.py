@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from assay_schemas.jobs import TrainingInputs
+
 from assay_reporter.blocks import AnyBlock, Paragraph, Section, TableBlock
 from assay_reporter.sections.findings import Findings
 
@@ -27,7 +29,22 @@ def provenance(findings: Findings) -> Section | None:
     if mixed := _mixed(findings):
         words = "Evaluations were computed with different versions, some of them for an earlier experiment"
         blocks.append(Paragraph(text=f"{words}: {mixed}. Small differences may come from there."))
+    if engines := _engines(findings):
+        blocks.append(Paragraph(text=engines))
+    blocks += [Paragraph(text=f"Noted when it was planned: {warning}") for warning in plan.warnings]
     return Section(title="What was compared", anchor="provenance", blocks=blocks)
+
+
+def _engines(findings: Findings) -> str:
+    """Who was trained by which version of the engine, where there is more than one."""
+    jobs = {job.key: job.inputs for job in findings.evidence.plan.jobs}
+    arms: dict[str, dict[str, None]] = {}
+    for replicate in findings.evidence.plan.replicates:
+        inputs = jobs.get(replicate.training) if replicate.training else None
+        if isinstance(inputs, TrainingInputs):
+            arms.setdefault(inputs.engine_version, {})[replicate.arm] = None
+    listed = "; ".join(f"engine {version}: {', '.join(names)}" for version, names in arms.items())
+    return f"Trained by different versions of the engine ({listed})." if len(arms) > 1 else ""
 
 
 def _mixed(findings: Findings) -> str:

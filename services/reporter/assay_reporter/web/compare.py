@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from assay_chassis.app import ServiceApp
 from assay_chassis.object_store import ObjectNotFound
 from assay_schemas.artifacts import experiment_prefix
+from assay_schemas.jobs import TrainingInputs
 from assay_schemas.reports import Cell, ReportDocument
 from assay_schemas.results import Plan
 from fastapi import APIRouter, Query
@@ -89,6 +90,8 @@ def set_up(plan: Plan) -> dict[str, str]:
         "seeds": ", ".join(map(str, spec.seeds)),
         "checkpoint": spec.selection.policy,
     }
+    engines = {job.inputs.engine_version for job in plan.jobs if isinstance(job.inputs, TrainingInputs)}
+    found["engine version"] = ", ".join(sorted(engines))
     found |= {f"training, {name}": value for name, value in spec.training.hyperparameters.items()}
     for planned, asked in zip(plan.benchmarks, spec.benchmarks, strict=False):
         items = planned.items.digest[:12] if planned.items else "its own"

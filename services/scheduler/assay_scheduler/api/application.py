@@ -12,6 +12,7 @@ from assay_scheduler.api.bodies import Tokens
 from assay_scheduler.api.experiments import experiment_routes
 from assay_scheduler.api.jobs import job_routes
 from assay_scheduler.api.refusals import add_refusals
+from assay_scheduler.api.versions import version_routes
 from assay_scheduler.parts import Parts
 
 
@@ -23,7 +24,7 @@ def build_api(parts: Parts) -> FastAPI:
     async def known(request: Request) -> None:
         request.state.owner = tokens.owner(request)
 
-    for router in (experiment_routes(parts), job_routes(parts)):
+    for router in (experiment_routes(parts), job_routes(parts), version_routes(parts)):
         api.include_router(router, dependencies=[Depends(known)])
     add_refusals(api)
     return api

@@ -14,10 +14,12 @@ from assay_schemas.algorithms import ALGORITHMS
 from assay_schemas.artifacts import DatasetRef, ModelRef
 from assay_schemas.benchmarks import NEWEST_HARNESS, definition_of
 from assay_schemas.canonical import canonical_json
+from assay_schemas.comparability import version_warnings
 from assay_schemas.endpoints import Endpoint, is_endpoint
 from assay_schemas.experiments import ExperimentSpec, Hardware, Location
-from assay_schemas.problems import Problem
+from assay_schemas.problems import WHOLE_DOCUMENT, Problem
 from assay_schemas.specification import not_yet_available, read_specification
+from assay_schemas.versions import SHIPPED, Versions, VersionsUnreadable
 from pydantic import TypeAdapter, ValidationError
 
 from assay_scheduler.findings import Findings
@@ -46,7 +48,8 @@ class Inspection:
 
 class Inspector:
     """Inspects documents. `capacity` is all there is, for refusing what could never run; `rollout_engine` is what
-    `auto` stands for; `endpoints` reads the models behind an API that may be asked."""
+    `auto` stands for; `endpoints` reads the models behind an API that may be asked, `versions` those of engine and
+    harness."""
 
     def __init__(
         self,
@@ -56,17 +59,24 @@ class Inspector:
         most_nodes: int,
         rollout_engine: str = "transformers",
         endpoints: Callable[[], Mapping[str, Endpoint]] = dict,
+        versions: Callable[[], Versions] = lambda: SHIPPED,
     ) -> None:
         self.datasets = datasets
         self.models = models
         self.rollout_engine = rollout_engine
         self.endpoints = endpoints
+        self.versions = versions
         self._capacity = capacity
         self._most_nodes = most_nodes
 
     async def inspect(self, document: Mapping[str, Any], dataschema: str = "") -> Inspection:
         """Everything that is wrong with a document, or its specification with what it refers to."""
-        reading = read_specification(document, dataschema)
+        try:
+            versions = self.versions()
+        except VersionsUnreadable as error:
+            problem = Problem(field=WHOLE_DOCUMENT, message=f"cannot be read now: {error}.", mend="Mend that file.")
+            return Inspection(problems=[problem])
+        reading = read_specification(document, dataschema, versions)
         known = {problem.field for problem in reading.problems}
         look_up = _LookUps(self, document, known)
         await look_up.run()
@@ -80,7 +90,8 @@ class Inspector:
         arms = {reading.spec.arms[place].name: found for place, found in look_up.datasets.items()}
         references = {reading.spec.arms[place].name: found for place, found in look_up.references.items()}
         findings = Findings(look_up.model, arms, look_up.items, look_up.rewards, self.rollout_engine, references)
-        return Inspection(reading.spec, findings, warnings=reading.warnings)
+        warnings = [*reading.warnings, *version_warnings(reading.spec, versions)]
+        return Inspection(reading.spec, findings, warnings=warnings)
 
     def hardware_problems(self, declared: Any, known: set[str], prefix: str = "hardware") -> list[Problem]:
         """What a job asks for that this system never has."""

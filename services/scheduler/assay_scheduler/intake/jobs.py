@@ -191,7 +191,7 @@ class _Request:
     """A request as the specification of a stand-in experiment, whose problems are told in the request's words."""
 
     def __init__(self, stand_in: dict[str, Any], fields: Mapping[str, str], inspector: Inspector) -> None:
-        reading = read_specification(stand_in)
+        reading = read_specification(stand_in, versions=inspector.versions())
         self._fields = fields
         self._spec: ExperimentSpec | None = reading.spec
         self._known = {problem.field for problem in reading.problems}
