@@ -23,6 +23,10 @@ Change = tuple[str, Key, Row | None, Row | None]
 """A table, a key, the row before and after."""
 
 
+class UnknownStatement(LookupError):
+    """A service runs a statement that has no function here yet: write it in `simulation/database`."""
+
+
 @dataclass(frozen=True)
 class Call:
     """A statement that was run, its arguments and its rows; `alone` where nothing else was committed meanwhile."""
@@ -129,7 +133,7 @@ class Server:
             raise asyncpg.InFailedSQLTransactionError("current transaction is aborted")
         statement = self.statements.get(query)
         if statement is None:
-            raise NotImplementedError(f"the simulated database does not know this statement: {query[:200]}")
+            raise UnknownStatement(f"the simulated database does not know this statement: {query[:200]}")
         try:
             rows = await statement(tx, *arguments)
         except BaseException:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from assay_chassis.compute.base import Cause, JobRun, RunState, RunStatus
+from assay_chassis.compute.base import Cause, JobRun, RunState, RunStatus, older_attempts
 from assay_chassis.compute.errors import BackendUnavailable, RunStillActive, RunUnknown
 from assay_chassis.job_service.records import manifest_bytes
 from assay_schemas.artifacts import manifest_key
@@ -201,13 +201,7 @@ class ClusterBackend:
         self._cluster.cancel(name)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
-        older = [
-            status.name
-            for status in await self.list()
-            if (status.run.kind, status.run.job_key) == (kind, job_key)
-            and status.run.attempt < attempt
-            and not status.state.ended
-        ]
+        older = older_attempts(await self.list(), kind, job_key, attempt)
         for name in older:
             await self.cancel(name)
         return older

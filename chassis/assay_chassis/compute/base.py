@@ -3,7 +3,7 @@ Never starts a process and never imports a machine-learning library; the backend
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Protocol, Self
@@ -124,6 +124,17 @@ class RunStatus(Frozen):
     progress: dict[str, Any] | None = None
     progress_sequence: int = 0
     outcome: dict[str, Any] | None = None
+
+
+def older_attempts(statuses: Iterable[RunStatus], kind: str, job_key: str, attempt: int) -> list[str]:
+    """The names of a job's runs that have not ended and are of an earlier attempt."""
+    return [
+        status.name
+        for status in statuses
+        if (status.run.kind, status.run.job_key) == (kind, job_key)
+        and status.run.attempt < attempt
+        and not status.state.ended
+    ]
 
 
 class ComputeBackend(Protocol):

@@ -8,7 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from assay_chassis.compute.base import JobRun, RunStatus
+from assay_chassis.compute.base import JobRun, RunStatus, older_attempts
 from assay_chassis.compute.errors import RunStillActive, RunUnknown
 from assay_chassis.compute.folder import Records, RunFolder
 from assay_chassis.compute.judgement import judge
@@ -59,13 +59,7 @@ class FolderBackend(ABC):
         await asyncio.to_thread(self._folder(name).ask_to_cancel)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
-        older = [
-            status.name
-            for status in await self.list()
-            if (status.run.kind, status.run.job_key) == (kind, job_key)
-            and status.run.attempt < attempt
-            and not status.state.ended
-        ]
+        older = older_attempts(await self.list(), kind, job_key, attempt)
         for name in older:
             await self.cancel(name)
         return older

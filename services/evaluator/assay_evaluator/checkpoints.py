@@ -15,25 +15,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay_chassis.job_service.records import manifest_bytes
-from assay_chassis.object_store import StoreSettings, SyncObjectStore
-from assay_schemas.artifacts import ArtifactRef, CheckpointRef, ModelRef, manifest_key, result_prefix
+from assay_chassis.object_store import SyncObjectStore
+from assay_schemas.artifacts import ArtifactRef, CheckpointRef, ModelRef, result_prefix
 from assay_schemas.jobs import EvalInputs, SelectionRequest, Usage
 from assay_schemas.results import Metric, SelectionResult
 
 from assay_evaluator.choosing import training_of
 from assay_evaluator.engines.resident import ResidentEngine
 from assay_evaluator.evaluation import device_of, made_ready
-from assay_evaluator.failures import bad_input, broken, classified
+from assay_evaluator.failures import bad_input, broken
 from assay_evaluator.fanout.sizes import workers_for
 from assay_evaluator.inputs import model_folder
-from assay_evaluator.progress import EvaluationProgress, Stopped
+from assay_evaluator.progress import EvaluationProgress
 from assay_evaluator.samples import MEDIA_TYPE, samples_to_parquet
 from assay_evaluator.scoring import Scored
 from assay_evaluator.selection import best_scored
-from assay_evaluator.settings import EvaluatorSettings
 from assay_evaluator.version import library_versions
-from assay_evaluator.worker import KIB_PER_GIB
+from assay_evaluator.worker import KIB_PER_GIB, carry_out
 
 if TYPE_CHECKING:
     from assay_chassis.compute import JobContext
@@ -56,17 +54,7 @@ class Candidate:
 
 def run(context: JobContext) -> None:
     """Do the selection that the context's payload, a SelectionRequest, asks for; leaves nothing when asked to end."""
-    request = SelectionRequest.model_validate(context.payload)
-    progress = EvaluationProgress(context.report_progress, context.should_stop)
-    try:
-        with classified(), SyncObjectStore(StoreSettings()) as store:
-            result = select(request, store, EvaluatorSettings().cache_folder, progress)
-            key = manifest_key(result.job_key, result.attempt)
-            store.put_bytes(key, manifest_bytes(result), media_type="application/json")
-    except Stopped:
-        log.info("asked to end before the selection was done")
-        return
-    context.finish({"cpu_s": result.usage.cpu_s})
+    carry_out(context, SelectionRequest.model_validate(context.payload), select)
 
 
 def select(

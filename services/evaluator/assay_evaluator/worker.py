@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import resource
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from assay_chassis.job_service.records import manifest_bytes
 from assay_chassis.object_store import StoreSettings, SyncObjectStore
@@ -19,7 +20,7 @@ from assay_schemas.artifacts import ArtifactRef, manifest_key, result_prefix
 from assay_schemas.canonical import digest_of
 from assay_schemas.endpoints import is_endpoint
 from assay_schemas.jobs import EvalRequest, Usage
-from assay_schemas.results import Contamination, EvalResult
+from assay_schemas.results import Contamination, EvalResult, SelectionResult
 
 from assay_evaluator.contamination.checking import contamination_of
 from assay_evaluator.engines.resident import ResidentEngine
@@ -38,19 +39,28 @@ if TYPE_CHECKING:
 
 KIB_PER_GIB = 2**20
 log = logging.getLogger(__name__)
+Request = TypeVar("Request")
 
 
 def run(context: JobContext) -> None:
     """Do the evaluation that the context's payload, an EvalRequest, asks for; leaves nothing when asked to end."""
-    request = EvalRequest.model_validate(context.payload)
+    carry_out(context, EvalRequest.model_validate(context.payload), evaluate)
+
+
+def carry_out(
+    context: JobContext,
+    request: Request,
+    work: Callable[[Request, SyncObjectStore, Path, EvaluationProgress], EvalResult | SelectionResult],
+) -> None:
+    """Do the work of a request and write its manifest; no manifest when asked to end."""
     progress = EvaluationProgress(context.report_progress, context.should_stop)
     try:
         with classified(), SyncObjectStore(StoreSettings()) as store:
-            result = evaluate(request, store, EvaluatorSettings().cache_folder, progress)
+            result = work(request, store, EvaluatorSettings().cache_folder, progress)
             key = manifest_key(result.job_key, result.attempt)
             store.put_bytes(key, manifest_bytes(result), media_type="application/json")
     except Stopped:
-        log.info("asked to end before the evaluation was done")
+        log.info("asked to end before the work was done")
         return
     context.finish({"cpu_s": result.usage.cpu_s})
 

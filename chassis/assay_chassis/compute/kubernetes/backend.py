@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from assay_chassis.clock import Clock, SystemClock
-from assay_chassis.compute.base import JobRun, RunStatus
+from assay_chassis.compute.base import JobRun, RunStatus, older_attempts
 from assay_chassis.compute.errors import BackendUnavailable, ResourcesUnavailable, RunStillActive, RunUnknown
 from assay_chassis.compute.kubernetes.cluster import Cluster
 from assay_chassis.compute.kubernetes.judging import end_record, last_word, status_of
@@ -128,13 +128,7 @@ class KubernetesBackend:
         await self._cluster.delete(name)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
-        older = [
-            status.name
-            for status in await self.list()
-            if (status.run.kind, status.run.job_key) == (kind, job_key)
-            and status.run.attempt < attempt
-            and not status.state.ended
-        ]
+        older = older_attempts(await self.list(), kind, job_key, attempt)
         for name in older:
             await self.cancel(name)
         return older
