@@ -15,6 +15,7 @@ from assay_local.component import Command
 from assay_local.errors import LocalError, NotStarted
 from assay_local.supervisor import Supervisor, backoff_s
 
+pytestmark = pytest.mark.real
 SLEEP = "import time; time.sleep(600)"
 
 
