@@ -49,8 +49,24 @@ class Environments:
             )
         return found.python
 
+    def image(self, run: JobRun) -> str | None:
+        """The image for a run on a cluster; None for the service's own. Raises ResourcesUnavailable,
+        BackendUnavailable."""
+        if self.is_own(run.version):
+            return None
+        declared = self._all()
+        found = declared.get(run.version)
+        if found is None or found.image is None:
+            there = [self.own, *(name for name, one in declared.items() if one.image)]
+            raise ResourcesUnavailable(
+                f"{self.kind}_version",
+                f"{run.version} has no image; there are {', '.join(filter(None, there))}",
+                "ask for one of them, or declare its image with `assay images add PYTHON --image IMAGE`",
+            )
+        return found.image
+
     def known(self) -> list[str]:
-        """Every version that can run here."""
+        """Every version that can run on this machine."""
         return sorted({*([self.own] if self.own else []), *(name for name, one in self._all().items() if one.python)})
 
     def _all(self) -> Mapping[str, Environment]:

@@ -42,15 +42,19 @@ def open_backend(
             root, address=settings.ray_address, environment=environment, grace_s=grace_s, environments=environments
         )
     if settings.backend == "kubernetes":
-        return _kubernetes_backend(service, environment or {}, grace_s)
+        return _kubernetes_backend(service, environment or {}, grace_s, environments)
     return MemoryBackend(root, grace_s=grace_s)
 
 
-def _kubernetes_backend(service: str, environment: Mapping[str, str], grace_s: float) -> ComputeBackend:
+def _kubernetes_backend(
+    service: str, environment: Mapping[str, str], grace_s: float, environments: Environments
+) -> ComputeBackend:
     from assay_chassis.compute.kubernetes.backend import KubernetesBackend
     from assay_chassis.compute.kubernetes.settings import KubernetesSettings
     from assay_chassis.object_store import StoreSettings, open_store
 
     where = StoreSettings()
     store = open_store(environment.get("ASSAY_OBJECT_STORE", where.object_store), where)
-    return KubernetesBackend(KubernetesSettings(), service, store, environment=environment, grace_s=grace_s)
+    return KubernetesBackend(
+        KubernetesSettings(), service, store, environment=environment, grace_s=grace_s, environments=environments
+    )

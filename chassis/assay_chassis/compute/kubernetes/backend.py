@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from assay_chassis.clock import Clock, SystemClock
 from assay_chassis.compute.base import JobRun, RunStatus, older_attempts
+from assay_chassis.compute.environments import OWN_ONLY, Environments
 from assay_chassis.compute.errors import BackendUnavailable, ResourcesUnavailable, RunStillActive, RunUnknown
 from assay_chassis.compute.kubernetes.cluster import Cluster
 from assay_chassis.compute.kubernetes.judging import end_record, last_word, status_of
@@ -41,6 +42,7 @@ class Known:
 class KubernetesBackend:
     """A ComputeBackend on one namespace. `store` must be one that the pods reach too.
 
+    `environments` says which image a run of another version than the service's own has.
     `environment` goes into the manifests of the pods: never put a secret there.
     A running run's records are read again after `refresh_s`."""
 
@@ -54,9 +56,11 @@ class KubernetesBackend:
         grace_s: float = 10.0,
         refresh_s: float = 2.0,
         clock: Clock | None = None,
+        environments: Environments = OWN_ONLY,
     ) -> None:
         self.grace_s = grace_s
         self._settings = settings
+        self._environments = environments
         self._service = service
         self._environment = {"ASSAY_OBJECT_STORE": store.root, **(environment or {})}
         self._store = store
@@ -91,6 +95,7 @@ class KubernetesBackend:
 
     async def submit(self, run: JobRun) -> None:
         check_run(run)
+        self._environments.image(run)
         stored = await self._runs.load(run.name)
         if stored is None:
             await self._cluster.check_fits(run)
@@ -101,7 +106,9 @@ class KubernetesBackend:
             await self._give_to_cluster(run)
 
     async def _give_to_cluster(self, run: JobRun) -> None:
-        manifest = job_manifest(run, self._service, self._settings, self._environment, self.grace_s)
+        image = self._environments.image(run) or self._settings.image
+        settings = self._settings.model_copy(update={"image": image})
+        manifest = job_manifest(run, self._service, settings, self._environment, self.grace_s)
         try:
             await self._cluster.create(manifest)
         except ResourcesUnavailable:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from assay_chassis.clock import ManualClock
-from assay_chassis.compute import Cause, Resources, ResourcesUnavailable, RunState, RunStatus
+from assay_chassis.compute import Cause, Environments, Resources, ResourcesUnavailable, RunState, RunStatus
 from assay_chassis.compute.kubernetes.backend import KubernetesBackend
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured, ClusterUnavailable
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 from assay_chassis.object_store import MemoryStore
+from assay_schemas.versions import Environment
 from contract_bench import make_run
 from fake_api import JOBS, KUEUE, NAMESPACE, PODS, WORKLOADS, FakeApi
 
@@ -31,10 +32,13 @@ class Ground:
     store: MemoryStore = field(default_factory=lambda: MemoryStore("memory://runs"))
     clock: ManualClock = field(default_factory=ManualClock)
     opened: list[KubernetesBackend] = field(default_factory=list)
+    environments: Environments = field(default_factory=Environments)
 
     async def open(self, **more: Any) -> KubernetesBackend:
         settings = KubernetesSettings(**{"kubeconfig": self.kubeconfig, "image": "trainer:1", **more})
-        backend = KubernetesBackend(settings, "trainer", self.store, refresh_s=0.0, clock=self.clock)
+        backend = KubernetesBackend(
+            settings, "trainer", self.store, refresh_s=0.0, clock=self.clock, environments=self.environments
+        )
         self.opened.append(backend)
         await backend.start()
         return backend
@@ -296,3 +300,16 @@ async def test_no_image_and_no_api_server_are_said(ground: Ground) -> None:
     ground.api.away = True
     with pytest.raises(ClusterUnavailable, match="503: the server is away"):
         await ground.open()
+
+
+async def test_a_run_of_another_version_has_that_version_s_image(ground: Ground) -> None:
+    ground.environments = Environments("engine", "1", lambda: {"2": Environment(image="trainer:2")})
+    backend = await ground.open()
+    runs = [make_run(attempt=number, version=str(number)) for number in (1, 2)]
+    for run in runs:
+        await backend.submit(run)
+    jobs = [ground.api.collections[JOBS][run.name] for run in runs]
+    images = [job["spec"]["template"]["spec"]["containers"][0]["image"] for job in jobs]
+    assert images == ["trainer:1", "trainer:2"]
+    with pytest.raises(ResourcesUnavailable, match=r"engine_version: 3 has no image; there are 1, 2"):
+        await backend.submit(make_run(attempt=3, version="3"))
