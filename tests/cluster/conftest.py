@@ -5,6 +5,7 @@ import itertools
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from teams import OF_A_NAMESPACE, OF_THE_CLUSTER, ClusterBench, Team, moved, shi
 
 NUMBERS = itertools.count(1)
 WHERE = os.environ.get("ASSAY_TEST_KUBERNETES", "")
-collect_ignore_glob = {"": ["test_*.py"], "stand-in": ["test_kueue.py"]}.get(WHERE, [])
+REAL_ONLY = ["test_kueue.py", "test_sharing.py", "test_trouble.py"]
+collect_ignore_glob = {"": ["test_*.py"], "stand-in": REAL_ONLY}.get(WHERE, [])
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +44,26 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 @pytest.fixture
 def team(control_plane: ControlPlane) -> Iterator[Team]:
     """A new namespace with everything shipped for one."""
-    team = Team(control_plane, f"team-{next(NUMBERS)}")
-    control_plane.kubectl("create", "namespace", team.namespace)
-    items = [item for item in shipped(control_plane) if item["kind"] in OF_A_NAMESPACE]
-    control_plane.apply(*(moved(item, team.namespace) for item in items))
+    with new_team(control_plane) as team:
+        yield team
+
+
+@pytest.fixture
+def other_team(control_plane: ControlPlane) -> Iterator[Team]:
+    """A second one."""
+    with new_team(control_plane) as team:
+        yield team
+
+
+@contextmanager
+def new_team(plane: ControlPlane) -> Iterator[Team]:
+    team = Team(plane, f"team-{next(NUMBERS)}")
+    plane.kubectl("create", "namespace", team.namespace)
+    items = [item for item in shipped(plane) if item["kind"] in OF_A_NAMESPACE]
+    plane.apply(*(moved(item, team.namespace) for item in items))
     team.set_quota(cpu=16)
     yield team
-    control_plane.kubectl("delete", "namespace", team.namespace, "--wait=false")
+    plane.kubectl("delete", "namespace", team.namespace, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture(params=[WHERE])

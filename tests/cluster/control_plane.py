@@ -4,6 +4,7 @@ Never keeps anything after `stop`."""
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 from binaries import Binaries
 from certificates import Authority, Pair, service_account_keys
@@ -33,7 +35,7 @@ class ControlPlane:
         self._binaries = binaries
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, tuple[list[str], dict[str, str]]] = {}
-        self._ports = {name: free_port() for name in ("api", "etcd", "peer", "webhook", "kubelet")}
+        self._ports = {name: free_port() for name in ("api", "etcd", "peer", "webhook")}
         self._authority = Authority(folder, "kubernetes")
         self._accounts = service_account_keys(folder)
         self.url = f"https://127.0.0.1:{self._ports['api']}"
@@ -171,6 +173,8 @@ class ControlPlane:
                 f"--service-account-key-file={self._accounts.certificate}",
                 f"--service-account-signing-key-file={self._accounts.key}",
                 "--service-account-issuer=https://kubernetes.default.svc",
+                "--default-not-ready-toleration-seconds=1",
+                "--default-unreachable-toleration-seconds=1",
                 "--profiling=false",
             ],
         )
@@ -187,6 +191,8 @@ class ControlPlane:
                 f"--root-ca-file={self._authority.pair.certificate}",
                 f"--service-account-private-key-file={self._accounts.key}",
                 "--use-service-account-credentials",
+                "--node-monitor-grace-period=20s",
+                "--node-monitor-period=1s",
                 "--leader-elect=false",
                 "--secure-port=0",
             ],
@@ -268,10 +274,18 @@ class ControlPlane:
     def start_node(self, name: str = "node-1") -> None:
         """A node whose pods are processes of this machine."""
         pair = self._authority.sign(name, f"system:node:{name}", "system:nodes")
-        command = [sys.executable, str(KUBELET), name, self.url, str(self._ports["kubelet"])]
+        command = [sys.executable, str(KUBELET), name, self.url, str(free_port())]
         command += [str(self._authority.pair.certificate), str(pair.certificate), str(pair.key)]
-        self._start("kubelet", [*command, str(self.folder / name)])
-        self._wait("kubelet", ["wait", "--for=condition=Ready", f"node/{name}", "--timeout=5s"])
+        self._start(name, [*command, str(self.folder / name)])
+        self._wait(name, ["wait", "--for=condition=Ready", f"node/{name}", "--timeout=5s"])
+
+    def lose_node(self, name: str) -> None:
+        """As when its machine goes: nothing on it says a last word."""
+        self.kill_process(name)
+        pods = [psutil.Process(int(path.read_text())) for path in (self.folder / name).glob("*.pid")]
+        for process in [each for pod in pods for each in (pod, *pod.children(recursive=True))]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def free_port() -> int:

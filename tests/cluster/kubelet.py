@@ -99,6 +99,8 @@ class Pod:
             process = await asyncio.create_subprocess_exec(
                 *self._spec["command"], stdout=output, stderr=output, env=environment, start_new_session=True
             )
+        pid = self.log.with_suffix(".pid")
+        pid.write_text(str(process.pid))
         await self._report("Running", {"running": {"startedAt": began}})
         ending = asyncio.create_task(self._end_when_deleted(process))
         try:
@@ -107,6 +109,7 @@ class Pod:
             ending.cancel()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        pid.unlink(missing_ok=True)
         shutil.rmtree(self._volumes, ignore_errors=True)
         code = code if code >= 0 else 128 - code
         words = self.log.read_bytes()[-MESSAGE_BYTES:].decode(errors="replace") if code else ""

@@ -33,10 +33,12 @@ class Team:
     plane: ControlPlane
     namespace: str
 
-    def set_quota(self, cpu: int, **spec: Any) -> None:
-        """The ClusterQueue, with that many CPUs."""
+    def set_quota(self, cpu: int, flavor: str = "assay-any", borrow: int | None = None, **spec: Any) -> None:
+        """The ClusterQueue, with that many CPUs, and what it may borrow of each resource."""
+        limit = {} if borrow is None else {"borrowingLimit": str(borrow)}
         resources = {"cpu": str(cpu), "memory": "1Ti", "nvidia.com/gpu": "4"}
-        flavors = [{"name": "assay-any", "resources": [{"name": n, "nominalQuota": q} for n, q in resources.items()]}]
+        amounts = [{"name": name, "nominalQuota": amount, **limit} for name, amount in resources.items()]
+        flavors = [{"name": flavor, "resources": amounts}]
         self.plane.apply(
             {
                 "apiVersion": "kueue.x-k8s.io/v1beta2",
@@ -50,6 +52,10 @@ class Team:
                 },
             }
         )
+
+    def set_flavor(self, name: str, node_labels: dict[str, str]) -> None:
+        flavor = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ResourceFlavor", "metadata": {"name": name}}
+        self.plane.apply({**flavor, "spec": {"nodeLabels": node_labels}})
 
     def settings(self, account: str = "assay-trainer", **more: Any) -> KubernetesSettings:
         given = {

@@ -1,17 +1,16 @@
 """Jobs on a real cluster: who goes first, what an eviction costs, and what people are told."""
 
 import asyncio
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from assay_chassis.compute import BackendUnavailable, JobRun, Resources, ResourcesUnavailable, RunState
+from assay_chassis.compute import JobRun, Resources, ResourcesUnavailable, RunState
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured
 from contract_bench import make_run, submit_and_wait, wait_for, wait_for_end, wait_until_running
 from control_plane import ControlPlane
 from teams import ROOT, ClusterBench, Team
+from waiting import until, until_submitted
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -170,22 +169,3 @@ def test_everything_shipped_is_taken_strictly_by_the_api_server(control_plane: C
     rendered = control_plane.kubectl("kustomize", str(ROOT / "deploy" / "kubernetes"))
     answer = control_plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", text=rendered)
     assert answer.count("(server dry run)") == rendered.count("\nkind: ") + rendered.startswith("kind: ")
-
-
-async def until(done: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 60
-    while not await asyncio.to_thread(done):
-        assert time.monotonic() < give_up
-        await asyncio.sleep(0.2)
-
-
-async def until_submitted(backend: Any, run: JobRun) -> None:
-    """As a service does: what the API server does not take now is tried again."""
-    give_up = time.monotonic() + 60
-    while True:
-        try:
-            await backend.submit(run)
-            return
-        except BackendUnavailable:
-            assert time.monotonic() < give_up
-            await asyncio.sleep(0.5)

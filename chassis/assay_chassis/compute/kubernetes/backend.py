@@ -192,6 +192,8 @@ class KubernetesBackend:
             await self._end(known, failure)
         if not known.stored.submitted and not known.stored.cancel_asked:
             seen = replace(seen, waits_for=NOT_SUBMITTED)
+        elif seen.place is Place.WAITING and (never := await self._cluster.never_fits(known.stored.run)):
+            seen = replace(seen, waits_for=f"{seen.waits_for}; {never}")
         status = status_of(known.stored, seen)
         if status.state.ended:
             known.ended = status

@@ -12,7 +12,7 @@ import structlog
 from assay_chassis.compute.base import JobRun
 from assay_chassis.compute.errors import ResourcesUnavailable
 from assay_chassis.compute.kubernetes.api import KubernetesApi, Object
-from assay_chassis.compute.kubernetes.checks import check_cluster
+from assay_chassis.compute.kubernetes.checks import MANIFESTS, check_cluster
 from assay_chassis.compute.kubernetes.errors import (
     ClusterUnavailable,
     Conflict,
@@ -22,12 +22,17 @@ from assay_chassis.compute.kubernetes.errors import (
     Unprocessable,
 )
 from assay_chassis.compute.kubernetes.informer import Informer
+from assay_chassis.compute.kubernetes.local_queue import Queue
 from assay_chassis.compute.kubernetes.manifest import CONTAINER, RUN, Manifest, job_name, selector
-from assay_chassis.compute.kubernetes.quota import check_fits, check_gpu_type, flavors_of
 from assay_chassis.compute.kubernetes.seeing import Seen, see
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 
 SYNC_S = 30.0
+FRESH_S, STALE_S = 2.0, 30.0
+LOST_NAMESPACE = (
+    f"where it was deleted, create it again with {MANIFESTS}; else give the service account its permissions back; "
+    "it is tried again"
+)
 log = structlog.get_logger(__name__)
 
 
@@ -37,7 +42,7 @@ class Cluster:
     def __init__(self, api: KubernetesApi, settings: KubernetesSettings, service: str, kueue: str) -> None:
         self._api = api
         self._settings = settings
-        self._kueue = kueue
+        self._queue = Queue(api, settings, kueue)
         namespace = settings.namespace
         self._jobs_path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         self._pods_path = f"/api/v1/namespaces/{namespace}/pods"
@@ -94,9 +99,9 @@ class Cluster:
             return
         except Unprocessable as error:
             raise ResourcesUnavailable("hardware", error.message, "ask for what the cluster takes") from error
-        except NotThere as error:
-            problem = f"namespace {self._settings.namespace} is gone"
-            raise ClusterUnavailable(problem, "create it again, with deploy/kubernetes; it is tried again") from error
+        except (NotThere, Forbidden) as error:
+            problem = f"namespace {self._settings.namespace} takes no jobs: {error.message}"
+            raise ClusterUnavailable(problem, LOST_NAMESPACE) from error
 
     async def delete(self, name: str) -> None:
         """Delete the run's Job and its pods, which are asked to end first. Gone already: no change."""
@@ -107,18 +112,17 @@ class Cluster:
 
     async def check_fits(self, run: JobRun) -> None:
         """Raises ResourcesUnavailable for a run that the queue can never hold, where that may be read."""
+        await self._queue.check_fits(run.resources, max_age_s=FRESH_S)
+
+    async def never_fits(self, run: JobRun) -> str | None:
+        """Why a run that waits would wait for ever, by a reading of the last minute: quotas change."""
         try:
-            queue = await self._api.get(
-                f"{self._kueue}/namespaces/{self._settings.namespace}/localqueues/{self._settings.queue}"
-            )
-            cluster_queue = await self._api.get(f"{self._kueue}/clusterqueues/{queue['spec']['clusterQueue']}")
-            names = flavors_of(cluster_queue, self._settings.gpu_resource) if run.resources.gpu_type else []
-            flavors = [await self._api.get(f"{self._kueue}/resourceflavors/{name}") for name in names]
-        except (Forbidden, NotThere) as error:
-            log.info("whether the queue can ever hold a run was not read", run=run.name, error=str(error))
-            return
-        check_fits(run.resources, self._settings, cluster_queue)
-        check_gpu_type(run.resources, self._settings, flavors)
+            await self._queue.check_fits(run.resources, max_age_s=STALE_S)
+        except ResourcesUnavailable as error:
+            return str(error)
+        except ClusterUnavailable as error:
+            log.debug("the quota was not read again", error=str(error))
+        return None
 
     async def logs(self, pod: str, tail: int) -> str | None:
         """The last lines of a pod's output; None where the cluster does not have them."""

@@ -24,7 +24,7 @@ def status_of(stored: Stored, seen: Seen) -> RunStatus:
     if seen.place is Place.ABSENT and (stored.submitted or stored.cancel_asked):
         return judge(records)
     if seen.place is Place.RUNNING and stored.records.get("pod") == seen.pod:
-        return judge(_alive(records))
+        return judge(_alive(records)).model_copy(update={"reason": seen.waits_for})
     state = RunState.QUEUED if seen.place in (Place.WAITING, Place.ABSENT) else RunState.STARTING
     return judge(_alive(records)).model_copy(update={"state": state, "reason": seen.waits_for, "pid": None})
 

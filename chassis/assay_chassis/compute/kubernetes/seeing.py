@@ -9,12 +9,18 @@ from enum import StrEnum
 from typing import Any
 
 from assay_chassis.compute.base import Cause
-
-Object = Mapping[str, Any]
+from assay_chassis.compute.kubernetes.queueing import (
+    NO_REASON,
+    Object,
+    condition,
+    deactivated,
+    true_condition,
+    waits_in_queue,
+)
 
 CANNOT_PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 CANNOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-NO_REASON = ""
+EVICTED_BY_TAINT = "DeletionByTaintManager"
 
 
 class Place(StrEnum):
@@ -56,30 +62,40 @@ def see(job: Object | None, workload: Object | None, pods: Sequence[Object]) -> 
     name = pod["metadata"]["name"] if pod else None
     if job is None:
         return Seen(Place.RUNNING if _living(pod) else Place.ABSENT, pod=_uid(pod), pod_name=name)
-    condition = _true_condition(job, ("Complete", "Failed"))
-    if condition is not None:
-        return Seen(Place.ENDED, failure=_why_failed(condition, pod), pod_name=name)
+    end = true_condition(job, ("Complete", "Failed"))
+    if end is not None:
+        return Seen(Place.ENDED, failure=_why_failed(end, pod), pod_name=name)
     if _living(pod):
         return _see_pod(pod)
-    deactivated = _deactivated(workload)
-    if deactivated is not None:
-        return Seen(Place.WAITING, failure=deactivated, waits_for=deactivated.message)
+    if workload is not None and not workload["spec"].get("active", True):
+        failure = Failure("deactivated", deactivated(workload))
+        return Seen(Place.WAITING, failure=failure, waits_for=failure.message)
     if job["spec"].get("suspend"):
-        return Seen(Place.WAITING, _waits_in_queue(workload), pod_name=name)
+        return Seen(Place.WAITING, waits_in_queue(workload), pod_name=name)
     return Seen(Place.STARTING, "let in by Kueue; waits for its pod to be made", pod_name=name)
 
 
 def _see_pod(pod: Any) -> Seen:
     uid, name = pod["metadata"]["uid"], pod["metadata"]["name"]
     if pod["status"].get("phase") == "Running" or "deletionTimestamp" in pod["metadata"]:
-        return Seen(Place.RUNNING, pod=uid, pod_name=name)
-    scheduled = _condition(pod, "PodScheduled")
+        return Seen(Place.RUNNING, _lost_node(pod), pod=uid, pod_name=name)
+    scheduled = condition(pod, "PodScheduled")
     if scheduled is not None and scheduled["status"] == "False":
         words = f"let in by Kueue, and no node takes it: {scheduled.get('message', NO_REASON)}"
         return Seen(Place.STARTING, f"{words}; add such a node, or ask for less hardware", pod=uid, pod_name=name)
     blocked = _blocked(pod)
     words = blocked.message if blocked else "its pod starts: the image is pulled"
     return Seen(Place.STARTING, words, blocked=blocked, pod=uid, pod_name=name)
+
+
+def _lost_node(pod: Any) -> str | None:
+    """What keeps a pod that was evicted from a lost node from ending: nobody is there to end it."""
+    disrupted = condition(pod, "DisruptionTarget")
+    if disrupted is None or disrupted.get("reason") != EVICTED_BY_TAINT:
+        return None
+    node = pod["spec"].get("nodeName", "")
+    words = f"its node {node} does not answer or is being taken out of service"
+    return f"{words}; it goes on in another pod once this one is gone: if this lasts, delete node {node}"
 
 
 def _blocked(pod: Object) -> Failure | None:
@@ -115,33 +131,6 @@ def _why_failed(condition: Object, pod: Object | None) -> Failure:
     return Failure("pod", f"its pod exited with code {code} and left no record: {words}".rstrip(": "), retryable=True)
 
 
-def _waits_in_queue(workload: Object | None) -> str:
-    if workload is None:
-        return "waits for Kueue to take it in; if this lasts, check that Kueue's controller runs"
-    queue = workload["spec"].get("queueName", "")
-    reserved, evicted = _condition(workload, "QuotaReserved"), _condition(workload, "Evicted")
-    words = reserved.get("message", NO_REASON) if reserved and reserved["status"] == "False" else "its turn"
-    if evicted is not None and evicted["status"] == "True":
-        return f"{_eviction(evicted)}; it waits in queue {queue} to go on from where it was: {words}"
-    return f"waits in queue {queue}: {words}"
-
-
-def _eviction(evicted: Object) -> str:
-    reason, message = evicted.get("reason", ""), evicted.get("message", NO_REASON)
-    if reason == "Preempted":
-        return "made room for work that goes first"
-    return f"was evicted ({reason}: {message})"
-
-
-def _deactivated(workload: Object | None) -> Failure | None:
-    if workload is None or workload["spec"].get("active", True):
-        return None
-    evicted = _condition(workload, "Evicted") or {}
-    words = f"its workload {workload['metadata']['name']} was deactivated in Kueue"
-    why = f" ({evicted['reason']}: {evicted.get('message', NO_REASON)})" if evicted.get("reason") else ""
-    return Failure("deactivated", f"{words}{why}; ask for the job again when it may run")
-
-
 def _terminated(pod: Object | None) -> Mapping[str, Any]:
     for status in (pod or {}).get("status", {}).get("containerStatuses", []):
         found: Mapping[str, Any] = status.get("state", {}).get("terminated") or {}
@@ -160,13 +149,3 @@ def _living(pod: Object | None) -> bool:
 
 def _uid(pod: Object | None) -> str | None:
     return str(pod["metadata"]["uid"]) if pod is not None and _living(pod) else None
-
-
-def _true_condition(item: Object, kinds: Iterable[str]) -> Any:
-    found = (_condition(item, kind) for kind in kinds)
-    return next((condition for condition in found if condition and condition["status"] == "True"), None)
-
-
-def _condition(item: Object, kind: str) -> Any:
-    conditions = item.get("status", {}).get("conditions", [])
-    return next((condition for condition in conditions if condition["type"] == kind), None)

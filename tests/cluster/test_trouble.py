@@ -1,0 +1,120 @@
+"""What a cluster can do to a job, on a real one: each is found at the start, or said on the job with the mend."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from assay_chassis.compute import BackendUnavailable, Resources, ResourcesUnavailable, RunState
+from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured
+from contract_bench import make_run, submit_and_wait, wait_for, wait_for_end, wait_until_running
+from control_plane import ControlPlane
+from teams import ClusterBench, Team
+from waiting import until
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+
+async def test_a_missing_priority_class_is_named_at_the_start(team_bench: ClusterBench) -> None:
+    settings = team_bench.settings.model_copy(update={"priority_class_prefix": "company-"})
+    with pytest.raises(ClusterMisconfigured, match="there is no WorkloadPriorityClass company-low"):
+        await team_bench.open(settings=settings)
+
+
+async def test_a_queue_without_a_cluster_queue_is_said_at_the_start(team_bench: ClusterBench, team: Team) -> None:
+    team.plane.kubectl("delete", "clusterqueue", team.namespace)
+    with pytest.raises(ClusterMisconfigured, match=r"LocalQueue assay takes no work: .*create its ClusterQueue"):
+        await asyncio.wait_for(opened_in_vain(team_bench), 20)
+
+
+async def opened_in_vain(bench: ClusterBench) -> None:
+    """Kueue says so a moment after the deletion."""
+    while True:
+        await bench.open()
+        await asyncio.sleep(0.2)
+
+
+async def test_a_gpu_type_that_no_flavor_has_is_refused_with_those_there_are(
+    team_bench: ClusterBench, team: Team
+) -> None:
+    team.set_flavor("test-gpu", {"nvidia.com/gpu.product": "TEST-GPU"})
+    team.set_quota(cpu=16, flavor="test-gpu")
+    backend = await team_bench.open()
+    with pytest.raises(ResourcesUnavailable, match=r"hardware\.gpu_type: 'TEST-GPV' is not in queue assay; use one of"):
+        await backend.submit(make_run(resources=Resources(gpus=1, gpu_type="TEST-GPV")))
+    status = await submit_and_wait(backend, make_run(resources=Resources(gpus=1, gpu_type="TEST-GPU")))
+    assert status.state is RunState.SUCCEEDED
+
+
+async def test_quota_taken_away_later_is_said_while_the_job_waits(
+    team_bench: ClusterBench, team: Team, tmp_path: Path
+) -> None:
+    team.set_quota(cpu=1)
+    backend, go = await team_bench.open(), tmp_path / "go"
+    holder, waiting = (make_run("wait_until_file", key=letter * 64, payload={"file": str(go)}) for letter in "ab")
+    await backend.submit(holder)
+    await wait_until_running(backend, holder)
+    await backend.submit(waiting)
+    await wait_for(backend, waiting, lambda status: "waits in queue assay" in str(status.reason))
+    team.set_quota(cpu=0)
+    status = await wait_for(backend, waiting, lambda status: "queue assay can give 0 at most" in str(status.reason))
+    assert status.state is RunState.QUEUED
+    team.set_quota(cpu=2)
+    go.touch()
+    assert (await wait_for_end(backend, waiting)).state is RunState.SUCCEEDED
+
+
+async def test_a_stopped_queue_is_said_while_the_job_waits(team_bench: ClusterBench, team: Team) -> None:
+    backend, run = await team_bench.open(), make_run()
+    team.set_quota(cpu=16, stopPolicy="Hold")
+    await backend.submit(run)
+    status = await wait_for(backend, run, lambda status: "inactive" in str(status.reason))
+    assert status.state is RunState.QUEUED
+    team.set_quota(cpu=16)
+    assert (await wait_for_end(backend, run)).state is RunState.SUCCEEDED
+
+
+async def test_a_secret_that_is_missing_is_named_on_the_job(team_bench: ClusterBench) -> None:
+    settings = team_bench.settings.model_copy(update={"env_from": ("secret:assay-store",), "start_patience_s": 1.0})
+    status = await submit_and_wait(await team_bench.open(settings=settings), make_run())
+    assert (status.state, status.error_class) == (RunState.FAILED, "pod")
+    assert "assay-store" in str(status.reason)
+    assert "ASSAY_KUBERNETES_ENV_FROM" in str(status.reason)
+
+
+async def test_a_namespace_deleted_in_the_middle_loses_the_run_and_refuses_the_next(
+    team_bench: ClusterBench, team: Team, tmp_path: Path
+) -> None:
+    backend = await team_bench.open()
+    run = make_run("wait_until_file", payload={"file": str(tmp_path / "never")})
+    await backend.submit(run)
+    await wait_until_running(backend, run)
+    team.plane.kubectl("delete", "namespace", team.namespace, "--wait=false")
+    with pytest.raises(BackendUnavailable, match=f"namespace {team.namespace} takes no jobs"):
+        await backend.submit(make_run(key="b" * 64))
+    status = await wait_for_end(backend, run)
+    assert (status.state, status.error_class, status.retryable) == (RunState.FAILED, "lost", True)
+    assert "with its namespace" in str(status.reason)
+
+
+async def test_a_lost_node_is_said_and_the_run_goes_on_elsewhere(
+    team_bench: ClusterBench, team: Team, control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    control_plane.start_node("node-2")
+    try:
+        control_plane.kubectl("cordon", "node-1")
+        backend, go = await team_bench.open(), tmp_path / "go"
+        run = make_run("count_then_wait", payload={"file": str(go), "counter": str(tmp_path / "counter")})
+        await backend.submit(run)
+        await wait_until_running(backend, run)
+        control_plane.kubectl("uncordon", "node-1")
+        control_plane.lose_node("node-2")
+        status = await wait_for(backend, run, lambda status: "node node-2 does not answer" in str(status.reason))
+        assert status.state is RunState.RUNNING
+        control_plane.kubectl("taint", "node", "node-2", "node.kubernetes.io/out-of-service=lost:NoExecute")
+        await until(lambda: (tmp_path / "counter").read_text() == "started\nstarted\n")
+        go.touch()
+        status = await wait_for_end(backend, run)
+        assert (status.state, status.run.attempt) == (RunState.SUCCEEDED, 1)
+    finally:
+        control_plane.kubectl("uncordon", "node-1")
+        control_plane.kubectl("delete", "node", "node-2", check=False)
