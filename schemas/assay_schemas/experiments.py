@@ -179,7 +179,12 @@ class ExperimentSpec(SpecModel):
     selection: Selection = Field(default_factory=Selection)
     benchmarks: Annotated[list[BenchmarkSpec], Field(min_length=1, max_length=200)]
     priority: Priority = "MED"
-    hardware: Hardware = Field(default_factory=Hardware)
+    hardware: Hardware = Field(
+        default_factory=Hardware, description="default: the standard for the model's size, or one core and 4 GiB"
+    )
+    evaluation_hardware: Hardware | None = Field(
+        default=None, description="what each eval gets; default: `hardware`, or the standard where neither is given"
+    )
     sinks: list[SinkName] = Field(default_factory=list)
     retry_of: str | None = None
 

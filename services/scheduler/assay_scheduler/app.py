@@ -8,9 +8,11 @@ from __future__ import annotations
 from assay_chassis.app import ServiceApp
 from assay_chassis.broker import Broker
 from assay_chassis.clock import Clock
+from assay_chassis.errors import Misconfigured
 from assay_chassis.object_store import ObjectStore, StoreSettings, open_store
 from assay_schemas.endpoints import read_endpoints
 from assay_schemas.events import COMPLETION_TOPIC
+from assay_schemas.standard_hardware import SHIPPED, HardwareTable, HardwareTableUnreadable, hardware_table
 from assay_schemas.versions import available_versions
 
 from assay_scheduler.admission import Admitter
@@ -98,7 +100,15 @@ def _inspector(app: ServiceApp, settings: SchedulerSettings) -> Inspector:
         settings.rollout_engine,
         lambda: read_endpoints(settings.endpoints_file),
         lambda: available_versions(settings.versions_file),
+        _table(settings),
     )
+
+
+def _table(settings: SchedulerSettings) -> HardwareTable:
+    try:
+        return hardware_table(settings.standard_hardware_file or SHIPPED)
+    except HardwareTableUnreadable as error:
+        raise Misconfigured(f"ASSAY_STANDARD_HARDWARE_FILE: {error}; correct the file, or leave it out") from error
 
 
 def _store_settings(settings: SchedulerSettings) -> StoreSettings:

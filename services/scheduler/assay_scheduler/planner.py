@@ -209,12 +209,17 @@ def wanted_jobs(plan: Plan) -> tuple[Wanted, ...]:
     models = {arm.model.digest: arm.model for arm in plan.arms if arm.model is not None}
     return tuple(
         Wanted(
-            job=new_job(planned, plan.spec.hardware, plan.model, datasets, models),
+            job=new_job(planned, hardware_of(plan.spec, planned.kind), plan.model, datasets, models),
             arm=arms.get(planned.key, ""),
             reason=planned.reason,
         )
         for planned in plan.jobs
     )
+
+
+def hardware_of(spec: ExperimentSpec, kind: str) -> Hardware:
+    """What a job of that kind gets. A selection that scores checkpoints evaluates."""
+    return spec.hardware if kind == "training" else spec.evaluation_hardware or spec.hardware
 
 
 def new_job(

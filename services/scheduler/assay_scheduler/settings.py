@@ -50,6 +50,9 @@ class SchedulerSettings(ServiceSettings):
     rollout_engine: Literal["transformers", "vllm"] = Field(
         default="transformers", description="What `rollout_engine: auto` stands for: the best that trainers have"
     )
+    standard_hardware_file: Path | None = Field(
+        default=None, description="YAML file of what jobs get where none is given; default: the table shipped"
+    )
     system_user: str = Field(default="system", description="Owner of what names none")
     hub_offline: bool = Field(default=False, description="Read models of the Hub from the local cache alone")
     api_tokens_file: Path | None = Field(

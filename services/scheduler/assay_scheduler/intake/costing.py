@@ -23,6 +23,7 @@ from assay_schemas.results import Plan
 from assay_schemas.specification import hyperparameters_of
 
 from assay_scheduler.intake.cache import FindingCache
+from assay_scheduler.planner import hardware_of
 
 RULES = 1  # grows when counting changes
 LARGEST_TOKENIZER = 64 * 2**20
@@ -98,7 +99,7 @@ def tokenizer_counter(tokenizer_json: bytes) -> Count | None:
 
 def estimated(plan: Plan, shape: ModelShape, samples: dict[str, TokenSample]) -> PlanCost:
     """The cost of every job of a plan. Samples by dataset digest."""
-    hardware = plan.spec.hardware
+    hardware, evaluating = plan.spec.hardware, hardware_of(plan.spec, "eval")
     jobs: dict[str, JobCost] = {}
     assumed = False
     for job in plan.jobs:
@@ -107,7 +108,7 @@ def estimated(plan: Plan, shape: ModelShape, samples: dict[str, TokenSample]) ->
         elif isinstance(job.inputs, EvalInputs) and job.inputs.model in (None, plan.model.digest):
             items = samples.get(job.inputs.items) if job.inputs.items else None
             assumed = assumed or items is None
-            jobs[job.key] = evaluation_cost(job.inputs, shape, items, hardware)
+            jobs[job.key] = evaluation_cost(job.inputs, shape, items, evaluating)
     reused = {job.key for job in plan.jobs if job.reused}
     dtype = hyperparameters_of(plan.spec).dtype
     return plan_cost(jobs, reused, shape, samples, hardware, dtype, [ASSUMED] if assumed else [])

@@ -19,12 +19,14 @@ from assay_schemas.endpoints import Endpoint, is_endpoint
 from assay_schemas.experiments import ExperimentSpec, Hardware, Location
 from assay_schemas.problems import WHOLE_DOCUMENT, Problem
 from assay_schemas.specification import not_yet_available, read_specification
+from assay_schemas.standard_hardware import HardwareTable, hardware_table
 from assay_schemas.versions import SHIPPED, Versions, VersionsUnreadable
 from pydantic import TypeAdapter, ValidationError
 
 from assay_scheduler.findings import Findings
 from assay_scheduler.intake.behind_api import usable_endpoint
 from assay_scheduler.intake.datasets import DatasetIntake
+from assay_scheduler.intake.equipping import Equipped, standard_hardware
 from assay_scheduler.intake.models import ModelIntake
 from assay_scheduler.intake.rewards import hyperparameters_in, reward_checkpoints, truth_columns
 from assay_scheduler.intake.rows import Needs, needs_of_algorithm, needs_of_benchmark
@@ -60,6 +62,7 @@ class Inspector:
         rollout_engine: str = "transformers",
         endpoints: Callable[[], Mapping[str, Endpoint]] = dict,
         versions: Callable[[], Versions] = lambda: SHIPPED,
+        table: HardwareTable | None = None,
     ) -> None:
         self.datasets = datasets
         self.models = models
@@ -67,6 +70,7 @@ class Inspector:
         self.endpoints = endpoints
         self.versions = versions
         self._capacity = capacity
+        self._table = table or hardware_table()
         self._most_nodes = most_nodes
 
     async def inspect(self, document: Mapping[str, Any], dataschema: str = "") -> Inspection:
@@ -87,11 +91,23 @@ class Inspector:
             return Inspection(problems=bulky, warnings=reading.warnings)
         if unavailable := not_yet_available(reading.spec):
             return Inspection(problems=unavailable, warnings=reading.warnings)
+        equipped = await self.equipped(reading.spec, look_up.model)
+        if equipped.problems:
+            return Inspection(problems=equipped.problems, warnings=reading.warnings)
         arms = {reading.spec.arms[place].name: found for place, found in look_up.datasets.items()}
         references = {reading.spec.arms[place].name: found for place, found in look_up.references.items()}
         findings = Findings(look_up.model, arms, look_up.items, look_up.rewards, self.rollout_engine, references)
-        warnings = [*reading.warnings, *version_warnings(reading.spec, versions)]
-        return Inspection(reading.spec, findings, warnings=warnings)
+        warnings = [*reading.warnings, *version_warnings(reading.spec, versions), *equipped.words]
+        return Inspection(equipped.spec, findings, warnings=warnings)
+
+    async def equipped(self, spec: ExperimentSpec, model: ModelRef) -> Equipped:
+        """The specification with standard hardware where it gives none, checked against what there is."""
+        found = standard_hardware(spec, await self.models.shape(model), self._table)
+        if found.spec.hardware != spec.hardware:
+            found.problems += self.hardware_problems(found.spec.hardware, set())
+        if found.spec.evaluation_hardware is not None:
+            found.problems += self.hardware_problems(found.spec.evaluation_hardware, set(), "evaluation_hardware")
+        return found
 
     def hardware_problems(self, declared: Any, known: set[str], prefix: str = "hardware") -> list[Problem]:
         """What a job asks for that this system never has."""

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from assay_schemas.algorithms import ALGORITHMS
-from assay_schemas.artifacts import DatasetRef
+from assay_schemas.artifacts import DatasetRef, ModelRef
 from assay_schemas.benchmarks import NEWEST_HARNESS, definition_of
 from assay_schemas.experiments import ExperimentSpec
 from assay_schemas.jobs import EvalInputs, TrainingInputs, job_key
@@ -29,7 +29,7 @@ from assay_scheduler.intake.inspection import Inspector
 from assay_scheduler.intake.rewards import reward_checkpoints, truth_columns
 from assay_scheduler.intake.rows import needs_of_algorithm, needs_of_benchmark
 from assay_scheduler.intake.unusable import Unusable
-from assay_scheduler.planner import eval_inputs, new_job, training_inputs
+from assay_scheduler.planner import eval_inputs, hardware_of, new_job, training_inputs
 from assay_scheduler.states import Job
 
 STAND_IN_TASK = "gsm8k"  # a known benchmark without a file, where a specification must name one
@@ -87,6 +87,7 @@ TRAINING_FIELDS = {
     "arms.0.dataset": "training_config.dataset",
     "seeds": "seed",
     "hardware": "hardware_config",
+    "evaluation_hardware": "hardware_config",
 }
 EVAL_FIELDS = {
     "base_model": "model_checkpoint_path",
@@ -95,6 +96,7 @@ EVAL_FIELDS = {
     "benchmarks.0.parameters": "harness_params",
     "benchmarks.0.limit": "limit",
     "hardware": "hardware_config",
+    "evaluation_hardware": "hardware_config",
 }
 
 
@@ -125,7 +127,7 @@ async def inspect_training_job(document: Mapping[str, Any], inspector: Inspector
     rewards = {}
     for field, location in reward_checkpoints(config.hyperparams, "training.hyperparameters").items():
         rewards[location] = await request.found(field, partial(inspector.models.take_reward_model, location))
-    spec = request.checked()
+    spec = await request.checked(model)
     if spec is None or dataset is None or model is None:
         return SingleJob(None, request.problems)
     inputs = training_inputs(
@@ -139,7 +141,7 @@ async def inspect_training_job(document: Mapping[str, Any], inspector: Inspector
         rewards=rewards,
         auto_engine=inspector.rollout_engine,
     )
-    return SingleJob(new_job(_planned(inputs), spec.hardware, model, {dataset.digest: dataset}), [])
+    return SingleJob(new_job(_planned(inputs), hardware_of(spec, "training"), model, {dataset.digest: dataset}), [])
 
 
 async def inspect_eval_job(document: Mapping[str, Any], inspector: Inspector) -> SingleJob:
@@ -171,7 +173,7 @@ async def inspect_eval_job(document: Mapping[str, Any], inspector: Inspector) ->
         field = "benchmarks.0.parameters.dataset"
         items = await request.found(field, lambda: inspector.datasets.take(location, needs))
     model = await request.found("base_model", lambda: inspector.models.take(body.model_checkpoint_path))
-    spec = request.checked()
+    spec = await request.checked(model)
     if spec is None or model is None:
         return SingleJob(None, request.problems)
     inputs = eval_inputs(
@@ -184,7 +186,7 @@ async def inspect_eval_job(document: Mapping[str, Any], inspector: Inspector) ->
         model=model.digest,
     )
     datasets = {items.digest: items} if items else {}
-    return SingleJob(new_job(_planned(inputs), spec.hardware, model, datasets), [])
+    return SingleJob(new_job(_planned(inputs), hardware_of(spec, "eval"), model, datasets), [])
 
 
 class _Request:
@@ -193,6 +195,7 @@ class _Request:
     def __init__(self, stand_in: dict[str, Any], fields: Mapping[str, str], inspector: Inspector) -> None:
         reading = read_specification(stand_in, versions=inspector.versions())
         self._fields = fields
+        self._inspector = inspector
         self._spec: ExperimentSpec | None = reading.spec
         self._known = {problem.field for problem in reading.problems}
         self.problems = [self._renamed(problem) for problem in reading.problems]
@@ -209,12 +212,14 @@ class _Request:
             self.problems.append(self._renamed(error.as_problem(field)))
             return None
 
-    def checked(self) -> ExperimentSpec | None:
-        """The stand-in specification when nothing is wrong."""
-        if self.problems or self._spec is None:
+    async def checked(self, model: ModelRef | None) -> ExperimentSpec | None:
+        """The stand-in specification when nothing is wrong, with the model's standard hardware where none is given."""
+        if self.problems or self._spec is None or model is None:
             return None
-        self.problems = [self._renamed(problem) for problem in not_yet_available(self._spec)]
-        return None if self.problems else self._spec
+        equipped = await self._inspector.equipped(self._spec, model)
+        found = [*not_yet_available(self._spec), *equipped.problems]
+        self.problems = [self._renamed(problem) for problem in found]
+        return None if self.problems else equipped.spec
 
     def _renamed(self, problem: Problem) -> Problem:
         for inner, outer in self._fields.items():
@@ -224,7 +229,8 @@ class _Request:
 
 
 def _common(body: Body) -> dict[str, Any]:
-    return _given(priority=body.priority, hardware=body.hardware_config, owner=body.owner, name=body.name)
+    hardware = body.hardware_config or None
+    return _given(priority=body.priority, hardware=hardware, owner=body.owner, name=body.name)
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from assay_chassis.object_store import ObjectStore
 from assay_chassis.object_store.digests import sha256_of_file
 from assay_schemas.artifacts import ModelRef, model_prefix
 from assay_schemas.canonical import digest_of
+from assay_schemas.cost_shape import ModelShape, shape_of
 from assay_schemas.results import SavedCheckpoint, TrainingResult
 from pydantic import ValidationError
 
@@ -78,6 +79,13 @@ class ModelIntake:
         if len(labels) > 1:
             raise Unusable(f"has {len(labels)} outputs, and a reward model has one.", mend)
         return reference
+
+    async def shape(self, reference: ModelRef) -> ModelShape | None:
+        """A taken model's shape; None for an architecture that is not known."""
+        try:
+            return shape_of(json.loads(await self._store.get_bytes(f"{reference.uri}/config.json")))
+        except ValueError:
+            return None
 
     async def _known_or_new(self, files: Sequence[SourceFile], location: str) -> ModelRef:
         kept = [file for file in files if _matches(file.name, KEPT)]
