@@ -179,9 +179,10 @@ async def ready_jobs(tx: Transaction, now: datetime) -> list[Row]:
 
 async def held_resources(tx: Transaction) -> list[Row]:
     groups: dict[str, Row] = {}
-    for _, job in tx.rows("jobs"):
+    owners = {(row["job_key"], row["attempt"]): row["owner"] for _, row in tx.rows("attempts")}
+    for key, job in tx.rows("jobs"):
         if job["status"] in _HOLDING:
-            needs = {"kind": job["kind"], **_needs(job)}
+            needs = {"kind": job["kind"], **_needs(job), "owner": owners.get((key, job["attempt"]), "")}
             group = groups.setdefault(str(needs), {**needs, "jobs": 0})
             group["jobs"] += 1
     return list(groups.values())

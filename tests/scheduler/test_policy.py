@@ -138,3 +138,23 @@ def test_admission_never_exceeds_capacity_loses_nobody_and_does_not_depend_on_or
     shuffled = list(given_)
     random.shuffle(shuffled)
     assert admit(shuffled, where) == found
+
+
+def test_an_owner_at_their_quota_waits_and_holds_nothing_back() -> None:
+    quotas = {"a": Resources(1, 0, 100)}
+    found = admit(
+        [candidate("a1", "HIGH", "a"), candidate("a2", "HIGH", "a"), candidate("b1", "LOW", "b")],
+        situation(3, quotas=quotas),
+    )
+    assert found.admitted == ["a1", "b1"]
+    assert found.over_quota == {"a2": ["cpus"]}
+    assert in_words(1, [], ["cpus"]) == (
+        "Waits for its owner's quota: their other jobs hold the processor cores that they may have at once."
+    )
+
+
+def test_what_an_owner_holds_already_counts_and_a_star_is_for_everybody_else() -> None:
+    quotas = {"*": Resources(2, 0, 100), "big": Resources(8, 0, 100)}
+    held = {"b": Resources(2, 0, 2), "big": Resources(2, 0, 2)}
+    found = admit([candidate("b1", owner="b"), candidate("big1", owner="big")], situation(8, quotas=quotas, held=held))
+    assert found.admitted == ["big1"]

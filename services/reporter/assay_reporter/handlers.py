@@ -70,3 +70,4 @@ class Handlers:
         if isinstance(body, JobCompleted):
             async with self._app.database.connection() as connection:
                 await ReadModel(connection).heard(news_of_completion(body))
+                await ReadModel(connection).used(body)

@@ -116,3 +116,42 @@ UPDATE deliveries SET state = $4, tries = tries + 1, failure = $3 WHERE experime
 
 -- name: deliveries_of_experiment
 SELECT sink, state, tries, due_at, sent_at, failure FROM deliveries WHERE experiment_id = $1 ORDER BY sink;
+
+-- name: add_usage
+INSERT INTO job_usage (job_key, attempt, outcome, wall_s, cpu_s, gpu_s, ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (job_key, attempt) DO NOTHING;
+
+-- name: costs_by_month
+-- A job is paid for by the experiment that had it done: the first that did not reuse it. Times are UTC.
+WITH payer AS (
+    SELECT DISTINCT ON (p.job_key) p.job_key, e.id, e.owner
+    FROM experiment_jobs p JOIN experiments e ON e.id = p.experiment_id
+    WHERE NOT p.reused ORDER BY p.job_key, e.first_seen_at, e.id)
+SELECT to_char(u.ended_at AT TIME ZONE 'UTC', 'YYYY-MM') AS month, coalesce(payer.owner, '') AS owner,
+    count(DISTINCT payer.id) AS experiments, count(*) AS attempts,
+    count(*) FILTER (WHERE u.outcome <> 'succeeded') AS without_result,
+    sum(u.gpu_s) AS gpu_s, sum(u.cpu_s) AS cpu_s,
+    sum(u.gpu_s) FILTER (WHERE u.outcome <> 'succeeded') AS lost_gpu_s
+FROM job_usage u LEFT JOIN payer ON payer.job_key = u.job_key
+WHERE u.ended_at >= $1 AND ($2 = '' OR payer.owner = $2)
+GROUP BY 1, 2 ORDER BY 1 DESC, sum(u.gpu_s) DESC, sum(u.cpu_s) DESC, 2;
+
+-- name: costs_by_experiment
+WITH payer AS (
+    SELECT DISTINCT ON (p.job_key) p.job_key, e.id
+    FROM experiment_jobs p JOIN experiments e ON e.id = p.experiment_id
+    WHERE NOT p.reused ORDER BY p.job_key, e.first_seen_at, e.id),
+spent AS (
+    SELECT payer.id, count(*) AS attempts, sum(u.gpu_s) AS gpu_s, sum(u.cpu_s) AS cpu_s
+    FROM job_usage u JOIN payer ON payer.job_key = u.job_key WHERE u.ended_at >= $1 GROUP BY payer.id),
+saved AS (
+    SELECT p.experiment_id AS id, sum(u.gpu_s) AS gpu_s, sum(u.cpu_s) AS cpu_s
+    FROM experiment_jobs p JOIN job_usage u ON u.job_key = p.job_key AND u.outcome = 'succeeded'
+    WHERE p.reused GROUP BY p.experiment_id)
+SELECT e.id, e.name, e.owner, e.first_seen_at, coalesce(spent.attempts, 0) AS attempts,
+    coalesce(spent.gpu_s, 0) AS gpu_s, coalesce(spent.cpu_s, 0) AS cpu_s,
+    coalesce(saved.gpu_s, 0) AS saved_gpu_s, coalesce(saved.cpu_s, 0) AS saved_cpu_s
+FROM experiments e LEFT JOIN spent ON spent.id = e.id LEFT JOIN saved ON saved.id = e.id
+WHERE ($2 = '' OR e.owner = $2) AND (spent.id IS NOT NULL OR saved.id IS NOT NULL) AND e.status <> 'rejected'
+ORDER BY coalesce(spent.gpu_s, 0) DESC, coalesce(spent.cpu_s, 0) DESC, e.first_seen_at DESC LIMIT $3;

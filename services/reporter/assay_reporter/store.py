@@ -12,7 +12,7 @@ from typing import Any
 
 from assay_chassis.queries import Queries
 from assay_schemas.artifacts import ArtifactRef
-from assay_schemas.events import ExperimentAccepted, ExperimentCompleted, ExperimentRejected
+from assay_schemas.events import ExperimentAccepted, ExperimentCompleted, ExperimentRejected, JobCompleted
 
 QUERIES = Queries.load("assay_reporter")
 COMPLETED_SEQUENCE = 2**63 - 1
@@ -87,6 +87,22 @@ class ReadModel:
             QUERIES.job_heard,
             news.key, news.attempt, news.sequence, news.state, news.step, news.total, news.message, news.eta_s, news.at,
         )  # fmt: skip
+
+    async def used(self, event: JobCompleted) -> None:
+        """What one attempt cost; said again, it changes nothing."""
+        usage = event.usage
+        await self._connection.execute(
+            QUERIES.add_usage,
+            event.job_key, event.attempt, event.outcome, usage.wall_s, usage.cpu_s, usage.gpu_s, event.completed_at,
+        )  # fmt: skip
+
+    async def costs_by_month(self, since: datetime, owner: str) -> list[dict[str, Any]]:
+        """Seconds used by month and owner, newest month and greatest use first."""
+        return [dict(row) for row in await self._connection.fetch(QUERIES.costs_by_month, since, owner)]
+
+    async def costs_by_experiment(self, since: datetime, owner: str, limit: int) -> list[dict[str, Any]]:
+        """Seconds used and saved by experiment, the dearest first."""
+        return [dict(row) for row in await self._connection.fetch(QUERIES.costs_by_experiment, since, owner, limit)]
 
     async def curve_point(self, key: str, attempt: int, bucket: int, step: int, metrics: dict[str, float]) -> None:
         """One point of a job's curves; the first of each bucket is kept."""

@@ -5,7 +5,8 @@ Reads the situation and carries it out; policy.py decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,11 +22,12 @@ USAGE_WINDOW = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Admitter:
-    """`capacity` is everything that jobs may hold at once."""
+    """`capacity` is everything that jobs may hold at once, `quotas` what an owner's may."""
 
     commander: Commander
     capacity: Resources
     patience_s: float
+    quotas: Mapping[str, Resources] = field(default_factory=dict)
 
     async def run(self, tx: Transaction, now: datetime) -> Admission:
         """Admits what fits, under the admission lock, which is held until the transaction ends."""
@@ -41,15 +43,18 @@ class Admitter:
         candidates = [_candidate(row) for row in await connection.fetch(QUERIES.ready_jobs, now)]
         if not candidates:
             return Admission([], [], {}, 0)
-        taken = Resources()
+        taken, held = Resources(), dict[str, Resources]()
         for row in await connection.fetch(QUERIES.held_resources):
-            taken = taken + _need(row).times(row["jobs"])
+            holds = _need(row).times(row["jobs"])
+            taken = taken + holds
+            held[row["owner"]] = held.get(row["owner"], Resources()) + holds
         usage = {
             row["owner"]: float(row["used"])
             for row in await connection.fetch(QUERIES.recent_usage, now, now - USAGE_WINDOW)
         }
         turn = await connection.fetchval(QUERIES.take_turn)
-        return admit(candidates, Situation(self.capacity, taken, now, usage, self.patience_s, turn))
+        situation = Situation(self.capacity, taken, now, usage, self.patience_s, turn, self.quotas, held)
+        return admit(candidates, situation)
 
 
 def _need(row: Any) -> Resources:

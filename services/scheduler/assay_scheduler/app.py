@@ -31,6 +31,7 @@ from assay_scheduler.intake.planning import Planning
 from assay_scheduler.intake.worker import IntakeWorker
 from assay_scheduler.parts import Parts
 from assay_scheduler.progress import ProgressReader
+from assay_scheduler.quotas import read_quotas
 from assay_scheduler.reconciler import Reconciler
 from assay_scheduler.settings import SchedulerSettings
 from assay_scheduler.settlement import Settlement
@@ -52,7 +53,7 @@ def build(
         app,
         settings,
         commander,
-        Admitter(commander, settings.capacity, settings.patience_s),
+        Admitter(commander, settings.capacity, settings.patience_s, read_quotas(settings.owner_quotas_file)),
         _inspector(app, settings),
         Planning(app, Costing(app, DatabaseCache(app))),
         Bell(),

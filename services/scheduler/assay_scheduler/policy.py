@@ -17,6 +17,7 @@ from assay_schemas.jobs import JobInputs, SelectionInputs
 
 TURNS = 4
 UNLIMITED = float("inf")
+ANYBODY = "*"
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class Candidate:
 class Situation:
     """What admission decides in: the whole capacity, what is taken, and each owner's recent use.
 
-    `usage` is in shares × seconds over the recent past; `turn` counts admissions, kept between calls.
+    `usage` is in shares × seconds over the recent past; `turn` counts admissions, kept between calls. `quotas` is the
+    most that an owner may hold at once, `held` what each holds; `*` among the quotas is for owners not named.
     """
 
     capacity: Resources
@@ -99,30 +101,42 @@ class Situation:
     usage: Mapping[str, float] = field(default_factory=dict)
     patience_s: float = 900.0
     turn: int = 0
+    quotas: Mapping[str, Resources] = field(default_factory=dict)
+    held: Mapping[str, Resources] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Admission:
-    """Who is admitted, in order; who waits, in order, and for what; the turn to go on from."""
+    """Who is admitted, in order; who waits, in order, and for what; the turn to go on from. `over_quota` says what
+    a waiting job's owner already holds too much of."""
 
     admitted: list[str]
     waiting: list[Candidate]
     short: dict[str, list[str]]
     turn: int
+    over_quota: dict[str, list[str]] = field(default_factory=dict)
 
 
 def admit(candidates: Sequence[Candidate], situation: Situation) -> Admission:
-    """Fills the free capacity. Deterministic: the same candidates in any order give the same admission."""
+    """Fills the free capacity. Deterministic: the same candidates in any order give the same admission.
+
+    Who waits for their own quota holds nothing back from others."""
     queue = sorted(candidates, key=lambda candidate: candidate.key)
     free = situation.capacity - situation.taken
     usage = dict(situation.usage)
     turn, admitted, waiting, short = situation.turn, list[str](), list[Candidate](), dict[str, list[str]]()
+    held, over_quota = dict(situation.held), dict[str, list[str]]()
     favour = True
     while queue:
         candidate = _overdue_turn(queue, situation, turn) if favour else None
         favour = favour and candidate is None
         candidate = candidate or min(queue, key=lambda other: _rank(other, usage))
         queue.remove(candidate)
+        own = held.get(candidate.owner, Resources())
+        if over := quota_of(candidate.owner, situation.quotas).short_of(own + candidate.need):
+            waiting.append(candidate)
+            short[candidate.key], over_quota[candidate.key] = [], over
+            continue
         missing = free.short_of(candidate.need)
         if missing:
             waiting.append(candidate)
@@ -131,9 +145,15 @@ def admit(candidates: Sequence[Candidate], situation: Situation) -> Admission:
             continue
         admitted.append(candidate.key)
         free = free - candidate.need
+        held[candidate.owner] = own + candidate.need
         usage[candidate.owner] = usage.get(candidate.owner, 0.0) + _charge(candidate, situation)
         turn, favour = turn + 1, True
-    return Admission(admitted, waiting, short, turn)
+    return Admission(admitted, waiting, short, turn, over_quota)
+
+
+def quota_of(owner: str, quotas: Mapping[str, Resources]) -> Resources:
+    """The most that an owner may hold at once: their own quota, that of everybody not named, or no limit."""
+    return quotas.get(owner) or quotas.get(ANYBODY) or Resources(UNLIMITED, UNLIMITED, UNLIMITED)
 
 
 def _charge(candidate: Candidate, situation: Situation) -> float:
@@ -174,9 +194,11 @@ def never_fits(hardware: Hardware, capacity: Resources) -> list[tuple[str, float
     return [(name, getattr(need, name), getattr(capacity, name)) for name in capacity.short_of(need)]
 
 
-def in_words(position: int, missing: Sequence[str]) -> str:
+def in_words(position: int, missing: Sequence[str], over_quota: Sequence[str] = ()) -> str:
     """Why a job waits, and where in the queue it stands (from 1)."""
     names = {"cpus": "processor cores", "gpus": "GPUs", "memory_gib": "memory"}
-    wants = " and ".join(names[name] for name in missing)
+    wants = " and ".join(names[name] for name in missing or over_quota)
+    if over_quota:
+        return f"Waits for its owner's quota: their other jobs hold the {wants} that they may have at once."
     place = "Next in the queue" if position == 1 else f"Number {position} in the queue"
     return f"{place}: waits for {wants} to come free." if wants else f"{place}: about to start."

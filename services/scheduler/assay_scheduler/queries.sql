@@ -228,9 +228,11 @@ SELECT jobs.key, jobs.kind, jobs.ready_at, jobs.body -> 'hardware' AS hardware,
  WHERE jobs.status = 'ready' AND (jobs.not_before IS NULL OR jobs.not_before <= $1)
 
 -- name: held_resources
-SELECT kind, body -> 'hardware' AS hardware, body -> 'inputs' ->> 'policy' AS policy, count(*) AS jobs FROM jobs
+SELECT kind, body -> 'hardware' AS hardware, body -> 'inputs' ->> 'policy' AS policy,
+       coalesce(attempts.owner, '') AS owner, count(*) AS jobs
+  FROM jobs LEFT JOIN attempts ON attempts.job_key = jobs.key AND attempts.attempt = jobs.attempt
  WHERE status IN ('requested', 'running', 'cancelling')
- GROUP BY kind, body -> 'hardware', body -> 'inputs' ->> 'policy'
+ GROUP BY kind, body -> 'hardware', body -> 'inputs' ->> 'policy', coalesce(attempts.owner, '')
 
 -- name: recent_usage
 SELECT owner, sum(share * extract(epoch FROM (coalesce(ended_at, $1::timestamptz) - greatest(requested_at, $2)))) AS used

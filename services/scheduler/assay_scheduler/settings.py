@@ -53,6 +53,9 @@ class SchedulerSettings(ServiceSettings):
     standard_hardware_file: Path | None = Field(
         default=None, description="YAML file of what jobs get where none is given; default: the table shipped"
     )
+    owner_quotas_file: Path | None = Field(
+        default=None, description="YAML file of owner to the most cpus, gpus and memory_gib their jobs hold at once"
+    )
     system_user: str = Field(default="system", description="Owner of what names none")
     hub_offline: bool = Field(default=False, description="Read models of the Hub from the local cache alone")
     api_tokens_file: Path | None = Field(

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.staticfiles import StaticFiles
 
-from assay_reporter.web import compare, experiments, responses, stream
+from assay_reporter.web import compare, costs, experiments, responses, stream
 
 POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src 'self' data:"
@@ -22,7 +22,7 @@ POLICY = (
 def make_web(app: ServiceApp) -> FastAPI:
     """The web application; the chassis adds health and metrics."""
     web = FastAPI(title="Assay reporter", docs_url=None, redoc_url=None, openapi_url=None)
-    for pages in (experiments, stream, responses, compare):
+    for pages in (experiments, stream, responses, compare, costs):
         web.include_router(pages.router(app))
     web.mount("/static", StaticFiles(directory=str(resources.files("assay_reporter") / "static")), name="static")
 

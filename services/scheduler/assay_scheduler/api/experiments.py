@@ -16,6 +16,7 @@ from assay_scheduler.api.refusals import Refusal, invalid
 from assay_scheduler.api.views import experiment_summary, experiment_view, waits_of
 from assay_scheduler.handlers import cancel_experiment
 from assay_scheduler.parts import Parts
+from assay_scheduler.quotas import over_quota
 from assay_scheduler.store import QUERIES
 
 DRY_RUN_ID = "00000000-0000-0000-0000-000000000000"
@@ -85,11 +86,14 @@ async def _plan_only(parts: Parts, request: Request) -> dict[str, Any]:
     found = await parts.inspector.inspect(await read_document(request))
     if found.spec is None or found.findings is None:
         raise invalid(found.problems)
+    owner = request.state.owner or found.spec.owner or parts.settings.system_user
+    if beyond := over_quota(found.spec, owner, parts.admitter.quotas):
+        raise invalid(beyond)
     plan = await parts.planning.plan(
         found.spec,
         found.findings,
         experiment_id=DRY_RUN_ID,
-        owner=request.state.owner or found.spec.owner or parts.settings.system_user,
+        owner=owner,
         warnings=found.warnings,
     )
     return plan.model_dump(mode="json")

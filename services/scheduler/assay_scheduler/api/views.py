@@ -25,7 +25,9 @@ def waits_of(admission: Admission) -> dict[str, str]:
     """Why each ready job waits, and where in the queue it stands."""
     waits = dict.fromkeys(admission.admitted, in_words(1, []))
     for position, candidate in enumerate(admission.waiting, start=1):
-        waits[candidate.key] = in_words(position, admission.short[candidate.key])
+        waits[candidate.key] = in_words(
+            position, admission.short[candidate.key], admission.over_quota.get(candidate.key, [])
+        )
     return waits
 
 

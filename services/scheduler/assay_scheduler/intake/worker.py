@@ -26,6 +26,7 @@ from assay_scheduler.intake.jobs import SingleJob, inspect_eval_job, inspect_tra
 from assay_scheduler.lineage import lineage_of
 from assay_scheduler.parts import Parts
 from assay_scheduler.planner import control_selection_key, wanted_jobs
+from assay_scheduler.quotas import beyond_quota, over_quota
 from assay_scheduler.states import Message, Planned, Wanted
 from assay_scheduler.store import QUERIES
 
@@ -130,6 +131,9 @@ class IntakeWorker:
         if found.spec is None or found.findings is None:
             await self._reject(claim, found.problems)
             return
+        if beyond := over_quota(found.spec, claim.owner, self._parts.admitter.quotas):
+            await self._reject(claim, beyond)
+            return
         plan = await self._parts.planning.plan(
             found.spec, found.findings, experiment_id=claim.id, owner=claim.owner, warnings=found.warnings
         )
@@ -139,6 +143,10 @@ class IntakeWorker:
     async def _take_single(self, claim: Claim, found: SingleJob) -> None:
         if found.job is None:
             await self._reject(claim, found.problems)
+            return
+        quotas = self._parts.admitter.quotas
+        if beyond := beyond_quota("hardware_config", found.job.hardware, claim.owner, quotas):
+            await self._reject(claim, beyond)
             return
         reason = await self._parts.planning.reason(found.job.inputs, claim.id)
         await self._accept(claim, [Wanted(found.job, reason=reason)], None, None)
