@@ -9,7 +9,7 @@ import asyncio
 import contextvars
 import heapq
 import random
-from asyncio import events
+from asyncio import events, futures
 from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
@@ -32,10 +32,25 @@ class Process:
 
 
 _PROCESS: contextvars.ContextVar[Process] = contextvars.ContextVar("simulated_process")
+_WAKES = vars(futures)["_set_result_unless_cancelled"]
+"""What `asyncio.sleep` calls when its time has come: it only puts the sleeper among what is ready."""
 
 
 def current_process() -> Process:
     return _PROCESS.get()
+
+
+class _Call(asyncio.Handle):
+    """A handle without asyncio's looks at debug settings: most of what a simulation does is make and run these."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, callback: Any, args: Any, loop: asyncio.AbstractEventLoop, context: contextvars.Context | None
+    ) -> None:
+        self._context = context if context is not None else contextvars.copy_context()
+        self._loop, self._callback, self._args, self._cancelled = loop, callback, args, False
+        self._repr, self._source_traceback = None, None
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
@@ -60,7 +75,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return self._now
 
     def call_soon(self, callback: Any, *args: Any, context: contextvars.Context | None = None) -> asyncio.Handle:  # type: ignore[override]
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Call(callback, args, self, context)
         self._put(handle)
         return handle
 
@@ -181,21 +196,19 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _step(self) -> None:
         runnable = self._runnable
-        place = int(self.random.random() * len(runnable))
+        place = int(self.random.random() * len(runnable)) if len(runnable) > 1 else 0
         process = runnable[place]
         if process.alive and process.stopped_until <= self._now and process.ready:
             handle = process.ready.popleft()
             self.steps += 1
-            if not handle.cancelled():
+            if not handle._cancelled:
                 handle._run()
         if not process.ready or not process.alive or process.stopped_until > self._now:
+            runnable[place] = runnable[-1]
+            runnable.pop()
             self._retire(process)
 
     def _retire(self, process: Process) -> None:
-        if process in self._runnable:
-            place = self._runnable.index(process)
-            self._runnable[place] = self._runnable[-1]
-            self._runnable.pop()
         if process.alive and process.ready:
             self.call_at(process.stopped_until, self._resume, process, context=contextvars.Context())
 
@@ -223,6 +236,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._now = max(self._now, self._timers[0][0])
         while self._timers and self._timers[0][0] <= self._now:
             handle = heapq.heappop(self._timers)[2]
-            if not handle.cancelled():
+            if handle._cancelled:
+                continue
+            if handle._callback is _WAKES:  # type: ignore[attr-defined]
+                handle._run()
+            else:
                 self._put(handle)
         return True

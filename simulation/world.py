@@ -14,7 +14,7 @@ import warnings
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from assay_chassis.errors import BrokerUnavailable
@@ -106,10 +106,10 @@ class SimulatedWorld:
 
     def _watch(self) -> None:
         scheduler = self.servers["scheduler"]
-        self.rows = RowInvariants(scheduler, CAPACITY_CPUS, self.workload.cancelled, self.tell)
+        self.rows = RowInvariants(scheduler, CAPACITY_CPUS, LEASE_S, self.workload.cancelled, self.tell)
         self.records = RecordInvariants(self.servers, self.tell)
         self.rows.last_heard = self._heard
-        self.work = WorkInvariants(self.clusters, scheduler, self.tell)
+        self.work = WorkInvariants(self.clusters, scheduler, self.records.end_was_said, self.tell)
         self.objects = ObjectInvariants(self.store, scheduler, self.tell)
         self.log.watchers.append(self.records.written)
         self.log.watchers.append(self._note_record)
@@ -273,14 +273,18 @@ def simulate(seed: int, options: Options | None = None) -> Outcome:
     return outcome
 
 
+@cache
+def _freeze_once() -> None:
+    """What is left after the first seed is the product itself, which need not be looked through again."""
+    gc.freeze()
+
+
 def clear_away() -> None:
     """What dead processes held is collected here, where nobody minds that their coroutines end in the middle."""
     warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
     heard, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:
         gc.collect()
-        # What is left after the first seed is the product itself, which need not be looked through again.
-        if not gc.get_freeze_count():
-            gc.freeze()
+        _freeze_once()
     finally:
         sys.unraisablehook = heard

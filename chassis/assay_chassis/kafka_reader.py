@@ -167,8 +167,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
             for number in consumer.partitions_for_topic(topic) or ()
         ]
         ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions) if partitions else {}
-        offsets = await asyncio.gather(*(self._position(consumer, partition) for partition in partitions))
-        handled = dict(zip(partitions, offsets, strict=True))
+        handled = await self._handled_up_to(consumer, partitions)
         self._answered_at = self._clock.monotonic()
         for topic in {partition.topic for partition in partitions}:
             meter = self._meters[topic]
@@ -181,15 +180,23 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
             telemetry.gauge("consumer_lag_records", meter.records, topic=topic)
         self._notice_standstill(now, ends, handled)
 
+    async def _handled_up_to(
+        self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """The next offset the group will handle: ours where we own a partition, else what was committed."""
+        own = [partition for partition in partitions if partition in self._queues]
+        others = [partition for partition in partitions if partition not in self._queues]
+        committed = await asyncio.gather(*(consumer.committed(partition) for partition in others))
+        found = {partition: offset or 0 for partition, offset in zip(others, committed, strict=True)}
+        return found | {partition: await self._position(consumer, partition) for partition in own}
+
     async def _position(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
-        """The next offset the group will handle: ours where we own the partition, else what was committed."""
+        """What is known here where a record is in hand, else where the consumer stands."""
         queue = self._queues.get(partition)
-        if queue is None:
-            return await consumer.committed(partition) or 0
-        if queue.first_unhandled is not None:
+        if queue is not None and queue.first_unhandled is not None:
             return queue.first_unhandled
         position: int = await consumer.position(partition)
-        return position if queue.first_unhandled is None else queue.first_unhandled
+        return position if queue is None or queue.first_unhandled is None else queue.first_unhandled
 
     def _notice_standstill(self, now: float, ends: dict[Any, int], handled: dict[Any, int]) -> None:
         """A consumer that has records to fetch, none in hand, and gets none, is stuck."""

@@ -91,8 +91,12 @@ async def claim_intake(tx: Transaction, now: datetime, lease: timedelta) -> list
     return [_only(row, "id kind owner document dataschema tries requested_at")] if row else []
 
 
+def is_in_intake(row: Row) -> bool:
+    return bool(row["status"] == "requested")
+
+
 async def renew_lease(tx: Transaction, identity: str, until: datetime) -> list[Row]:
-    await tx.update("experiments", identity, lambda row: {**row, "lease_until": until})
+    await tx.update("experiments", identity, lambda row: {**row, "lease_until": until} if is_in_intake(row) else None)
     return []
 
 

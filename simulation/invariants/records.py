@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from assay_schemas.envelope import Event, Record, Unreadable, decode
-from assay_schemas.events import REQUEST_TOPIC
+from assay_schemas.events import COMPLETION_TOPIC, REQUEST_TOPIC
 from assay_schemas.topics import TOPICS
 
 from simulation.database.server import Change, Server
@@ -29,6 +29,7 @@ class RecordInvariants:
         self._ids: dict[tuple[str, str], set[str]] = {}
         self.published: set[str] = set()
         self._signs: dict[tuple[str, int], list[float]] = {}
+        self._ended: set[tuple[str, int]] = set()
         for name, server in servers.items():
             server.watchers.append(lambda changes, name=name: self._committed(name, changes))  # type: ignore[misc]
 
@@ -45,6 +46,9 @@ class RecordInvariants:
         """Whether an attempt was heard of in a span of time, in seconds since 1970."""
         return any(since_s < at < until_s for at in self._signs.get((key, attempt), ()))
 
+    def end_was_said(self, key: str, attempt: int) -> bool:
+        return (key, attempt) in self._ended
+
     def written(self, record: Record) -> None:
         if record.topic.endswith(".dlq"):
             return
@@ -60,6 +64,8 @@ class RecordInvariants:
             self._signs.setdefault((event.key, event.data["attempt"]), []).append(record.timestamp_ms / 1000)
         if event.type in REQUEST_TOPIC.values():
             self._one_request(event)
+        if event.type in COMPLETION_TOPIC.values():
+            self._ended.add((event.key, event.data["attempt"]))
 
     def _committed_before(self, name: str, event: Event, record: Record) -> None:
         committed = self._outbox[name].get(event.id)

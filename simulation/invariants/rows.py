@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from simulation.database.server import Change, Row, Server
@@ -21,8 +22,11 @@ ORDER = {"requested": 0, "running": 1, "settling": 2, "ended": 3}
 class RowInvariants:
     """Told of each commit; tells of what it breaks."""
 
-    def __init__(self, server: Server, capacity_cpus: float, cancels: dict[str, str], tell: Tell) -> None:
+    def __init__(
+        self, server: Server, capacity_cpus: float, lease_s: float, cancels: dict[str, str], tell: Tell
+    ) -> None:
         self._server, self._capacity, self._tell = server, capacity_cpus, tell
+        self._now, self._lease = server.now, timedelta(seconds=lease_s)
         self.cancels = cancels
         self.ended_by: dict[str, set[str]] = {}
         self.applied: Counter[tuple[str, str]] = Counter()
@@ -62,6 +66,8 @@ class RowInvariants:
             self._tell("one terminal state", f"experiment {key} ended {before['outcome']}, then {after['outcome']}")
         if before["plan_ref"] is not None and after["plan_ref"] != before["plan_ref"]:
             self._tell("one plan", f"experiment {key} got a second plan")
+        if after["status"] in ("running", "ended") and after["lease_until"] is not None:
+            self._tell("no lease on what nobody works on", f"experiment {key} is {after['status']} under a lease")
 
     def _job(self, key: str, before: Row | None, after: Row) -> None:
         earlier = before or {"attempt": 0, "status": "waiting", "body": after["body"]}
@@ -90,6 +96,9 @@ class RowInvariants:
             self._tell(
                 "the living are not lost", f"attempt {before['attempt']} of job {key[:8]} had shown signs of life"
             )
+        heard = before["heartbeat_at"]
+        if "no sign of life" in error.get("message", "") and heard and self._now() - heard < self._lease:
+            self._tell("the living are not lost", f"attempt {before['attempt']} of job {key[:8]} was heard of just now")
 
     def _applied(self, key: tuple[str, str], event: Row) -> None:
         self.applied[key] += 1

@@ -6,6 +6,7 @@ Looks at runs as they begin and at objects as they are written.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from assay_schemas.canonical import sha256_hex
@@ -17,11 +18,22 @@ from simulation.parts.store import SimulatedStore
 
 
 class WorkInvariants:
-    def __init__(self, clusters: dict[str, Cluster], server: Server, tell: Tell) -> None:
-        self._clusters, self._server, self._tell = clusters, server, tell
+    """`was_said` answers whether a topic tells of the end of an attempt."""
+
+    def __init__(
+        self, clusters: dict[str, Cluster], server: Server, was_said: Callable[[str, int], bool], tell: Tell
+    ) -> None:
+        self._clusters, self._server, self._was_said, self._tell = clusters, server, was_said, tell
         self.starts: Counter[str] = Counter()
         for cluster in clusters.values():
             cluster.watchers.append(self._began)
+            cluster.forgotten.append(self._forgotten)
+
+    def _forgotten(self, run: Run) -> None:
+        if not self._was_said(run.run.job_key, run.run.attempt):
+            self._tell(
+                "an end is said before it is forgotten", f"{run.name} was dropped, and no topic tells of its end"
+            )
 
     def _began(self, run: Run) -> None:
         self.starts[run.name] += 1

@@ -32,7 +32,6 @@ class Run:
     state: RunState = RunState.QUEUED
     working: bool = False
     cancel_asked: bool = False
-    forgotten: bool = False
     deaf_for: float = 0.0
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -71,6 +70,8 @@ class Cluster:
         self.every: list[Run] = []
         self.away_until = 0.0
         self.watchers: list[Callable[[Run], None]] = []
+        self.forgotten: list[Callable[[Run], None]] = []
+        """Told of each run that a service drops."""
 
     def working(self) -> list[Run]:
         return [one for one in self.every if one.working]
@@ -215,7 +216,9 @@ class ClusterBackend:
         found = self._cluster.runs.get(name)
         if found is not None and not found.state.ended:
             raise RunStillActive(name)
-        self._cluster.runs.pop(name, None)
+        if self._cluster.runs.pop(name, None) is not None and found is not None:
+            for watcher in self._cluster.forgotten:
+                watcher(found)
 
     async def close(self) -> None:
         """Runs go on."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -57,6 +58,10 @@ async def _nothing_to_migrate(*_: object) -> None:
     pass
 
 
+def _nothing_to_measure(*_: object, **__: object) -> None:
+    """Nobody looks at a simulation's metrics."""
+
+
 def _heard(real: Apply) -> Apply:
     """`apply_together` that notes in the transaction what its handler was given."""
 
@@ -89,11 +94,16 @@ def replaced(world: SimulatedWorld) -> Iterator[None]:
         "assay_chassis.app.faulthandler": silent,
         "assay_chassis.app.apply_together": _heard(vars(app)["apply_together"]),
         "assay_chassis.inbox.apply_together": _heard(inbox.apply_together),
+        "assay_chassis.telemetry.count": _nothing_to_measure,
+        "assay_chassis.telemetry.gauge": _nothing_to_measure,
+        "assay_chassis.telemetry.observe": _nothing_to_measure,
         "assay_chassis.publishing.datetime": world.clock,
         "assay_evaluator.choosing.datetime": world.clock,
         "assay_scheduler.app._inspector": lambda *_: SimulatedInspector(world.loop),
         "assay_scheduler.app.Costing": NoCosting,
         "assay_scheduler.app.build_api": lambda _: None,
+        # Shorter than the longest stop of a process, so that a settling experiment can be taken over.
+        "assay_scheduler.settlement.LEASE": timedelta(seconds=15),
         **SLOWER,
     }
     with ExitStack() as stack:
@@ -106,4 +116,6 @@ def replaced(world: SimulatedWorld) -> Iterator[None]:
 
 def quiet() -> None:
     """Log lines of simulated services go nowhere."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL), cache_logger_on_first_use=True
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
 from simulation.planted.bug import Bug
 from simulation.planted.delivery import BUGS as DELIVERY
@@ -20,6 +21,6 @@ BUGS: dict[str, Bug] = {bug.name: bug for bug in (*DELIVERY, *LIFECYCLE, *WORK)}
 def plant(name: str) -> Iterator[None]:
     """The product with this bug. Raises KeyError for one that is not known."""
     with ExitStack() as stack:
-        for change in BUGS[name].changes():
-            stack.enter_context(change)
+        for change in BUGS[name].changes:
+            stack.enter_context(patch.object(*change))
         yield

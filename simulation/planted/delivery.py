@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import Any
-from unittest.mock import patch
 
-from assay_chassis import inbox
+from assay_chassis import app, inbox
 from assay_chassis.database import Database
 from assay_chassis.inbox import HandlerOfSeveral
 from assay_chassis.outbox import QUERIES, Transaction, transaction
@@ -17,7 +16,7 @@ from assay_schemas.envelope import Event
 
 from simulation.loop import current_process
 from simulation.parts.broker import SimulatedBroker
-from simulation.planted.bug import Bug
+from simulation.planted.bug import bug
 
 _handle = PartitionQueue._handle
 
@@ -75,37 +74,27 @@ def _everything_is_fresh(events: Sequence[Event], _unseen: object) -> list[Event
 
 
 BUGS = (
-    Bug(
-        "ack first",
-        "offsets are committed before the handler ran",
-        lambda: [patch.object(PartitionQueue, "_handle", _ack_first)],
-    ),
-    Bug(
-        "no inbox",
-        "an event that comes again is applied again",
-        lambda: [patch.object(inbox, "_first_of_each", _everything_is_fresh)],
-    ),
-    Bug(
+    bug("ack first", "offsets are committed before the handler ran", (PartitionQueue, "_handle", _ack_first)),
+    bug("no inbox", "an event that comes again is applied again", (inbox, "_first_of_each", _everything_is_fresh)),
+    bug(
         "inbox of its own",
         "an event is remembered in another transaction than its effects",
-        lambda: [
-            patch("assay_chassis.app.apply_together", _inbox_first),
-            patch("assay_chassis.inbox.apply_together", _inbox_first),
-        ],
+        (app, "apply_together", _inbox_first),
+        (inbox, "apply_together", _inbox_first),
     ),
-    Bug(
+    bug(
         "outbox cursor by sequence",
         "the relay remembers the highest number it published",
-        lambda: [patch.object(OutboxRelay, "_publish_batch", _by_number)],
+        (OutboxRelay, "_publish_batch", _by_number),
     ),
-    Bug(
+    bug(
         "marked before published",
         "the relay marks rows before the broker has them",
-        lambda: [patch.object(OutboxRelay, "_publish_batch", _mark_first)],
+        (OutboxRelay, "_publish_batch", _mark_first),
     ),
-    Bug(
+    bug(
         "publish before commit",
         "a handler's events go out before its transaction is committed",
-        lambda: [patch.object(Transaction, "publish", _publish_at_once)],
+        (Transaction, "publish", _publish_at_once),
     ),
 )

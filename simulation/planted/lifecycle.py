@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from unittest.mock import patch
 
+from assay_chassis.job_service import service
 from assay_chassis.object_store import ObjectStore
 from assay_chassis.outbox import Transaction
-from assay_scheduler import handlers, lifecycle, planner
+from assay_scheduler import handlers, lifecycle, planner, settlement
 from assay_scheduler.admission import Admitter
 from assay_scheduler.commander import say
+from assay_scheduler.intake import worker
 from assay_scheduler.lifecycle import _Turn
 from assay_scheduler.policy import Admission
 from assay_scheduler.reconciler import Reconciler
@@ -23,7 +24,8 @@ from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.events import ExperimentCompleted, ExperimentOutcome
 from assay_schemas.jobs import TrainingInputs
 
-from simulation.planted.bug import Bug
+from simulation.database import scheduler_statements
+from simulation.planted.bug import bug
 
 _job_key: Callable[[Any], str] = vars(planner)["job_key"]
 _cancel = handlers.cancel_experiment
@@ -107,45 +109,65 @@ async def _by_plain_name(store: ObjectStore, experiment_id: str, name: str, cont
 
 
 BUGS = (
-    Bug("wrong job key", "the seed is not part of a training's key", lambda: [
-        patch.object(planner, "job_key", _key_without_seed),
-        patch("assay_chassis.job_service.service.job_key", _key_without_seed),
-    ]),
-    Bug("lost cancel", "a cancel that comes before its request is forgotten", lambda: [
-        patch.object(handlers, "cancel_experiment", _only_known_ones),
-    ]),
-    Bug("cancel without a word", "a job that nobody wants any more is not told to stop", lambda: [
-        patch.object(_Turn, "_release", _let_it_run),
-    ]),
-    Bug("any attempt's failure counts", "the failure of an earlier attempt ends the present one", lambda: [
-        patch.object(_Turn, "completed", _whichever_attempt),
-    ]),
-    Bug("attempts numbered anew", "a job that is asked for again begins with attempt 1", lambda: [
-        patch.object(lifecycle, "_fresh", _from_the_first),
-    ]),
-    Bug("admission without lock", "two schedulers admit into the same free capacity", lambda: [
-        patch.object(Admitter, "run", _without_lock),
-    ]),
-    Bug("settled twice", "an experiment that another replica ended is ended again", lambda: [
-        patch.object(Settlement, "_end", _say_it_again),
-    ]),
-    Bug("no row locks", "jobs are read without being locked", lambda: [
-        patch.object(WorldStore, "_lock", _read_only),
-    ]),
-    Bug("one look", "what was added while a lock was waited for is not seen", lambda: [
-        patch.object(WorldStore, "_settled", _one_look),
-    ]),
-    Bug("children forgotten", "what depends on a job hears nothing of its end", lambda: [
-        patch.object(_Turn, "_children", _without_children),
-    ]),
-    Bug("accepted twice", "an experiment that another worker has taken in is accepted again", lambda: [
-        patch.object(_Turn, "planned", _planned_in_silence),
-    ]),
-    Bug("documents written over", "a replica that was overtaken writes its own plan over the one referred to", lambda: [
-        patch("assay_scheduler.intake.worker.keep_document", _by_plain_name),
-        patch("assay_scheduler.settlement.keep_document", _by_plain_name),
-    ]),
-    Bug("lease without margin", "silence counts also while the scheduler is behind in listening", lambda: [
-        patch.object(Reconciler, "hears", lambda _self: True),
-    ]),
-)  # fmt: skip
+    bug(
+        "wrong job key",
+        "the seed is not part of a training's key",
+        (planner, "job_key", _key_without_seed),
+        (service, "job_key", _key_without_seed),
+    ),
+    bug(
+        "lost cancel",
+        "a cancel that comes before its request is forgotten",
+        (handlers, "cancel_experiment", _only_known_ones),
+    ),
+    bug(
+        "cancel without a word",
+        "a job that nobody wants any more is not told to stop",
+        (_Turn, "_release", _let_it_run),
+    ),
+    bug(
+        "any attempt's failure counts",
+        "the failure of an earlier attempt ends the present one",
+        (_Turn, "completed", _whichever_attempt),
+    ),
+    bug(
+        "attempts numbered anew",
+        "a job that is asked for again begins with attempt 1",
+        (lifecycle, "_fresh", _from_the_first),
+    ),
+    bug("admission without lock", "two schedulers admit into the same capacity", (Admitter, "run", _without_lock)),
+    bug(
+        "settled twice", "an experiment that another replica ended is ended again", (Settlement, "_end", _say_it_again)
+    ),
+    bug("no row locks", "jobs are read without being locked", (WorldStore, "_lock", _read_only)),
+    bug("one look", "what was added while a lock was waited for is not seen", (WorldStore, "_settled", _one_look)),
+    bug(
+        "children forgotten", "what depends on a job hears nothing of its end", (_Turn, "_children", _without_children)
+    ),
+    bug(
+        "accepted twice",
+        "an experiment that another worker has taken in is accepted again",
+        (_Turn, "planned", _planned_in_silence),
+    ),
+    bug(
+        "documents written over",
+        "a replica that was overtaken writes its own plan over the one referred to",
+        (worker, "keep_document", _by_plain_name),
+        (settlement, "keep_document", _by_plain_name),
+    ),
+    bug(
+        "lease without margin",
+        "silence counts also while the scheduler is behind in listening",
+        (Reconciler, "hears", lambda _self: True),
+    ),
+    bug(
+        "lapse not looked at again",
+        "an attempt loses its lease although it was heard of before its row was held",
+        (lifecycle, "_is_silent", lambda _job, _lapsed: True),
+    ),
+    bug(
+        "intake renews what it does not hold",
+        "a late worker sets its lease on an experiment that was accepted",
+        (scheduler_statements, "is_in_intake", lambda _row: True),
+    ),
+)

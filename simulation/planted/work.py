@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from unittest.mock import patch
-
 from assay_chassis.compute.base import RunStatus
 from assay_chassis.job_service.completions import completion_event, ended, succeeded
 from assay_chassis.job_service.job_type import JobType
@@ -11,7 +9,7 @@ from assay_chassis.job_service.monitor import Monitor, correlation_of
 from assay_chassis.job_service.records import JobRecords, KnownEnds
 
 from simulation.parts.compute import ClusterBackend
-from simulation.planted.bug import Bug
+from simulation.planted.bug import bug
 
 
 async def _stops_none(_self: ClusterBackend, _kind: str, _job_key: str, _attempt: int) -> list[str]:
@@ -32,13 +30,19 @@ async def _remembers_nothing(_self: JobRecords, _job_key: str) -> KnownEnds:
 
 
 BUGS = (
-    Bug("no fencing", "a new attempt begins without stopping the older ones", lambda: [
-        patch.object(ClusterBackend, "stop_older", _stops_none),
-    ]),
-    Bug("forgotten before published", "a run is dropped before its end is stored and published", lambda: [
-        patch.object(Monitor, "_end", _forget_first),
-    ]),
-    Bug("ends forgotten", "a request that comes again after its attempt ended is done again", lambda: [
-        patch.object(JobRecords, "ends", _remembers_nothing),
-    ]),
-)  # fmt: skip
+    bug(
+        "no fencing",
+        "a new attempt begins without stopping the older ones",
+        (ClusterBackend, "stop_older", _stops_none),
+    ),
+    bug(
+        "forgotten before published",
+        "a run is dropped before its end is stored and published",
+        (Monitor, "_end", _forget_first),
+    ),
+    bug(
+        "ends forgotten",
+        "a request that comes again after its attempt ended is done again",
+        (JobRecords, "ends", _remembers_nothing),
+    ),
+)

@@ -13,6 +13,7 @@ import scheduler_stand_ins as stand_ins
 from assay_chassis.publishing import make_event
 from assay_scheduler.intake.worker import IntakeWorker
 from assay_scheduler.reconciler import Reconciler
+from assay_scheduler.store import QUERIES
 from assay_schemas.envelope import Event
 from assay_schemas.events import ExperimentCancelRequested, JobProgressed
 from assay_schemas.ids import experiment_id
@@ -94,6 +95,16 @@ async def test_a_silent_job_is_asked_for_again_with_the_next_attempt(system, fil
         assert await reconciler.expire_leases() == 0
         second = await running.until(lambda: running.workers.asked("training")[1:])
         assert second[0]["attempt"] == 2
+
+
+async def test_a_late_renewal_by_intake_sets_no_lease_on_an_experiment_that_was_accepted(system, files: Path) -> None:
+    async with system(answer=silent) as running:
+        await running.broker.publish(asked(cases.minimal(files) | {"seeds": [0]}, "e1"))
+        await running.until(lambda: running.workers.asked("training"))
+        later = running.parts.app.clock.now() + timedelta(hours=1)
+        async with running.parts.app.database.connection() as connection:
+            await connection.execute(QUERIES.renew_lease, experiment_id("/test", "e1"), later)
+        assert [row["lease_until"] for row in await running.fetch("SELECT lease_until FROM experiments")] == [None]
 
 
 async def test_no_lease_expires_while_reading_lags_or_soon_after_the_start(system, monkeypatch) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from assay_scheduler.lifecycle import UnknownJob, progress_is_wanted
 from assay_scheduler.states import Completed, Experiment, ExperimentCancelled, JobCancelled, LeaseLapsed
@@ -143,6 +146,19 @@ def test_a_lease_of_an_older_attempt_lapses_without_effect(story: Story) -> None
     story.admit(training)
     story.happens(LeaseLapsed(training.key, 1, at()))
     assert story.status(training) == ["requested"]
+
+
+def test_an_attempt_that_was_heard_of_while_its_lapse_was_on_the_way_keeps_its_lease(story: Story) -> None:
+    training, *_ = chain()
+    story.plan("e", chain())
+    story.admit(training)
+    heard = replace(story.job(training), status="running", heartbeat_at=at(90))
+    story.world = replace(story.world, jobs={**story.world.jobs, training.key: heard})
+    lease = timedelta(seconds=60)
+    story.happens(LeaseLapsed(training.key, 1, at(100), lease, lease))
+    assert (story.status(training), story.job(training).attempt) == (["running"], 1)
+    story.happens(LeaseLapsed(training.key, 1, at(151), lease, lease))
+    assert story.status(training) == ["ready"]
 
 
 def test_the_completion_of_a_job_nobody_asked_for_is_impossible(story: Story) -> None:

@@ -12,7 +12,7 @@ from simulation.faults import KINDS
 from simulation.planted import BUGS, plant
 from simulation.world import Options, simulate
 
-SEEDS = 40
+SEEDS = 100
 
 
 def command(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:

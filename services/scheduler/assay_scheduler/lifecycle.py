@@ -157,7 +157,7 @@ class _Turn:
 
     def lapsed(self, happening: LeaseLapsed) -> None:
         job = self._job(happening.job_key)
-        if happening.attempt != job.attempt or job.status not in HOLDING:
+        if happening.attempt != job.attempt or job.status not in HOLDING or not _is_silent(job, happening):
             return
         if job.status == "cancelling":
             self._end(job, "cancelled", happening.at, None)
@@ -322,6 +322,15 @@ class _Turn:
 
 def highest(priorities: list[Priority]) -> Priority:
     return max(priorities, key=PRIORITIES.index)
+
+
+def _is_silent(job: Job, lapsed: LeaseLapsed) -> bool:
+    """Whether nothing was heard of a job's attempt for a whole lease; one that was only asked for has longer."""
+    if job.status == "requested":
+        heard, lease = job.requested_at, lapsed.start_lease
+    else:
+        heard, lease = job.heartbeat_at or job.requested_at, lapsed.lease
+    return heard is None or heard <= lapsed.at - lease
 
 
 def _fresh(template: Job, existing: Job | None) -> Job:

@@ -39,7 +39,7 @@ UPDATE experiments SET lease_until = $1::timestamptz + $2::interval, tries = tri
 RETURNING id, kind, owner, document, dataschema, tries, requested_at
 
 -- name: renew_lease
-UPDATE experiments SET lease_until = $2 WHERE id = $1
+UPDATE experiments SET lease_until = $2 WHERE id = $1 AND status = 'requested'
 
 -- name: reject_experiment
 UPDATE experiments

@@ -45,6 +45,7 @@ class Reconciler:
             silent = await connection.fetch(QUERIES.silent_jobs, now - self._lease, now - self._start_lease)
         for row in silent:
             self._app.log.warning("lease lapsed", job_key=row["key"], attempt=row["attempt"])
+            lapsed = LeaseLapsed(row["key"], row["attempt"], now, self._lease, self._start_lease)
             async with self._app.transaction() as tx:
-                await self._commander.apply(tx, LeaseLapsed(row["key"], row["attempt"], now))
+                await self._commander.apply(tx, lapsed)
         return len(silent)

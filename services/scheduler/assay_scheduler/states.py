@@ -6,7 +6,7 @@ Holds no rule; lifecycle.py has those. The store loads and saves slices of a wor
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from assay_schemas.artifacts import ArtifactRef, CheckpointRef, DatasetRef, ModelRef
@@ -161,9 +161,13 @@ class Completed:
 
 @dataclass(frozen=True)
 class LeaseLapsed:
+    """An attempt seemed silent; it is judged again by what is known of the job when its row is held."""
+
     job_key: str
     attempt: int
     at: datetime
+    lease: timedelta = timedelta()
+    start_lease: timedelta = timedelta()
 
 
 @dataclass(frozen=True)
