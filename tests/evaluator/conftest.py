@@ -44,8 +44,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         hidden_size=64,
         intermediate_size=128,
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
         max_position_embeddings=256,
         initializer_range=0.25,
         bos_token_id=fast.bos_token_id,
@@ -87,15 +87,16 @@ def ask(model: Path, store: SyncObjectStore) -> Ask:
 
 @pytest.fixture
 def evaluated(ask: Ask, store: SyncObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
-    """Evaluates a benchmark over rows in this process: the result and every sample of it."""
+    """Evaluates a benchmark over rows in this process, on the engine `resident` if it is given: the result and every
+    sample of it."""
     cache = tmp_path_factory.getbasetemp() / "evaluation"
 
-    def evaluation(*arguments: Any, **inputs: Any) -> tuple[EvalResult, list[Sample]]:
+    def evaluation(*arguments: Any, resident: Any = None, **inputs: Any) -> tuple[EvalResult, list[Sample]]:
         from assay_evaluator.progress import EvaluationProgress
         from assay_evaluator.worker import evaluate
 
         progress = EvaluationProgress(lambda _: None)
-        result = evaluate(ask(*arguments, **inputs), store, cache, progress)
+        result = evaluate(ask(*arguments, **inputs), store, cache, progress, resident)
         return result, samples_from_parquet(store.get_bytes(result.samples))
 
     return evaluation

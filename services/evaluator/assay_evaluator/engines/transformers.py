@@ -6,7 +6,6 @@ Gives the numbers HFLM gives, to the bit; never downloads, never runs a model's 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,13 +14,12 @@ from typing import Any
 import torch
 from lm_eval.models.huggingface import HFLM
 
-from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress
+from assay_evaluator.engines.base import EngineSettings, Generation, Progress
 from assay_evaluator.engines.batches import batches_of
 from assay_evaluator.engines.cache import reserved_cache
 from assay_evaluator.engines.stopping import RowStops
+from assay_evaluator.engines.told import ToldEngine
 from assay_evaluator.engines.weights import swap_weights
-
-IMPOSSIBLE = (math.nan, False)
 
 
 def open_engine(settings: EngineSettings, progress: Progress) -> TransformersEngine:
@@ -33,12 +31,8 @@ def seed_of_batch(seed: int, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}\x1f{number}".encode()).digest()[:7], "big")
 
 
-class TransformersEngine(HFLM):  # type: ignore[misc]
-    """HFLM whose rows stop on their own, and which remembers how each of them ended.
-
-    A likelihood that cannot be computed (a continuation without tokens, or longer than the model's
-    context) is NaN for its item, instead of an error for all of them.
-    """
+class TransformersEngine(ToldEngine, HFLM):  # type: ignore[misc]
+    """HFLM whose rows stop on their own, and which remembers how each of them ended."""
 
     def __init__(self, settings: EngineSettings, progress: Progress) -> None:
         super().__init__(
@@ -49,13 +43,11 @@ class TransformersEngine(HFLM):  # type: ignore[misc]
             trust_remote_code=False,
             use_safetensors=True,
         )
-        self._progress = progress
         self._ended: deque[Generation] = deque()
-        self.generations = GenerationLog()
         self.first_batch = 0
         self._batch = 0
         self._seed = 0
-        self.set_cache_hook(_GenerationHook(self))
+        self.watch(progress)
 
     def swap(self, folder: Path) -> bool:
         """Goes on with another folder's weights; False where it cannot, and nothing has changed."""
@@ -71,16 +63,6 @@ class TransformersEngine(HFLM):  # type: ignore[misc]
         texts: list[str] = super().generate_until(requests, disable_tqdm=True)
         torch.manual_seed(self._seed)
         return texts
-
-    def loglikelihood(self, requests: list[Any], **_: Any) -> list[tuple[float, bool]]:
-        self._progress.expect(len(requests))
-        answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm=True)
-        return answers
-
-    def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> list[float]:
-        self._progress.expect(len(requests))
-        likelihoods: list[float] = super().loglikelihood_rolling(requests, disable_tqdm=True)
-        return likelihoods
 
     def _model_call(self, inps: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         logits: torch.Tensor = super()._model_call(inps, *args, **kwargs)
@@ -122,27 +104,5 @@ class TransformersEngine(HFLM):  # type: ignore[misc]
         declared = self.model.generation_config.eos_token_id
         return {self.eot_token_id} | set(declared if isinstance(declared, list) else [declared])
 
-    def _loglikelihood_tokens(self, requests: Sequence[Any], **kwargs: Any) -> list[tuple[float, bool]]:
-        kwargs["disable_tqdm"] = True
-        possible = [request for request in requests if self._is_possible(request)]
-        computed = iter(super()._loglikelihood_tokens(possible, **kwargs) if possible else ())
-        return [next(computed) if self._is_possible(request) else IMPOSSIBLE for request in requests]
-
-    def _is_possible(self, request: tuple[Any, Sequence[int], Sequence[int]]) -> bool:
-        _, context, continuation = request
-        return bool(context) and 0 < len(continuation) <= self.max_length
-
-    def ended(self, prompt: str, settings: Mapping[str, Any]) -> None:
-        """The harness took the next row's text: that was the answer to this request."""
+    def answered(self, prompt: str, settings: Mapping[str, Any]) -> None:
         self.generations.add(prompt, settings, self._ended.popleft())
-
-
-class _GenerationHook:
-    """Stands where the harness keeps its response cache: it is told of every answer, in order."""
-
-    def __init__(self, engine: TransformersEngine) -> None:
-        self._engine = engine
-
-    def add_partial(self, kind: str, request: tuple[Any, ...], answer: Any) -> None:  # noqa: ARG002
-        if kind == "generate_until":
-            self._engine.ended(*request)

@@ -1,22 +1,29 @@
-"""The vLLM engine: lm-eval's own VLLM on a local folder, which remembers how generations ended.
+"""The vLLM engine: lm-eval's own VLLM on a local folder, in this process, with weights that can be exchanged.
 
 Gives the numbers VLLM gives; never downloads, never runs a model's own code.
 """
 
 from __future__ import annotations
 
-import math
 import os
+import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
 
-from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress
+from transformers import AutoConfig
+
+from assay_evaluator.engines.base import EngineSettings, Generation, Progress
+from assay_evaluator.engines.told import ToldEngine
+from assay_evaluator.engines.weights import same_tensors
+from assay_evaluator.failures import bad_input
 
 
 def _version(name: str, ask: Callable[[str], str] = metadata.version) -> str:
@@ -35,14 +42,9 @@ try:
 finally:
     metadata.version = _asked
 
-IMPOSSIBLE = (math.nan, False)
 
-
-class VllmEngine(VLLM):  # type: ignore[misc]
-    """VLLM with our progress, and NaN for a likelihood that cannot be computed instead of an error for all.
-
-    vLLM batches by itself: `batch_size` bounds how many sequences are under way.
-    """
+class VllmEngine(ToldEngine, VLLM):  # type: ignore[misc]
+    """VLLM with our progress. It batches by itself: `batch_size` bounds how many sequences are under way."""
 
     def __init__(self, settings: EngineSettings, progress: Progress) -> None:
         super().__init__(
@@ -54,11 +56,25 @@ class VllmEngine(VLLM):  # type: ignore[misc]
             enforce_eager=settings.device == "cpu",
             load_format="safetensors",
         )
-        self._progress = progress
+        self._folder = settings.folder
         self._ended: deque[Generation] = deque()
         self._by_prompt: defaultdict[str, deque[Generation]] = defaultdict(deque)
-        self.generations = GenerationLog()
-        self.set_cache_hook(_GenerationHook(self))
+        self.watch(progress)
+        self.model.generate = _Reporting(self.model.generate, progress)
+
+    @property
+    def longest_continuation(self) -> int:
+        """vLLM keeps one token's room for an answer, and the harness one for what comes before."""
+        return int(self.max_length) - 2
+
+    def swap(self, folder: Path) -> bool:
+        """Goes on with another folder's weights; False where it cannot, and nothing has changed."""
+        if not same_tensors(self._folder, folder):
+            return False
+        self.model.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+        self.model.reset_prefix_cache()
+        self._folder = folder
+        return True
 
     def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
         self._progress.expect(len(requests))
@@ -68,16 +84,6 @@ class VllmEngine(VLLM):  # type: ignore[misc]
             self.generations.add(prompt, settings, self._by_prompt[prompt].popleft())
         return texts
 
-    def loglikelihood(self, requests: list[Any], **_: Any) -> list[tuple[float, bool]]:
-        self._progress.expect(len(requests))
-        answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm=True)
-        return answers
-
-    def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> list[float]:
-        self._progress.expect(len(requests))
-        likelihoods: list[float] = super().loglikelihood_rolling(requests, disable_tqdm=True)
-        return likelihoods
-
     def _model_generate(self, requests: list[list[int]], generate: bool = False, sampling_params: Any = None) -> Any:
         outputs = super()._model_generate(requests, generate=generate, sampling_params=sampling_params)
         if generate:
@@ -85,35 +91,68 @@ class VllmEngine(VLLM):  # type: ignore[misc]
                 first = output.outputs[0]
                 reason = "stop" if first.finish_reason == "stop" else "length"
                 self._ended.append(Generation(len(first.token_ids), reason))
-        self._progress.rows_done(len(requests))
         return outputs
 
-    def _loglikelihood_tokens(self, requests: Sequence[Any], **kwargs: Any) -> list[tuple[float, bool]]:
-        kwargs["disable_tqdm"] = True
-        possible = [request for request in requests if self._is_possible(request)]
-        computed = iter(super()._loglikelihood_tokens(possible, **kwargs) if possible else ())
-        return [next(computed) if self._is_possible(request) else IMPOSSIBLE for request in requests]
-
-    def _is_possible(self, request: tuple[Any, Sequence[int], Sequence[int]]) -> bool:
-        """vLLM keeps one token's room for an answer."""
-        _, context, continuation = request
-        return bool(context) and 0 < len(continuation) < self.max_length - 1
-
-    def answered(self, prompt: str) -> None:
-        """The harness took the next output: that was an answer to this prompt."""
+    def answered(self, prompt: str, settings: Mapping[str, Any]) -> None:  # noqa: ARG002  vLLM's own form of them
         self._by_prompt[prompt].append(self._ended.popleft())
 
 
-class _GenerationHook:
-    """Stands where the harness keeps its response cache: it is told of every answer, in order."""
+class _Reporting:
+    """vLLM's `generate`, told where it would show a bar on a terminal."""
 
-    def __init__(self, engine: VllmEngine) -> None:
-        self._engine = engine
+    def __init__(self, generate: Callable[..., Any], progress: Progress) -> None:
+        self._generate = generate
+        self._progress = progress
 
-    def add_partial(self, kind: str, request: tuple[Any, ...], answer: Any) -> None:  # noqa: ARG002
-        if kind == "generate_until":
-            self._engine.answered(request[0])
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._generate(*arguments, **{**options, "use_tqdm": self._bar})
+
+    def _bar(self, rows: Iterable[Any] | None = None, *, total: int = 0, **_: Any) -> Any:
+        """For prompts that are read, the prompts; for the run of the engine, what is told of its rows."""
+        return _Bar(total, self._progress) if rows is None else rows
+
+
+class _Bar:
+    """As much of a tqdm bar as vLLM uses of it while the engine runs."""
+
+    postfix = ""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        self.total, self.n = total, 0
+        self._progress = progress
+        self._began = time.monotonic()
+
+    @property
+    def format_dict(self) -> dict[str, float]:
+        return {"elapsed": max(1e-9, time.monotonic() - self._began)}
+
+    def update(self, rows: int = 1) -> None:
+        self.n += rows
+        self._progress.rows_done(rows)
+
+    def refresh(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
 
 
 def open_engine(settings: EngineSettings, progress: Progress) -> VllmEngine:
+    """Raises JobFailed for a model whose attention vLLM has not got on this device."""
+    if settings.device == "cpu":
+        _check_attention(settings.folder)
     return VllmEngine(settings, progress)
+
+
+def _check_attention(folder: Path) -> None:
+    """vLLM's attention on processors takes heads of some widths alone, and says so only when it computes."""
+    from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True).get_text_config()
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    able = CPUAttentionBackend.get_supported_head_sizes()
+    if width not in able:
+        raise bad_input(
+            f"inputs.engine: vllm on processors has attention heads of {', '.join(map(str, able))} values, and this "
+            f"model's have {width}; use transformers"
+        )

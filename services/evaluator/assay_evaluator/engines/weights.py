@@ -24,6 +24,24 @@ def same_but_for_weights(one: Path, other: Path) -> bool:
     return all(_content(one / name) == _content(other / name) for name in (*TOKENIZER_FILES, GENERATION_FILE))
 
 
+def same_tensors(one: Path, other: Path) -> bool:
+    """Whether two folders hold tensors of the same names, shapes and dtypes, by their files' headers."""
+    held = _headers(one)
+    return bool(held) and held == _headers(other)
+
+
+def _headers(folder: Path) -> dict[str, tuple[str, list[int]]]:
+    from safetensors import safe_open
+
+    found: dict[str, tuple[str, list[int]]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118  no mapping
+                piece = tensors.get_slice(name)
+                found[name] = (str(piece.get_dtype()), list(piece.get_shape()))
+    return found
+
+
 def swap_weights(model: torch.nn.Module, folder: Path) -> bool:
     """Copies a folder's weights into the model. False, with the model untouched, where the tensors are others."""
     import torch
