@@ -67,8 +67,6 @@ def not_yet_available(spec: ExperimentSpec) -> list[Problem]:
         if definition is None or not definition.available:
             ready = ", ".join(own.name for own in OWN_BENCHMARKS.values() if own.available)
             problems.append(_unavailable(f"benchmarks.{position}.name", benchmark.name, f"{ready}, harness tasks"))
-        if benchmark.engine == "vllm":
-            problems.append(_unavailable(f"benchmarks.{position}.engine", "vllm", "transformers"))
     return problems
 
 

@@ -102,6 +102,7 @@ def _inspector(app: ServiceApp, settings: SchedulerSettings) -> Inspector:
         lambda: read_endpoints(settings.endpoints_file),
         lambda: available_versions(settings.versions_file),
         _table(settings),
+        settings.evaluation_engines,
     )
 
 

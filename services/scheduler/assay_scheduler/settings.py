@@ -5,6 +5,7 @@ Read from ASSAY_* variables; holds no secret of its own.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Literal
@@ -56,6 +57,9 @@ class SchedulerSettings(ServiceSettings):
     owner_quotas_file: Path | None = Field(
         default=None, description="YAML file of owner to the most cpus, gpus and memory_gib their jobs hold at once"
     )
+    evaluates_with_vllm: bool | None = Field(
+        default=None, description="Whether evaluators have vLLM; default: whether it is installed beside the scheduler"
+    )
     system_user: str = Field(default="system", description="Owner of what names none")
     hub_offline: bool = Field(default=False, description="Read models of the Hub from the local cache alone")
     api_tokens_file: Path | None = Field(
@@ -73,6 +77,14 @@ class SchedulerSettings(ServiceSettings):
             return Resources(UNLIMITED, UNLIMITED, UNLIMITED)
         cpus = self.capacity_cpus or float(os.cpu_count() or 1)
         return Resources(cpus, self.capacity_gpus, self.capacity_memory_gib or machine_memory_gib())
+
+    @property
+    def evaluation_engines(self) -> frozenset[str]:
+        """What a benchmark may name as its engine."""
+        there = self.evaluates_with_vllm
+        if there is None:
+            there = importlib.util.find_spec("vllm") is not None
+        return frozenset({"transformers", "vllm"} if there else {"transformers"})
 
     @property
     def most_nodes(self) -> int:

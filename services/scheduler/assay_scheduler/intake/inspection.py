@@ -6,7 +6,7 @@ Reads the raw document too, so that a broken specification still has its locatio
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -51,7 +51,7 @@ class Inspection:
 class Inspector:
     """Inspects documents. `capacity` is all there is, for refusing what could never run; `rollout_engine` is what
     `auto` stands for; `endpoints` reads the models behind an API that may be asked, `versions` those of engine and
-    harness."""
+    harness; `evaluation_engines` are those that evaluators have."""
 
     def __init__(
         self,
@@ -63,12 +63,14 @@ class Inspector:
         endpoints: Callable[[], Mapping[str, Endpoint]] = dict,
         versions: Callable[[], Versions] = lambda: SHIPPED,
         table: HardwareTable | None = None,
+        evaluation_engines: Collection[str] = ("transformers",),
     ) -> None:
         self.datasets = datasets
         self.models = models
         self.rollout_engine = rollout_engine
         self.endpoints = endpoints
         self.versions = versions
+        self._evaluation_engines = evaluation_engines
         self._capacity = capacity
         self._table = table or hardware_table()
         self._most_nodes = most_nodes
@@ -89,7 +91,7 @@ class Inspector:
             return Inspection(problems=problems, warnings=reading.warnings)
         if bulky := _bulky(reading.spec):
             return Inspection(problems=bulky, warnings=reading.warnings)
-        if unavailable := not_yet_available(reading.spec):
+        if unavailable := not_yet_available(reading.spec) + self._engine_problems(reading.spec):
             return Inspection(problems=unavailable, warnings=reading.warnings)
         equipped = await self.equipped(reading.spec, look_up.model)
         if equipped.problems:
@@ -108,6 +110,18 @@ class Inspector:
         if found.spec.evaluation_hardware is not None:
             found.problems += self.hardware_problems(found.spec.evaluation_hardware, set(), "evaluation_hardware")
         return found
+
+    def _engine_problems(self, spec: ExperimentSpec) -> list[Problem]:
+        """Benchmarks whose engine no evaluator has."""
+        return [
+            Problem(
+                field=f"benchmarks.{place}.engine",
+                message=f"{benchmark.engine} is not installed where this system evaluates.",
+                mend="Leave engine out, or install it there and set ASSAY_EVALUATES_WITH_VLLM for the scheduler.",
+            )
+            for place, benchmark in enumerate(spec.benchmarks)
+            if benchmark.engine is not None and benchmark.engine not in self._evaluation_engines
+        ]
 
     def hardware_problems(self, declared: Any, known: set[str], prefix: str = "hardware") -> list[Problem]:
         """What a job asks for that this system never has."""
