@@ -24,6 +24,7 @@ from assay_chassis.compute.local import LocalBackend
 from assay_chassis.compute.memory import MemoryBackend
 from assay_chassis.compute.opening import open_backend
 from assay_chassis.compute.settings import ComputeSettings
+from assay_chassis.compute.shared import SharedRuns
 
 __all__ = [
     "BackendUnavailable",
@@ -43,6 +44,7 @@ __all__ = [
     "RunStatus",
     "RunStillActive",
     "RunUnknown",
+    "SharedRuns",
     "environments_of",
     "open_backend",
     "run_name",

@@ -21,6 +21,7 @@ class JobType:
     `entrypoint` ("package.module:function") runs on the compute backend and writes its manifest last.
     `inline` returns the manifest itself; it is for work of milliseconds and raises JobFailed.
     `version_of` says which version of engine or harness must do a request; empty: any.
+    Requests for which `company` gives the same text may share one run, which `shared_entrypoint` does; "" is alone.
     """
 
     kind: JobKind
@@ -31,6 +32,8 @@ class JobType:
     inline: Inline | None = None
     version_of: Callable[[JobRequest], str] = lambda _: ""
     is_quick: Callable[[JobRequest], bool] = lambda _: True
+    shared_entrypoint: str = ""
+    company: Callable[[JobRequest], str] = lambda _: ""
 
     def inline_for(self, request: JobRequest) -> Inline | None:
         """What answers this request on the spot; None where it is work for the backend."""

@@ -4,8 +4,10 @@ Never waits for a job: the monitor beside it sees how each one ends."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay_schemas.envelope import Event
@@ -17,6 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 from assay_chassis.clock import Clock
 from assay_chassis.compute.base import ComputeBackend, JobRun, Resources, run_name
 from assay_chassis.compute.errors import ResourcesUnavailable
+from assay_chassis.compute.shared import SharedRuns
 from assay_chassis.errors import Refused
 from assay_chassis.job_service.completions import cancelled, completion_event, failed, succeeded
 from assay_chassis.job_service.failures import JobFailed
@@ -31,6 +34,16 @@ if TYPE_CHECKING:
 
 CANCEL_TOPIC = "job.cancel.requested"
 MAX_MESSAGE = 4000
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request with the run that is to be started for it."""
+
+    job_type: JobType
+    request: JobRequest
+    run: JobRun
+    event: Event
 
 
 class _Named(BaseModel):
@@ -52,7 +65,10 @@ class JobService:
         store: ObjectStore,
         publisher: Publisher,
         clock: Clock,
+        most_together: int = 1,
     ) -> None:
+        """`most_together`: jobs in one run, where they keep company; above 1, `backend` is to be SharedRuns."""
+        self._most_together = most_together
         self._source = source
         self._types = {job_type.kind: job_type for job_type in types}
         self._backend = backend
@@ -72,7 +88,9 @@ class JobService:
         )
 
     @classmethod
-    def of(cls, app: ServiceApp, backend: ComputeBackend, types: Iterable[JobType]) -> JobService:
+    def of(
+        cls, app: ServiceApp, backend: ComputeBackend, types: Iterable[JobType], most_together: int = 1
+    ) -> JobService:
         """The service of an app: its handlers and its monitor are registered with the app."""
         service = cls(
             source=app.name,
@@ -81,25 +99,66 @@ class JobService:
             store=app.store,
             publisher=app.publisher,
             clock=app.clock,
+            most_together=most_together,
         )
         for job_type in service._types.values():
-            app.on(job_type.request_topic, service.requested)
+            if job_type.shared_entrypoint and most_together > 1:
+                app.delivery.on_several([job_type.request_topic], service.requested_together)
+            else:
+                app.on(job_type.request_topic, service.requested)
         app.on(CANCEL_TOPIC, service.cancel_requested)
         app.background("monitor", service.monitor.run)
         return service
 
     async def requested(self, event: Event) -> None:
         """An attempt is asked for. Raises Refused for a request that cannot be read or contradicts itself."""
-        job_type = next((found for found in self._types.values() if found.request_topic == event.type), None)
-        if job_type is None:
-            raise Refused(f"type: {event.type!r} asks for a job that this service does not do")
+        job_type = self._type_of(event)
         try:
             request = _read(job_type, event)
         except Refused as error:
             await self._refuse(job_type, event, str(error))
             raise
         async with self._lock:
-            await self._take(job_type, request, event)
+            run = await self._run_for(job_type, request, event)
+            if run is not None:
+                await self._submit(job_type, request, run, event)
+
+    async def requested_together(self, events: Sequence[Event]) -> None:
+        """Attempts that were asked for at the same time: those that keep company share runs, `most_together` in one.
+
+        Raises Refused where one of them cannot be read, with nothing done."""
+        if len(events) == 1:
+            await self.requested(events[0])
+            return
+        read = [(self._type_of(event), event) for event in events]
+        requests = [(job_type, _read(job_type, event), event) for job_type, event in read]
+        async with self._lock:
+            companies: dict[str, list[_Asked]] = {}
+            for job_type, request, event in requests:
+                run = await self._run_for(job_type, request, event)
+                if run is not None:
+                    company = job_type.company(request) or run.name
+                    companies.setdefault(company, []).append(_Asked(job_type, request, run, event))
+            for asked in companies.values():
+                for start in range(0, len(asked), self._most_together):
+                    await self._submit_together(asked[start : start + self._most_together])
+
+    async def _submit_together(self, asked: Sequence[_Asked]) -> None:
+        """One run for all; where it cannot be had, each is told so by itself."""
+        if isinstance(self._backend, SharedRuns) and len(asked) > 1:
+            with contextlib.suppress(ResourcesUnavailable):
+                entrypoint = asked[0].job_type.shared_entrypoint
+                await self._backend.submit_together([one.run for one in asked], entrypoint)
+                self.monitor.wake()
+                return
+        for one in asked:
+            await self._submit(one.job_type, one.request, one.run, one.event)
+
+    def _type_of(self, event: Event) -> JobType:
+        job_type = next((found for found in self._types.values() if found.request_topic == event.type), None)
+        if job_type is None:
+            raise Refused(f"type: {event.type!r} asks for a job that this service does not do")
+        return job_type
 
     async def _refuse(self, job_type: JobType, event: Event, why: str) -> None:
         """Fail the attempt that an unusable request still names, so that nobody waits for it until its lease ends.
@@ -119,12 +178,13 @@ class JobService:
             ended = failed(job_type, named.job_key, named.attempt, error, self._clock.now())
             await self._conclude(job_type, ended, event)
 
-    async def _take(self, job_type: JobType, request: JobRequest, event: Event) -> None:
+    async def _run_for(self, job_type: JobType, request: JobRequest, event: Event) -> JobRun | None:
+        """The run that is still to be started for a request; None where the job is over, or was done on the spot."""
         key, attempt = request.job_key, request.attempt
         ends = await self._records.ends(key)
         known = [status for status in await self._backend.list() if _is(status.run, job_type, key)]
         if max([ends.newest, *(status.run.attempt for status in known)]) > attempt and not ends.succeeded:
-            return
+            return None
         await self._backend.stop_older(job_type.kind, key, attempt)
         if ends.succeeded:
             await self._complete_with(job_type, request, ends.succeeded[-1], event)
@@ -133,11 +193,12 @@ class JobService:
         elif inline := job_type.inline_for(request):
             await self._do_inline(job_type, inline, request, event)
         else:
-            await self._submit(job_type, request, event)
+            return self._as_run(job_type, request, event)
+        return None
 
-    async def _submit(self, job_type: JobType, request: JobRequest, event: Event) -> None:
+    def _as_run(self, job_type: JobType, request: JobRequest, event: Event) -> JobRun:
         hardware = request.hardware
-        run = JobRun(
+        return JobRun(
             kind=job_type.kind,
             job_key=request.job_key,
             attempt=request.attempt,
@@ -154,6 +215,8 @@ class JobService:
             deadline_s=request.deadline_s,
             labels={CORRELATION: event.correlationid, "priority": request.priority},
         )
+
+    async def _submit(self, job_type: JobType, request: JobRequest, run: JobRun, event: Event) -> None:
         try:
             await self._backend.submit(run)
         except ResourcesUnavailable as error:

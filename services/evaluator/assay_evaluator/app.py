@@ -5,11 +5,13 @@ Decides nothing itself and keeps nothing: its view is what the backend and the o
 
 from __future__ import annotations
 
+from functools import partial
+
 from assay_chassis.app import ServiceApp
-from assay_chassis.compute import environments_of, open_backend
+from assay_chassis.compute import SharedRuns, environments_of, open_backend
 from assay_chassis.job_service import JobService
 
-from assay_evaluator.handlers import EVALUATION, PRELOAD, selection
+from assay_evaluator.handlers import EVALUATION, PRELOAD, ask_to_end, selection
 from assay_evaluator.settings import EvaluatorSettings, compute_settings
 from assay_evaluator.version import harness_version
 
@@ -23,7 +25,9 @@ async def serve(settings: EvaluatorSettings) -> None:
     environments = environments_of("harness", harness_version(), settings.versions_file)
     compute = compute_settings(settings)
     backend = open_backend(compute, NAME, preload=PRELOAD, environment=environment, environments=environments)
-    JobService.of(app, backend, [EVALUATION, selection(app.store)])
+    if settings.evaluations_together > 1:
+        backend = SharedRuns(backend, partial(ask_to_end, app.store))
+    JobService.of(app, backend, [EVALUATION, selection(app.store)], settings.evaluations_together)
     await backend.start()
     try:
         await app.run()

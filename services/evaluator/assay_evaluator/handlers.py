@@ -5,6 +5,7 @@ The job service of the chassis has the handlers themselves; here is only what is
 
 from __future__ import annotations
 
+from assay_chassis.compute import JobRun
 from assay_chassis.job_service import JobType
 from assay_chassis.object_store import ObjectStore
 from assay_schemas.events import CheckpointSelected, EvalCompleted
@@ -12,6 +13,7 @@ from assay_schemas.jobs import EvalRequest, JobRequest, SelectionRequest
 from assay_schemas.results import EvalResult, SelectionResult
 
 from assay_evaluator.choosing import Chooser
+from assay_evaluator.inputs import unwanted_key
 
 PRELOAD = ("assay_evaluator.warm",)
 
@@ -24,6 +26,22 @@ def harness_of(request: JobRequest) -> str:
     return evaluation.harness_version if evaluation else ""
 
 
+def company_of(request: JobRequest) -> str:
+    """Evaluations that may share a run: same engine, harness, hardware and priority. Another attempt goes alone, so
+    that whatever takes a run down does so once; a model behind an API has no weights to exchange."""
+    evaluation = EvalRequest.model_validate(request.model_dump())
+    inputs = evaluation.inputs
+    if evaluation.attempt > 1 or inputs.engine == "endpoint":
+        return ""
+    hardware = evaluation.hardware.model_dump_json()
+    return f"{inputs.engine} {inputs.harness_version} {inputs.dtype} {evaluation.priority} {hardware}"
+
+
+async def ask_to_end(store: ObjectStore, run: JobRun) -> None:
+    """Leave word, where a shared run's process looks, that one of its evaluations is not wanted."""
+    await store.put_bytes(unwanted_key(run), b"", media_type="text/plain")
+
+
 EVALUATION = JobType(
     kind="eval",
     request=EvalRequest,
@@ -31,6 +49,8 @@ EVALUATION = JobType(
     completed=EvalCompleted,
     entrypoint="assay_evaluator.worker:run",
     version_of=harness_of,
+    shared_entrypoint="assay_evaluator.sharing:run",
+    company=company_of,
 )
 
 

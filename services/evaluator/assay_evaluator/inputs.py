@@ -11,14 +11,20 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from assay_chassis.compute import JobRun
 from assay_chassis.object_store import SyncObjectStore
 from assay_chassis.object_store.keys import path_of_file_uri
-from assay_schemas.artifacts import DatasetRef, ModelRef
+from assay_schemas.artifacts import DatasetRef, ModelRef, result_prefix
 from assay_schemas.canonical import sha256_hex
 
 from assay_evaluator.failures import bad_input
 
 MAX_SNAPSHOT_BYTES = 2 * 2**30
+
+
+def unwanted_key(run: JobRun) -> str:
+    """Where word is left that one evaluation of a shared run is not wanted any more."""
+    return f"{result_prefix(run.job_key, run.attempt)}/unwanted"
 
 
 def read_rows(store: SyncObjectStore, snapshot: DatasetRef) -> list[dict[str, Any]]:

@@ -21,6 +21,14 @@ class EvaluatorSettings(ServiceSettings):
         "default: evaluation under the state folder",
     )
 
+    evaluations_together: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Most evaluations in one run, served by one engine whose weights are exchanged; above 1 where "
+        "opening a model takes longer than an evaluation, or many are asked for at once",
+    )
+
     @property
     def cache_folder(self) -> Path:
         """`evaluation_cache` as an absolute path, with its default."""

@@ -57,12 +57,17 @@ def carry_out(
     try:
         with classified(), SyncObjectStore(StoreSettings()) as store:
             result = work(request, store, EvaluatorSettings().cache_folder, progress)
-            key = manifest_key(result.job_key, result.attempt)
-            store.put_bytes(key, manifest_bytes(result), media_type="application/json")
+            write_manifest(store, result)
     except Stopped:
         log.info("asked to end before the work was done")
         return
     context.finish({"cpu_s": result.usage.cpu_s})
+
+
+def write_manifest(store: SyncObjectStore, result: EvalResult | SelectionResult) -> None:
+    """Write it last: from then on the attempt has succeeded."""
+    key = manifest_key(result.job_key, result.attempt)
+    store.put_bytes(key, manifest_bytes(result), media_type="application/json")
 
 
 def evaluate(

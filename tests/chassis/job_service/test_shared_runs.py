@@ -1,0 +1,170 @@
+"""Jobs that were asked for together share a run, and each is started, cancelled and ended as if it were alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from assay_chassis.compute.base import Cause, JobRun, RunState
+from assay_chassis.compute.members import MemberRecords, members_of
+from assay_chassis.compute.shared import SharedRuns
+from assay_chassis.errors import Refused
+from assay_chassis.job_service import JobService, write_manifest
+from assay_chassis.job_service.failures import JobFailed
+from assay_schemas.envelope import Event
+from assay_schemas.jobs import job_key
+from job_ground import INPUTS, NOW, TRAINING, Ground, cancel_event, request_event, result
+
+COMPANION = replace(
+    TRAINING, shared_entrypoint="worker:run_all", company=lambda request: f"cpus {request.hardware.cpus}"
+)
+
+
+def seeded(seed: int, attempt: int = 1, **changes: Any) -> Event:
+    inputs = INPUTS.model_copy(update={"seed": seed})
+    event = request_event(attempt, **changes)
+    data = {**event.data, "inputs": inputs.model_dump(mode="json"), "job_key": job_key(inputs)}
+    return event.model_copy(update={"data": data, "id": f"{seed}-{attempt}"})
+
+
+def key(seed: int) -> str:
+    return job_key(INPUTS.model_copy(update={"seed": seed}))
+
+
+class SharedGround(Ground):
+    def __init__(self) -> None:
+        self.unwanted: list[str] = []
+        super().__init__(COMPANION)
+
+    def start(self) -> JobService:
+        async def ask_to_end(run: JobRun) -> None:
+            self.unwanted.append(run.job_key)
+
+        return JobService(
+            source="trainer",
+            types=self.types,
+            backend=SharedRuns(self.backend, ask_to_end),
+            store=self.store,
+            publisher=self.publisher,
+            clock=self.clock,
+            most_together=3,
+        )
+
+    @property
+    def shared(self) -> JobRun:
+        [found] = [status.run for status in self.backend.statuses.values() if status.run.kind == "shared"]
+        return found
+
+    def says(self, **changes: Any) -> MemberRecords:
+        """What the shared run's process reports from now on."""
+
+        def report(record: dict[str, Any]) -> None:
+            status = self.backend.statuses[self.shared.name]
+            self.backend.statuses[self.shared.name] = status.model_copy(update={"progress": record, **changes})
+
+        return MemberRecords(report)
+
+    async def succeeded(self, records: MemberRecords, member: JobRun) -> None:
+        await write_manifest(self.store, result(1).model_copy(update={"job_key": member.job_key}))
+        records.succeeded(member, {"cpu_s": 1.0})
+
+    def ends(self) -> dict[str, str]:
+        return {data["job_key"]: data["outcome"] for data in self.completions}
+
+
+@pytest.fixture
+def shared_ground() -> SharedGround:
+    return SharedGround()
+
+
+async def test_jobs_asked_for_together_are_members_of_one_run_before_it_starts(shared_ground) -> None:
+    await shared_ground.service.requested_together([seeded(seed) for seed in (1, 2, 3)])
+    assert len(shared_ground.backend.submitted) == 1
+    assert shared_ground.shared.entrypoint == "worker:run_all"
+    members = members_of(shared_ground.shared.payload)
+    assert [member.job_key for member in members] == [key(1), key(2), key(3)]
+    assert [member.entrypoint for member in members] == ["worker:run"] * 3
+
+
+async def test_no_run_has_more_members_than_allowed_and_none_that_keep_other_company(shared_ground) -> None:
+    other = {"hardware": {"cpus": 2}}
+    events = [*(seeded(seed) for seed in range(4)), seeded(8, **other), seeded(9, **other)]
+    await shared_ground.service.requested_together(events)
+    sizes = [len(status.run.payload.get("members", [1])) for status in shared_ground.backend.statuses.values()]
+    assert sorted(sizes) == [1, 2, 3]
+
+
+async def test_a_request_that_comes_again_starts_nothing(shared_ground) -> None:
+    for _ in range(2):
+        await shared_ground.service.requested_together([seeded(1), seeded(2), seeded(1)])
+    await shared_ground.start().requested(seeded(2))
+    assert len(shared_ground.backend.submitted) == 1
+
+
+async def test_one_unusable_request_among_several_leaves_all_of_them_to_be_taken_alone(shared_ground) -> None:
+    wrong = seeded(2).model_copy(update={"data": {**seeded(2).data, "job_key": "f" * 64}})
+    with pytest.raises(Refused):
+        await shared_ground.service.requested_together([seeded(1), wrong])
+    assert shared_ground.backend.submitted == []
+
+
+async def test_every_member_has_an_end_of_its_own_while_the_others_go_on(shared_ground) -> None:
+    await shared_ground.service.requested_together([seeded(seed) for seed in (1, 2, 3)])
+    first, second, third = members_of(shared_ground.shared.payload)
+    records = shared_ground.says()
+    records.started(first)
+    await shared_ground.succeeded(records, first)
+    records.started(second)
+    records.failed(second, JobFailed("bad_input", "its items are gone"))
+    records.started(third)
+    records.progressed(third, {"step": 1, "total": 9})
+    assert await shared_ground.service.monitor.sweep() == 1
+    assert shared_ground.ends() == {key(1): "succeeded", key(2): "failed"}
+    [failure] = [data["error"] for data in shared_ground.completions if data.get("error")]
+    assert (failure["class"], failure["message"]) == ("bad_input", "its items are gone")
+    [said] = shared_ground.progress
+    assert (said["job_key"], said["step"], said["total"]) == (key(3), 1, 9)
+
+
+async def test_members_that_wait_for_their_turn_say_so(shared_ground) -> None:
+    await shared_ground.service.requested_together([seeded(1), seeded(2)])
+    shared_ground.says().started(members_of(shared_ground.shared.payload)[0])
+    await shared_ground.service.monitor.sweep()
+    phases = {data["job_key"]: data["phase"] for data in shared_ground.progress}
+    assert phases == {key(1): "running", key(2): "queued"}
+
+
+async def test_a_run_that_is_killed_fails_the_members_that_had_no_end(shared_ground) -> None:
+    await shared_ground.service.requested_together([seeded(1), seeded(2)])
+    first, _ = members_of(shared_ground.shared.payload)
+    ended = {"state": RunState.FAILED, "cause": Cause.KILLED, "reason": "killed by signal 9", "ended_at": NOW}
+    records = shared_ground.says(**ended)
+    await shared_ground.succeeded(records, first)
+    await shared_ground.service.monitor.sweep()
+    assert shared_ground.ends() == {key(1): "succeeded", key(2): "failed"}
+    assert shared_ground.backend.statuses == {}
+
+
+async def test_a_member_is_cancelled_alone_and_the_run_only_with_the_last(shared_ground) -> None:
+    await shared_ground.service.requested_together([seeded(1), seeded(2)])
+    for seed, cancelled in ((1, []), (2, [shared_ground.shared.name])):
+        event = cancel_event()
+        event = event.model_copy(update={"data": {**event.data, "job_key": key(seed)}})
+        await shared_ground.service.cancel_requested(event)
+        assert shared_ground.backend.cancelled == cancelled
+    assert shared_ground.unwanted == [key(1), key(2)]
+    records = shared_ground.says()
+    for member in members_of(shared_ground.shared.payload):
+        records.stopped(member, Cause.CANCELLED, "cancelled")
+    await shared_ground.service.monitor.sweep()
+    assert set(shared_ground.ends().values()) == {"cancelled"}
+
+
+async def test_what_a_restart_must_know_is_in_the_backend(shared_ground) -> None:
+    await shared_ground.service.requested_together([seeded(1), seeded(2)])
+    records = shared_ground.says()
+    for member in members_of(shared_ground.shared.payload):
+        await shared_ground.succeeded(records, member)
+    await shared_ground.start().monitor.sweep()
+    assert shared_ground.ends() == {key(1): "succeeded", key(2): "succeeded"}
