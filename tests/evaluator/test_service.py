@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from assay_chassis.clock import SystemClock
-from assay_chassis.compute import LocalBackend
+from assay_chassis.compute import LocalBackend, SharedRuns, environments_of
 from assay_chassis.job_service import JobService
 from assay_chassis.memory import InMemoryBroker
 from assay_chassis.object_store import SyncObjectStore
 from assay_chassis.publishing import make_event
-from assay_evaluator.handlers import EVALUATION, PRELOAD, selection
+from assay_evaluator.handlers import EVALUATION, PRELOAD, ask_to_end, selection
+from assay_evaluator.version import harness_version
 from assay_schemas.artifacts import CheckpointRef, manifest_key
 from assay_schemas.envelope import Event
 from assay_schemas.jobs import JobRequest, SelectionInputs, SelectionRequest, TrainingInputs, job_key
@@ -23,6 +25,10 @@ from assay_schemas.results import EvalResult, SavedCheckpoint, TrainingResult
 
 pytestmark = pytest.mark.real
 PATIENCE_S = 200.0
+
+
+def asked(topic: str, request: JobRequest) -> Event:
+    return make_event(topic, request, key=request.job_key, source="scheduler")
 
 
 class Evaluator:
@@ -34,14 +40,15 @@ class Evaluator:
         self.service = JobService(
             source="evaluator",
             types=[EVALUATION, selection(store.store)],
-            backend=backend,
+            backend=SharedRuns(backend, partial(ask_to_end, store.store)),
             store=store.store,
             publisher=self.broker,
             clock=SystemClock(),
+            most_together=2,
         )
 
     async def ask(self, topic: str, request: JobRequest) -> None:
-        await self.service.requested(make_event(topic, request, key=request.job_key, source="scheduler"))
+        await self.service.requested(asked(topic, request))
 
     async def said(self, topic: str, count: int = 1) -> list[Event]:
         async with asyncio.timeout(PATIENCE_S):
@@ -53,7 +60,8 @@ class Evaluator:
 @pytest.fixture
 async def evaluator(store: SyncObjectStore, tmp_path: Path) -> AsyncIterator[Evaluator]:
     environment = {"ASSAY_OBJECT_STORE": store.root, "ASSAY_EVALUATION_CACHE": str(tmp_path / "cache")}
-    backend = LocalBackend(tmp_path / "compute", preload=PRELOAD, environment=environment)
+    environments = environments_of("harness", harness_version(), None)
+    backend = LocalBackend(tmp_path / "compute", preload=PRELOAD, environment=environment, environments=environments)
     await backend.start()
     started = Evaluator(backend, store)
     await started.broker.start()
@@ -64,13 +72,14 @@ async def evaluator(store: SyncObjectStore, tmp_path: Path) -> AsyncIterator[Eva
     await backend.close()
 
 
-async def test_requests_end_in_completions_that_name_their_results(
+async def test_requests_end_in_completions_that_name_their_results_whether_or_not_they_share_a_run(
     evaluator: Evaluator, ask: Callable[..., Any], store: SyncObjectStore, sums: list[dict[str, Any]]
 ) -> None:
     requests = [ask("exact_match", sums, {"max_tokens": 4}), ask("perplexity", sums)]
     impossible = ask("numeric", [{"prompt": "colour?", "answer": "blue"}])
-    for request in (*requests, impossible):
-        await evaluator.ask("eval.requested", request)
+    together = [asked("eval.requested", request) for request in (*requests, impossible)]
+    await evaluator.service.requested_together(together)
+    assert [status.run.kind for status in await evaluator.backend.list()].count("shared") == 1
     completions = {event.data["job_key"]: event.data for event in await evaluator.said("eval.completed", 3)}
     for request in requests:
         completion = completions[request.job_key]
