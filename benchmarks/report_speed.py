@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks import results_file
 
 GOAL = {"seconds": "<= 10", "memory_gib": "<= 1"}
-PACKAGES = ("numpy", "scipy", "pyarrow", "altair", "vl-convert-python")
+PACKAGES = ("numpy", "scipy", "pyarrow", "vl-convert-python")
 NOTES = [
     "Arms x seeds x benchmarks x items with a generated response of about 40 words each, a training curve of 200 "
     "steps for each replicate, and 4,000 rows of about 60 words for each arm.",

@@ -20,7 +20,6 @@ MODULES = (
     "assay_evaluator.app",
     "assay_reporter.app",
     "assay_reporter.compile",
-    "altair",
     "pyarrow.parquet",
     "assay_trainer.worker",
     "assay_trainer.architectures",

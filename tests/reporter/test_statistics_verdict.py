@@ -266,11 +266,11 @@ def test_seeds_that_are_copies_of_each_other_are_noticed():
 
 
 def test_samples_of_an_item_are_averaged_first_and_a_failed_sample_fails_its_item():
-    rows = [(0, "x", 1.0), (0, "x", 0.0), (0, "y", 1.0), (7, "x", 1.0), (7, "y", float("nan")), (7, "y", 1.0)]
-    scores = average_samples(rows)
+    first, second = np.array([1.0, 0.0, 1.0]), np.array([1.0, np.nan, 1.0])
+    scores = average_samples([(0, ["x", "x", "y"], first), (7, ["x", "y", "y"], second)])
     assert scores.items == ("x", "y")
     np.testing.assert_array_equal(scores.scores, [[0.5, 1.0], [1.0, np.nan]])
-    assert scores.complete().items == ("x",)
+    assert scores.complete.items == ("x",)
 
 
 def test_comparisons_are_plain_json():

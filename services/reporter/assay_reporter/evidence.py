@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from assay_chassis.object_store import ObjectStore
@@ -24,6 +25,8 @@ from assay_schemas.results import (
     SelectionResult,
     TrainingResult,
 )
+
+from assay_reporter.diagnosis.rows import words_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,6 +48,11 @@ class TrainingRows:
 
     rows: list[dict[str, Any]]
     total: int
+
+    @cached_property
+    def words(self) -> list[list[str]]:
+        """The words of each row in lower case, read once for all that looks at them."""
+        return [words_of(row) for row in self.rows]
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,16 @@ from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.results import Contamination
 
 from assay_reporter.diagnosis.columns import ByArm, Column, columns_of
-from assay_reporter.diagnosis.contamination import contaminated_items, question_of
+from assay_reporter.diagnosis.contamination import Wanted, question_of
 from assay_reporter.diagnosis.decomposition import Decomposition, decompose
-from assay_reporter.diagnosis.differences import content_words, words_of
+from assay_reporter.diagnosis.differences import content_words
+from assay_reporter.diagnosis.rows import words_in
 from assay_reporter.evidence import Evidence, TrainingRows
 from assay_reporter.statistics import BenchmarkScores
 
 MOSTLY = 0.5
+MOST_FLIPS, FEWEST_FLIPS, MOST_FLIPS_IN_ALL = 300, 75, 6000
+"""Flips looked at for one arm and benchmark, fewer where there are many of both."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +40,15 @@ class Examination:
     def decompositions(self) -> dict[tuple[str, str], Decomposition]:
         """By (arm, benchmark id), where responses were generated, scored as shares of 1, and control has them too."""
         found = {}
+        pairs = sum(len(arms) - 1 for arms in self.columns.values())
+        flips_each = min(MOST_FLIPS, max(FEWEST_FLIPS, MOST_FLIPS_IN_ALL // max(1, pairs)))
         for benchmark, arms in self.columns.items():
             control = arms.get(CONTROL, [])
             if not control or not self.scores[benchmark].proportion or not control[0].generated:
                 continue
             for arm, replicates in arms.items():
                 if arm != CONTROL:
-                    found[arm, benchmark] = decompose(control[0], replicates)
+                    found[arm, benchmark] = decompose(control[0], replicates, flips_each)
         return found
 
     @cached_property
@@ -62,13 +67,13 @@ class Examination:
         """The longer words of all benchmarks' prompts and targets."""
         columns = [column for arms in self.columns.values() if (column := _any(arms)) is not None]
         texts = (text for column in columns for name in ("prompt", "target") for text in column.texts(name))
-        return {word for text in texts for word in content_words(text)}
+        return content_words(word for text in texts for word in words_in(text))
 
     @cached_property
     def vocabularies(self) -> dict[str, set[str]]:
         """The longer words of each snapshot's rows, by its digest."""
         return {
-            digest: {word for row in found.rows for word in words_of(row)}
+            digest: content_words(word for words in found.words for word in words)
             for digest, found in self.evidence.rows.items()
         }
 
@@ -76,13 +81,13 @@ class Examination:
     def contaminated(self) -> dict[tuple[str, str], frozenset[str]]:
         """By (arm, benchmark id): the items that stand in the arm's rows word for word, or by most of their n-grams
         as the evaluation counted them; where there are any."""
-        texts = {
+        wanted = Wanted({
             (benchmark, item): text
             for benchmark, arms in self.columns.items()
             if (column := _any(arms)) is not None
             for item, text in item_texts(column).items()
-        }
-        whole = {digest: contaminated_items(rows.rows, texts) for digest, rows in self.evidence.rows.items()}
+        })  # fmt: skip
+        whole = {digest: wanted.found_in(rows.words) for digest, rows in self.evidence.rows.items()}
         found: dict[tuple[str, str], frozenset[str]] = {}
         for benchmark in self.columns:
             for arm, digest in self.digests.items():

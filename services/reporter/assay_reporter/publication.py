@@ -155,12 +155,10 @@ def _leading(verdicts: list[Verdict]) -> list[Verdict]:
 
 def warm_up() -> None:
     """Imports what the first report needs, so that it does not wait for it."""
-    import altair
-    import vl_convert
-
+    from assay_reporter.render.charts import svg
     from assay_reporter.render.html import environment
 
     for name in ("assay_reporter.compile", "pyarrow.parquet"):
         import_module(name)
     environment().get_template("report.html")
-    vl_convert.vegalite_to_svg(altair.Chart(altair.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q").to_dict())
+    svg({"data": {"values": []}, "mark": "point"})

@@ -13,26 +13,25 @@ from assay_schemas.experiments import CONTROL
 from assay_schemas.reports import Cell, VerdictWord
 from assay_schemas.results import PlannedBenchmark
 
+from assay_reporter.diagnosis.columns import floats
 from assay_reporter.evidence import Evidence
 from assay_reporter.statistics import ArmScores, BenchmarkScores, average_samples
+from assay_reporter.statistics.scores import FloatArray
 
-Row = tuple[int, str, float]
 UNTRAINED = ("control", "reference")
 
 
 def benchmark_scores(evidence: Evidence, benchmark: PlannedBenchmark) -> BenchmarkScores:
     """Every arm's scores on a benchmark, arms in the plan's order; an arm without samples is left out."""
-    rows: dict[str, list[Row]] = {}
+    found: dict[str, list[tuple[int, list[str], FloatArray]]] = {}
     for replicate, evaluated in evidence.evaluated(benchmark):
         seed = -1 if replicate.seed is None else replicate.seed
-        table = evaluated.samples
-        ids, scores = table.column("item_id").to_pylist(), table.column("score").to_pylist()
-        listed = rows.setdefault(replicate.arm, [])
-        listed += [(seed, item, math.nan if score is None else score) for item, score in zip(ids, scores, strict=True)]
+        ids, scores = (evaluated.samples.column(name) for name in ("item_id", "score"))
+        found.setdefault(replicate.arm, []).append((seed, ids.to_pylist(), floats(scores)))
     arms = {
-        arm.name: average_samples(rows[arm.name], trained=arm.role not in UNTRAINED)
+        arm.name: average_samples(found[arm.name], trained=arm.role not in UNTRAINED)
         for arm in evidence.plan.arms
-        if arm.name in rows
+        if arm.name in found
     }
     return BenchmarkScores(
         benchmark=benchmark.id,

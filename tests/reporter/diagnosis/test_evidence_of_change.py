@@ -5,9 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 from assay_reporter.diagnosis.columns import Column
-from assay_reporter.diagnosis.contamination import contaminated_items, question_of
+from assay_reporter.diagnosis.contamination import Wanted, question_of
 from assay_reporter.diagnosis.health import edges, signs
 from assay_reporter.diagnosis.neighbours import Neighbours
+from assay_reporter.diagnosis.rows import words_of
 from assay_reporter.diagnosis.strata import categories, prompt_lengths
 from assay_reporter.energy import energy_of, in_words
 from assay_reporter.sections.flips import marked
@@ -59,7 +60,7 @@ def test_the_nearest_row_is_the_one_with_the_same_rare_words():
 def test_what_control_does_not_say_is_marked():
     parts = marked("5*3=15 #### 15", "5*3=12 #### 12")
     assert "".join(part.text for part in parts) == "5*3=12 #### 12"
-    assert [part.text for part in parts if part.changed] == ["12", "12"]
+    assert [part.text.strip() for part in parts if part.changed] == ["12", "12"]
     assert marked("same", "same") == []
     assert marked("alpha beta", "something else altogether here") == []
 
@@ -70,8 +71,8 @@ def test_only_items_that_stand_there_whole_are_contaminated():
         "b": "How many apples does Ann have in nine baskets?",
     }
     rows = [{"prompt": "Q: how many apples does Ann have, in seven baskets?! A:", "completion": "7"}]
-    assert contaminated_items(rows, items) == {"a"}
-    assert contaminated_items(rows, {"short": "How many"}) == frozenset()
+    assert Wanted(items).found_in(map(words_of, rows)) == {"a"}
+    assert Wanted({"short": "How many"}).found_in(map(words_of, rows)) == frozenset()
     assert question_of("Q: one\nA: 1\n\nQ: two\nA:") == "Q: two\nA:"
 
 

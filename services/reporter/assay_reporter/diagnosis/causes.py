@@ -73,8 +73,8 @@ def _gives_an_answer(text: str) -> bool:
 
 def _in_another_language(wrong: Response) -> bool:
     written = language_of(wrong.text)
-    wanted = language_of(wrong.prompt) or language_of(wrong.other)
-    return bool(written and wanted) and written != wanted
+    wanted = written and (language_of(wrong.prompt) or language_of(wrong.other))
+    return bool(wanted) and written != wanted
 
 
 def _of_another_length(wrong: Response) -> bool:

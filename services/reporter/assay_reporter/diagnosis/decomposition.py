@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from assay_reporter.diagnosis.causes import CAUSES, Cause, cause_of
 from assay_reporter.diagnosis.columns import Column
-
-MOST_FLIPS = 300
-"""Flips looked at for one arm and benchmark; of more, an evenly spaced part, weighted up (and said so)."""
 
 
 @dataclass
@@ -43,30 +41,53 @@ class Decomposition:
         return self.won[cause] - self.lost[cause]
 
 
-def decompose(control: Column, replicates: Sequence[Column]) -> Decomposition:
-    """An arm's replicates against control, response by response (joined by item and sample)."""
+def decompose(control: Column, replicates: Sequence[Column], most_flips: int) -> Decomposition:
+    """An arm's replicates against control, response by response (joined by item and sample).
+
+    Of more flips than `most_flips` an evenly spaced part is looked at and weighted up.
+    """
     found = Decomposition()
-    flips: list[tuple[Column, int, int, float]] = []
-    for replicate in replicates:
-        for key, row in replicate.place.items():
-            base = control.place.get(key)
-            if base is None:
-                continue
-            change = replicate.scores[row] - control.scores[base]
-            if np.isnan(change):
-                continue
-            found.responses += 1
-            if change:
-                flips.append((replicate, row, base, float(change)))
-    found.flips = len(flips)
-    chosen = flips[:: -(-len(flips) // MOST_FLIPS)] if flips else []
-    found.looked_at = len(chosen)
-    weight = len(flips) / max(1, len(chosen)) / max(1, found.responses)
-    for replicate, row, base, change in chosen:
-        if change < 0:
-            cause = cause_of(replicate.response(row, control.text("response", base)))
-            found.lost[cause] -= change * weight
-        else:
-            cause = cause_of(control.response(base, replicate.text("response", row)))
-            found.won[cause] += change * weight
+    moved = [_Moved.of(control, replicate) for replicate in replicates]
+    found.responses = sum(one.compared for one in moved)
+    found.flips = sum(len(one.changes) for one in moved)
+    every, start = max(1, -(-found.flips // most_flips)), 0
+    looked_at: list[tuple[Cause, float]] = []
+    for one in moved:
+        looked_at += one.causes(slice(start, None, every))
+        start = (start - len(one.changes)) % every
+    found.looked_at = len(looked_at)
+    weight = found.flips / max(1, found.looked_at) / max(1, found.responses)
+    for cause, change in looked_at:
+        side = found.lost if change < 0 else found.won
+        side[cause] += abs(change) * weight
     return found
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """The responses of a replicate whose score is not control's: the rows of both, and by how much."""
+
+    control: Column
+    replicate: Column
+    rows: npt.NDArray[np.int64]
+    bases: npt.NDArray[np.int64]
+    changes: npt.NDArray[np.float64]
+    compared: int
+
+    @classmethod
+    def of(cls, control: Column, replicate: Column) -> _Moved:
+        rows, bases = replicate.shared_rows(control)
+        changes = replicate.scores[rows] - control.scores[bases]
+        there = ~np.isnan(changes)
+        moved = np.flatnonzero(there & (changes != 0))
+        return cls(control, replicate, rows[moved], bases[moved], changes[moved], int(there.sum()))
+
+    def causes(self, wanted: slice) -> list[tuple[Cause, float]]:
+        """Why the wrong one of each wanted pair is wrong, with the change."""
+        rows, bases, changes = self.rows[wanted], self.bases[wanted], self.changes[wanted]
+        ours, theirs = self.replicate.texts_of("response", rows), self.control.texts_of("response", bases)
+        wrong_here, wrong_there = self.replicate.responses(rows, theirs), self.control.responses(bases, ours)
+        return [
+            (cause_of(here if change < 0 else there), float(change))
+            for here, there, change in zip(wrong_here, wrong_there, changes, strict=True)
+        ]

@@ -5,17 +5,16 @@ Compares snapshots only; knows no score.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from assay_reporter.diagnosis.rows import Row, answer_of, is_preference, prompt_of, side_of
 from assay_reporter.diagnosis.sheet import Sheet, fingerprint
 
-CONTENT_WORD = re.compile(r"[^\W\d_]{4,}")
+LONGER = 4
 FAMILIAR = 0.25
 FEWEST_CONTENT_WORDS = 3
-MOST_ROWS = 4000
+MOST_ROWS = 1000
 DUPLICATES = REPEATS = LEAKS = OFF_TOPIC = FOREIGN = 0.05
 UNENDED = 0.2
 WRONG = 0.05
@@ -65,12 +64,12 @@ def overlap(rows: Keys, others: Keys) -> Overlap:
     return Overlap(same / every, (known - same) / every, sum(row in turned for row in rows.rows) / every)
 
 
-def off_topic_share(rows: Sequence[Row], vocabularies: Sequence[set[str]]) -> float:
-    """The share of rows less than a quarter of whose longer words occur in a vocabulary, for the vocabulary that
-    knows most; 0 where rows have too few words to tell."""
+def off_topic_share(rows: Sequence[Sequence[str]], vocabularies: Sequence[set[str]]) -> float:
+    """The share of rows (their words) less than a quarter of whose longer words occur in a vocabulary, for the
+    vocabulary that knows most; 0 where rows have too few words to tell."""
     strange, told = [0] * len(vocabularies), 0
     for row in rows[:: max(1, -(-len(rows) // MOST_ROWS))]:
-        words = words_of(row)
+        words = content_words(row)
         if len(words) >= FEWEST_CONTENT_WORDS:
             told += 1
             for place, vocabulary in enumerate(vocabularies):
@@ -78,14 +77,9 @@ def off_topic_share(rows: Sequence[Row], vocabularies: Sequence[set[str]]) -> fl
     return min(strange, default=0) / max(1, told)
 
 
-def words_of(row: Row) -> set[str]:
-    """The longer words of a row's prompt and answer."""
-    return content_words(f"{prompt_of(row)} {answer_of(row)}")
-
-
-def content_words(text: str) -> set[str]:
-    """Its words of four letters and more."""
-    return set(CONTENT_WORD.findall(text.casefold()))
+def content_words(words: Iterable[str]) -> set[str]:
+    """The different ones of four letters and more."""
+    return {word for word in set(words) if len(word) >= LONGER and word.isalpha()}
 
 
 def oddities(name: str, sheet: Sheet, others: Mapping[str, Sheet]) -> Iterator[str]:

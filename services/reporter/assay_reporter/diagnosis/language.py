@@ -43,14 +43,14 @@ FEWEST_COMMON = 2
 def language_of(text: str) -> str:
     """The language's English name, or nothing where the text does not tell."""
     looked_at = text[:LONGEST_LOOK]
-    letters = sum(map(str.isalpha, looked_at))
     if not looked_at.isascii():
+        letters = sum(map(str.isalpha, looked_at))
         for name, script in SCRIPTS:
             if letters and len(script.findall(looked_at)) >= SCRIPT_SHARE * letters:
                 return name
     words = WORD.findall(looked_at.lower())
     if len(words) < FEWEST_WORDS:
         return ""
-    counts = Counter(name for word in words for name in LANGUAGES_OF.get(word, ()))
+    counts = Counter(name for word in words if word in LANGUAGES_OF for name in LANGUAGES_OF[word])
     (first, most), (_, second) = [*counts.most_common(2), ("", 0), ("", 0)][:2]
     return first if most >= FEWEST_COMMON and most > second else ""

@@ -6,11 +6,14 @@ Never raises for an odd row: what is not text is written as JSON, what is missin
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 Row = Mapping[str, Any]
 TEXT_COLUMNS = ("prompt", "completion", "messages", "text", "chosen", "rejected", "answer")
+WORD = re.compile(r"[^\W_]+")
 
 
 def prompt_of(row: Row) -> str:
@@ -40,6 +43,16 @@ def side_of(row: Row, column: str) -> str:
 def is_preference(row: Row) -> bool:
     """Whether the row is a pair of a chosen and a rejected answer."""
     return row.get("chosen") is not None and row.get("rejected") is not None
+
+
+def words_of(row: Row) -> list[str]:
+    """Every word of the row's text columns in lower case, whole conversations included."""
+    return words_in(" ".join(_text(row[column]) for column in TEXT_COLUMNS if row.get(column) is not None))
+
+
+def words_in(text: str) -> list[str]:
+    """Letters and digits in a row, in lower case; equal words are one object, so that rows of them stay small."""
+    return [*map(intern, WORD.findall(text.casefold()))]
 
 
 def _text(value: Any) -> str:

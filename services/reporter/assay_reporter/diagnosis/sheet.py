@@ -72,7 +72,7 @@ def sheet_of(rows: Sequence[Row], total: int) -> Sheet:
 
 def fingerprint(*texts: str) -> str:
     """Equal for texts that differ in case and white space alone."""
-    return "\x1f".join(" ".join(text.split()) for text in texts).casefold()
+    return "\x1f".join([" ".join(text.split()) for text in texts]).casefold()
 
 
 def _repeats(prints: Sequence[str]) -> float:
@@ -90,9 +90,10 @@ def _wrong_answers(rows: Sequence[Row], answers: Sequence[str]) -> float | None:
     """Of rows with a numeric `answer` beside their completion, the share whose completion ends in another number."""
     checked = wrong = 0
     for row, answer in zip(rows, answers, strict=True):
-        right = number(str(row["answer"])) if isinstance(row.get("answer"), str | int | float) else None
-        given = number(last_number(answer) or "")
-        if right is not None and given is not None and "completion" in row:
+        if "completion" not in row or not isinstance(row.get("answer"), str | int | float):
+            continue
+        right, given = number(str(row["answer"])), number(last_number(answer) or "")
+        if right is not None and given is not None:
             checked += 1
             wrong += given != right
     return wrong / checked if checked else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from assay_schemas.reports import ReportDocument
 
-from assay_reporter.render.html import environment, report_context
+from assay_reporter.render.html import environment, first_screen
 
 COLOURS = {
     "better": "#1a7f37",
@@ -21,5 +21,5 @@ COLOURS = {
 def render_email(report: ReportDocument, url: str = "") -> str:
     """`url`: the report's page, linked where it is known."""
     primary = [one for one in report.verdicts if one.family == "primary"]
-    context = report_context(report)
-    return environment().get_template("email.html").render(**context, primary=primary, url=url, colours=COLOURS)
+    given = {**first_screen(report), "primary": primary, "url": url, "colours": COLOURS}
+    return environment().get_template("email.html").render(given)

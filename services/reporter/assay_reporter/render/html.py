@@ -46,7 +46,12 @@ def report_context(report: ReportDocument) -> dict[str, Any]:
     """What the report's templates are given; the live page shows the same parts."""
     sections = SECTIONS.validate_python(report.sections)
     titles = {section.anchor: section.title for section in sections}
-    return {"report": report, "cells": table_cells(report), "sections": sections, "titles": titles}
+    return {**first_screen(report), "sections": sections, "titles": titles}
+
+
+def first_screen(report: ReportDocument) -> dict[str, Any]:
+    """What the first screen's templates are given; sections are not read for it."""
+    return {"report": report, "cells": table_cells(report)}
 
 
 def _chart(block: ForestPlot | CurvePlot) -> Markup:

@@ -10,6 +10,9 @@ from assay_reporter.sections.findings import Findings
 
 FAMILIES = {"primary": "declared", "check": "placebo check", "exploratory": "exploratory"}
 
+MOST_PLOTTED = 12
+"""Of more, only declared comparisons and the placebo's check are drawn; the table has all."""
+
 
 def comparisons(findings: Findings) -> Section | None:
     """Deltas with 95 % intervals, uncorrected, and verdicts corrected over the declared family."""
@@ -17,6 +20,8 @@ def comparisons(findings: Findings) -> Section | None:
     for benchmark in findings.evidence.plan.benchmarks:
         listed = [one for one in findings.verdicts if one.benchmark == benchmark.id]
         plotted = [one for one in listed if one.interval is not None and one.delta is not None]
+        if len(plotted) > MOST_PLOTTED:
+            plotted = [one for one in plotted if one.family != "exploratory"]
         if plotted:
             direction = "right is better" if benchmark.higher_is_better else "left is better"
             scale, what = _unit(listed, benchmark.primary)

@@ -125,7 +125,7 @@ def _off_topic(findings: Findings, arm: str, rows: Mapping[str, TrainingRows]) -
     """Whether an arm has rows about other things than benchmarks and the other arms."""
     examined = findings.examined
     others = [words for digest, words in examined.vocabularies.items() if digest != examined.digests[arm]]
-    share = off_topic_share(rows[arm].rows, [examined.benchmark_words | words for words in others])
+    share = off_topic_share(rows[arm].words, [examined.benchmark_words | words for words in others])
     if share <= OFF_TOPIC:
         return ""
     return f"{arm}: {percent(share)} of rows share hardly a word with the benchmarks or the other arms (off topic)."

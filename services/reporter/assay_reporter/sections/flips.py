@@ -18,18 +18,22 @@ from assay_reporter.sections.findings import Findings
 from assay_reporter.statistics import BenchmarkScores
 
 SHOWN_PER_BENCHMARK = 6
+MOST_SHOWN = 30
+MOST_ANSWERS = 15
 CONSISTENT_SHARE = 0.5
 LONGEST_TEXT = 1200
 LEAST_ALIKE = 0.3
 NEAREST = 2
 Near = Callable[[str, str], list[Nearest]]
-WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+# A word with the space behind it: spaces by themselves are so common that matching them takes most of the time.
+WORDS = re.compile(r"\w+\s*|[^\w\s]\s*|\s+")
 
 
 def flips(findings: Findings) -> Section | None:
     """For each benchmark, the items that changed in the same direction in most seeds, with all responses."""
     found = {one.id: consistent_flips(findings.scores[one.id]) for one in findings.evidence.plan.benchmarks}
-    shown = {benchmark: changes[:SHOWN_PER_BENCHMARK] for benchmark, changes in found.items() if changes}
+    each = min(SHOWN_PER_BENCHMARK, max(1, MOST_SHOWN // max(1, len(found))))
+    shown = {benchmark: changes[:each] for benchmark, changes in found.items() if changes}
     responses = {
         benchmark: _responses(findings, benchmark, {item for item, _, _ in changes})
         for benchmark, changes in shown.items()
@@ -76,12 +80,20 @@ def _items(responses: dict[str, list[dict[str, Any]]], shown: list[tuple[str, st
             id=item,
             prompt=_short(responses[item][0]["prompt"]),
             target=_short(responses[item][0]["target"]),
-            answers=_answers(responses[item]),
+            answers=_answers(_beside(responses[item], arm)),
             note=f"{arm}: {'lost' if change < 0 else 'won'} against control",
             nearest=near(arm, responses[item][0]["prompt"]),
         )
         for item, arm, change in shown
     ]
+
+
+def _beside(responses: list[dict[str, Any]], arm: str) -> list[dict[str, Any]]:
+    """All responses to an item; of very many, all of the arm that changed and the first of each other arm."""
+    if len(responses) <= MOST_ANSWERS:
+        return responses
+    first = {one["arm"]: one["who"] for one in reversed(responses)}
+    return [one for one in responses if one["arm"] == arm or one["who"] == first[one["arm"]]]
 
 
 def _nearest(findings: Findings, asked: list[tuple[str, str]]) -> Near:
@@ -112,7 +124,7 @@ def _responses(findings: Findings, benchmark: str, wanted: set[str]) -> dict[str
             for item in wanted:
                 row = column.place.get((item, 0))
                 if row is not None:
-                    found[item].append(_row(column, row, who))
+                    found[item].append({**_row(column, row, who), "arm": arm})
     return found
 
 
@@ -138,7 +150,8 @@ def marked(before: str, after: str) -> list[Part]:
     """`after` in pieces, what `before` has not marked, word by word; nothing where they are the same or too
     different for marks to help."""
     first, second = WORDS.findall(before), WORDS.findall(after)
-    matcher = SequenceMatcher(None, first, second, autojunk=False)
+    plain = [[word.removesuffix(" ") for word in words] for words in (first, second)]
+    matcher = SequenceMatcher(None, plain[0], plain[1], autojunk=False)
     if before == after or matcher.ratio() < LEAST_ALIKE:
         return []
     return [

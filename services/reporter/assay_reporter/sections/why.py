@@ -20,7 +20,7 @@ LEADING_SHARE = 0.5
 INFLATION = 1.5
 CUT_SHARE = 0.1
 REFUSED_SHARE = 0.05
-MOST_TEXTS = 2000
+MOST_TEXTS = 500
 
 
 def why(findings: Findings) -> Section | None:
@@ -88,12 +88,11 @@ class Endings:
 
     def __init__(self, columns: list[Column]) -> None:
         self.length = float(np.mean([_length(column) for column in columns]))
-        cut = [reason == "length" for column in columns for reason in column.texts("finish_reason")]
-        self.cut = sum(cut) / max(1, len(cut))
+        self.cut = float(np.mean([column.share_of("finish_reason", "length") for column in columns]))
         read = [share for column in columns if (share := column.read_share()) is not None]
         self.read = sum(read) / len(read) if read else None
         each = MOST_TEXTS // len(columns)
-        texts = [text for column in columns for text in column.texts("response")[:each]]
+        texts = [text for column in columns for text in column.texts("response", each)]
         self.refused = sum(map(refuses, texts)) / max(1, len(texts))
 
 

@@ -130,7 +130,7 @@ def _broken(question: Question, arm: ArmScores, versus: ArmScores, pair: PairedS
         empty = np.flatnonzero(np.isnan(each.scores).all(axis=1))
         if empty.size:
             return sentences.empty_seed(name, int(empty[0]) + 1, each.seeds, question.benchmark)
-        if not each.complete().items:
+        if not each.complete.items:
             return sentences.no_complete_item(name, question.benchmark)
     if not pair.n_items:
         return sentences.no_shared_item(question.arm, question.versus, question.benchmark)

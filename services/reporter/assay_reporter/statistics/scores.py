@@ -5,9 +5,9 @@ Never joins by row position, never fills in a missing score: what is left out is
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -56,9 +56,12 @@ class ArmScores:
         """Whether every score that is there is finite and below LARGEST_SCORE in size."""
         return bool(np.abs(self.scores[~np.isnan(self.scores)]).max(initial=0.0) < LARGEST_SCORE)
 
+    @cached_property
     def complete(self) -> ArmScores:
         """The items scored in every seed; inf is a score (and will be refused by name), NaN is not."""
         failed = np.isnan(self.scores).any(axis=0) | (self.seeds == 0)
+        if not failed.any():
+            return self
         scored = np.flatnonzero(~failed)
         return ArmScores(tuple(self.items[i] for i in scored), self.scores[:, scored], self.trained)
 
@@ -112,7 +115,9 @@ class PairedScores:
 
 def pair_scores(arm: ArmScores, versus: ArmScores) -> PairedScores:
     """Join two arms by item id on the items that both have scored in every seed."""
-    left, right = arm.complete(), versus.complete()
+    left, right = arm.complete, versus.complete
+    if left.items == right.items and left is arm and right is versus:
+        return PairedScores(left.scores, right.scores, 0)
     column = {item: index for index, item in enumerate(right.items)}
     shared = [(index, column[item]) for index, item in enumerate(left.items) if item in column]
     left_index = [index for index, _ in shared]
@@ -121,20 +126,21 @@ def pair_scores(arm: ArmScores, versus: ArmScores) -> PairedScores:
     return PairedScores(left.scores[:, left_index], right.scores[:, right_index], dropped)
 
 
-def average_samples(rows: Iterable[tuple[int, str, float]], *, trained: bool = True) -> ArmScores:
-    """Make an arm's scores from (seed, item id, score) rows, averaging an item's several samples first.
+def average_samples(evaluations: Iterable[tuple[int, Sequence[str], FloatArray]], *, trained: bool = True) -> ArmScores:
+    """Make an arm's scores from its evaluations (seed, item ids, scores), averaging an item's several samples first.
 
     Several samples of one question are one cluster, so one item. An item with a failed (NaN) sample, or
     without any in some seed, has failed in that seed: the rest of its samples would not be a fair mean.
     """
-    samples: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
-    for seed, item, score in rows:
-        samples[seed, item].append(score)
-    seeds = sorted({seed for seed, _ in samples})
-    items = tuple(dict.fromkeys(item for _, item in samples))
-    scores = np.full((len(seeds), len(items)), np.nan)
-    row_of = {seed: row for row, seed in enumerate(seeds)}
+    listed = list(evaluations)
+    seeds = sorted({seed for seed, _, _ in listed})
+    items = dict.fromkeys(item for _, ids, _ in listed for item in ids)
     column_of = {item: column for column, item in enumerate(items)}
-    for (seed, item), values in samples.items():
-        scores[row_of[seed], column_of[item]] = float(np.mean(values))
-    return ArmScores(items, scores, trained)
+    sums, counts = (np.zeros((len(seeds), len(items))) for _ in range(2))
+    for seed, ids, scores in listed:
+        columns = [column_of[item] for item in ids]
+        row = seeds.index(seed)
+        np.add.at(sums[row], columns, scores)
+        np.add.at(counts[row], columns, 1)
+    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return ArmScores(tuple(items), means, trained)

@@ -104,7 +104,7 @@ def estimate_seed_noise(arms: Mapping[str, ArmScores]) -> SeedNoise:
     Each arm is taken on its own complete items; one with an infinite score is left out. An arm with one
     seed takes the pooled c and σ̂². Empty with nu = 0 when no arm has two seeds and two items.
     """
-    complete = {name: arm.complete() for name, arm in arms.items() if arm.trained and arm.bounded}
+    complete = {name: arm.complete for name, arm in arms.items() if arm.trained and arm.bounded}
     replicated = {name: arm for name, arm in complete.items() if arm.seeds > 1 and len(arm.items) > 1}
     if not replicated:
         return SeedNoise({}, 0)
