@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local
 
-.PHONY: demo test test-unit simulate test-kubernetes check bench notebooks venv generate clean help
+.PHONY: demo test test-unit simulate fuzz test-kubernetes check bench notebooks venv generate clean help
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,6 +28,9 @@ simulate: $(STAMP) ## 10,000 seeds of the whole system under faults, and every p
 	$(BIN)/python -m simulation --seeds 10000 --result
 	$(BIN)/python -m simulation --planted --result
 
+fuzz: $(STAMP) ## a million malformed inputs at every entrance (about half an hour)
+	$(BIN)/python -m fuzzing --inputs 1000000 --result
+
 test-kubernetes: $(STAMP) ## the contract suite and an experiment on a stand-in for a cluster
 	ASSAY_TEST_KUBERNETES=stand-in $(BIN)/python -m pytest tests/cluster
 
@@ -35,7 +38,7 @@ check: $(STAMP) ## formatting, lints, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES)
-	$(BIN)/mypy benchmarks scripts examples simulation
+	$(BIN)/mypy benchmarks scripts examples simulation fuzzing
 	$(BIN)/lint-imports
 
 notebooks: $(STAMP) ## execute the story notebooks on a system of their own (about ten minutes)

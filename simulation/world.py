@@ -87,6 +87,7 @@ class SimulatedWorld:
         self.trace: deque[str] = deque(maxlen=KEPT_LINES)
         self._digest = hashlib.blake2b(digest_size=8)
         self.asked_all = False
+        self.fell_at = 0.0
         self.log = Log(self.loop, self.faults)
         self.store = SimulatedStore(self.loop, self.faults)
         self.clusters = {
@@ -133,7 +134,9 @@ class SimulatedWorld:
 
     def _heard(self, key: str, attempt: int, unread_s: float) -> bool:
         now = self.clock.now().timestamp()
-        return self.records.signs_of_life(key, attempt, now - LEASE_S + 1.0, now - unread_s)
+        # What a scheduler had taken and not written yet went with it; the next sign of life follows.
+        since = max(now - LEASE_S + 1.0, self.fell_at)
+        return self.records.signs_of_life(key, attempt, since, now - unread_s)
 
     def made_of(self, manifest: bytes) -> Any:
         return _RESULT.validate_json(manifest)
@@ -166,7 +169,12 @@ class SimulatedWorld:
         self._bury(process)
         self._restart(service, name, life)
 
+    def _fell(self, process: Process) -> None:
+        if process.name.startswith("scheduler"):
+            self.fell_at = self.clock.now().timestamp()
+
     def _bury(self, process: Process) -> None:
+        self._fell(process)
         self.loop.kill(process)
         for sessions in self.sessions.values():
             sessions.process_died(process)
@@ -224,6 +232,7 @@ class SimulatedWorld:
                     group.rebalance()
 
     def _stop(self, process: Process, kind: Kind) -> None:
+        self._fell(process)
         seconds = self.faults.between(kind, 0.5, 40.0)
         self.loop.stop_process(process, seconds)
         for group in self.log.groups.values():

@@ -19,6 +19,8 @@ MAX_EVENT_BYTES = 256 * 1024
 STRUCTURED = "application/cloudevents+json"
 _ATTRIBUTES = ("id", "source", "type", "time", "subject", "dataschema")
 _EXTENSIONS = ("partitionkey", "correlationid", "causationid", "traceparent")
+_LATEST_MS = 253_370_764_800_000
+"""The year 9999: a producer's clock may say anything."""
 _TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 
 
@@ -136,4 +138,4 @@ def _time(text: str | None, timestamp_ms: int) -> datetime:
     try:
         return _TIME.validate_python(text)
     except ValidationError:
-        return datetime.fromtimestamp(max(timestamp_ms, 0) / 1000, UTC)
+        return datetime.fromtimestamp(min(max(timestamp_ms, 0), _LATEST_MS) / 1000, UTC)

@@ -61,7 +61,9 @@ def joined(prefix: str, *parts: str | int) -> str:
 
 
 def _problem(entry: Any, model: type[BaseModel], prefix: str) -> Problem:
-    location = tuple(part for part in entry["loc"] if not _is_union_tag(part))
+    whole: tuple[str | int, ...] = entry["loc"]
+    # A key that looks like a tag is still the key that was given.
+    location = (*(part for part in whole[:-1] if not _is_union_tag(part)), *_last(entry["type"], whole[-1:]))
     field = joined(prefix, *location) or WHOLE_DOCUMENT
     kind, given = entry["type"], entry.get("input")
     if kind == "extra_forbidden":
@@ -73,6 +75,10 @@ def _problem(entry: Any, model: type[BaseModel], prefix: str) -> Problem:
     if kind == "literal_error":
         return Problem(field=field, message=f"{shown(given)} is not known.", mend=nearest(str(given), _options(entry)))
     return Problem(field=field, message=_message(entry), mend=f"Given: {shown(given)}.")
+
+
+def _last(kind: str, part: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    return part if kind == "extra_forbidden" or not part or not _is_union_tag(part[0]) else ()
 
 
 def _options(entry: Any) -> list[str]:

@@ -353,9 +353,12 @@ def _without_unknown(document: dict[str, Any], problems: list[Problem]) -> tuple
 
 
 def _pruned(value: Any, path: list[str]) -> Any:
+    """A path that leads nowhere (a key with a dot in it, or without a name) prunes nothing: it stays a problem."""
     head, *rest = path
-    if isinstance(value, list):
+    if isinstance(value, list) and rest:
         return [_pruned(item, rest) if str(place) == head else item for place, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
     if not rest:
         return {key: item for key, item in value.items() if key != head}
     return {key: _pruned(item, rest) if key == head else item for key, item in value.items()}

@@ -18,7 +18,7 @@ from assay_scheduler.lifecycle import _Turn
 from assay_scheduler.policy import Admission
 from assay_scheduler.reconciler import Reconciler
 from assay_scheduler.settlement import Settlement
-from assay_scheduler.states import Completed, Job, Message, Planned
+from assay_scheduler.states import Admitted, Completed, Job, Message, Planned
 from assay_scheduler.store import QUERIES, WorldStore, job_of
 from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.events import ExperimentCompleted, ExperimentOutcome
@@ -59,7 +59,7 @@ _completed = _Turn.completed
 async def _without_lock(self: Admitter, tx: Transaction, now: datetime) -> Admission:
     admission = await self.look(tx.connection, now)
     if admission.admitted:
-        await self.commander.admit(tx, admission.admitted, now)
+        await self.commander.admit(tx, admission.admitted, now, admission.needs)
     return admission
 
 
@@ -90,6 +90,13 @@ async def _one_look(self: WorldStore, world: Any, _find: Any, _ids: Any) -> Any:
 
 def _without_children(self: _Turn, _key: str) -> list[str]:  # noqa: ARG001
     return []
+
+
+def _whatever_it_needs(self: _Turn, happening: Admitted) -> None:
+    _admitted(self, replace(happening, need=None))
+
+
+_admitted = _Turn.admitted
 
 
 def _from_the_first(template: Job, _existing: Job | None) -> Job:

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 from assay_scheduler.lifecycle import UnknownJob, progress_is_wanted
-from assay_scheduler.states import Completed, Experiment, ExperimentCancelled, JobCancelled, LeaseLapsed
+from assay_scheduler.policy import Resources, need_of
+from assay_scheduler.states import Admitted, Completed, Experiment, ExperimentCancelled, JobCancelled, LeaseLapsed
 from scheduler_worlds import Story, at, chain
 
 
@@ -145,6 +146,15 @@ def test_a_lease_of_an_older_attempt_lapses_without_effect(story: Story) -> None
     story.happens(LeaseLapsed(training.key, 1, at()))
     story.admit(training)
     story.happens(LeaseLapsed(training.key, 1, at()))
+    assert story.status(training) == ["requested"]
+
+
+def test_a_job_that_was_planned_anew_with_another_need_is_not_admitted_by_what_it_needed_before(story: Story) -> None:
+    training, *_ = chain()
+    story.plan("e", chain())
+    story.happens(Admitted(training.key, at(), Resources(cpus=99)))
+    assert story.status(training) == ["ready"]
+    story.happens(Admitted(training.key, at(), need_of("training", story.job(training).hardware)))
     assert story.status(training) == ["requested"]
 
 

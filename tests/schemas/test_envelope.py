@@ -84,3 +84,8 @@ def test_any_bytes_are_an_event_or_unreadable_and_nothing_else(value, headers):
 def test_a_time_that_cannot_be_read_falls_back_to_the_records():
     event = decode(record({"a": 1}, [("ce_time", b"yesterday")], timestamp_ms=1000))
     assert event.time.timestamp() == 1
+
+
+def test_a_producers_clock_may_say_anything():
+    for stamp in (-1, 0, 2**63 - 1):
+        assert decode(record({"name": "x"}, timestamp_ms=stamp)).time.year in (1970, 9998, 9999)

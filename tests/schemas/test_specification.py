@@ -209,3 +209,12 @@ def test_a_reference_is_a_model_beside_arms_that_are_trained():
     assert fields(with_(arms=[*MINIMAL["arms"], reference])) == []
     assert fields(with_(arms=[*MINIMAL["arms"], {**reference, "model": "endpoint:lab"}])) == ["arms.1.model"]
     assert fields(with_(arms=[reference])) == ["arms"]
+
+
+@pytest.mark.parametrize("key", ["", "[", "int", "a.b"])
+def test_a_key_without_a_plain_name_is_refused_with_its_field_under_every_version(key):
+    document = {**MINIMAL, key: 1, "benchmarks": [{**MINIMAL["benchmarks"][0], key: 1}]}
+    for dataschema in ("", "experiment.requested/1.9"):
+        reading = read_specification(document, dataschema)
+        assert reading.spec is None or reading.warnings
+        assert all(problem.field and problem.message for problem in reading.problems)

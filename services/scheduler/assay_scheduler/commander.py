@@ -5,7 +5,7 @@ The only place where a decision meets the database; it has no rule of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from assay_chassis.outbox import Transaction
@@ -52,10 +52,13 @@ class Commander:
         tx.notify(CHANNEL)
         return await self._carry_out(tx, store, world, ended)
 
-    async def admit(self, tx: Transaction, keys: list[str], at: datetime) -> None:
-        """Asks for several ready jobs, in this order, with one look at the world."""
+    async def admit(self, tx: Transaction, keys: list[str], at: datetime, needs: Mapping[str, Resources]) -> None:
+        """Asks for several ready jobs, in this order, with one look at the world; but for none that was planned anew
+        with another need while its row was waited for."""
         store = WorldStore(tx.connection, self._capacity)
-        await self._carry_out(tx, store, await store.jobs(keys), [(Admitted(key, at), None) for key in keys])
+        await self._carry_out(
+            tx, store, await store.jobs(keys), [(Admitted(key, at, needs[key]), None) for key in keys]
+        )
 
     async def _carry_out(
         self, tx: Transaction, store: WorldStore, before: World, happenings: Iterable[tuple[Happening, Event | None]]

@@ -14,7 +14,7 @@ from assay_schemas.experiments import PRIORITIES, Priority
 from assay_schemas.jobs import JobError
 from assay_schemas.results import JobEnd
 
-from assay_scheduler.policy import policy_of, takes_a_slot
+from assay_scheduler.policy import need_of, policy_of, takes_a_slot
 from assay_scheduler.requests import request_message, stop_message
 from assay_scheduler.reuse import assess
 from assay_scheduler.states import (
@@ -131,7 +131,8 @@ class _Turn:
 
     def admitted(self, happening: Admitted) -> None:
         job = self._job(happening.job_key)
-        if job.status == "ready":
+        need = need_of(job.kind, job.hardware, policy_of(job.inputs))
+        if job.status == "ready" and happening.need in (None, need):
             self._request(job, happening.at)
 
     def _request(self, job: Job, at: datetime) -> None:

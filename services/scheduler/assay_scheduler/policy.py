@@ -115,6 +115,8 @@ class Admission:
     short: dict[str, list[str]]
     turn: int
     over_quota: dict[str, list[str]] = field(default_factory=dict)
+    needs: Mapping[str, Resources] = field(default_factory=dict)
+    """What was reckoned with for each that is admitted."""
 
 
 def admit(candidates: Sequence[Candidate], situation: Situation) -> Admission:
@@ -148,7 +150,8 @@ def admit(candidates: Sequence[Candidate], situation: Situation) -> Admission:
         held[candidate.owner] = own + candidate.need
         usage[candidate.owner] = usage.get(candidate.owner, 0.0) + _charge(candidate, situation)
         turn, favour = turn + 1, True
-    return Admission(admitted, waiting, short, turn, over_quota)
+    needs = {candidate.key: candidate.need for candidate in candidates if candidate.key in admitted}
+    return Admission(admitted, waiting, short, turn, over_quota, needs)
 
 
 def quota_of(owner: str, quotas: Mapping[str, Resources]) -> Resources:

@@ -17,6 +17,8 @@ from assay_schemas.jobs import JobError, JobInputs, Usage
 from assay_schemas.results import JobEnd
 from pydantic import BaseModel
 
+from assay_scheduler.policy import Resources
+
 JobStatus = Literal[
     "waiting", "ready", "requested", "running", "cancelling", "succeeded", "failed", "cancelled", "skipped"
 ]
@@ -143,8 +145,11 @@ class Planned:
 
 @dataclass(frozen=True)
 class Admitted:
+    """There is room for a job; `need` is what was reckoned with (None: whatever it needs)."""
+
     job_key: str
     at: datetime
+    need: Resources | None = None
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,14 @@ def render_markdown(report: ReportDocument) -> str:
     if report.next_steps:
         parts.append("## What to try next\n\n" + _bullets(report.next_steps))
     for section in SECTIONS.validate_python(report.sections):
-        parts.append(f"## {section.title}")
+        parts.append(f"## {_inline(section.title)}")
         parts += [RENDERERS[block.kind](block) for block in section.blocks]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _verdict_table(report: ReportDocument) -> str:
     cells = table_cells(report)
-    heads = ["arm", *(f"{_inline(name)} ({direction(report, name)})" for name in report.benchmarks)]
+    heads = ["arm", *(f"{name} ({direction(report, name)})" for name in report.benchmarks)]
     rows = [
         [
             arm,
@@ -48,7 +48,8 @@ def _verdict_table(report: ReportDocument) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *([_inline(cell) for cell in row] for row in rows)]
+    heads = [_inline(column) for column in columns]
+    lines = [heads, ["---"] * len(columns), *([_inline(cell) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

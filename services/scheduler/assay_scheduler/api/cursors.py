@@ -20,8 +20,11 @@ def read_cursor(cursor: str | None) -> tuple[datetime | None, str]:
     if not cursor:
         return None, ""
     try:
-        at, _, identity = base64.urlsafe_b64decode(cursor).decode().partition("|")
-        return datetime.fromisoformat(at), identity
+        text, _, identity = base64.urlsafe_b64decode(cursor).decode().partition("|")
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None or not 1 < at.year < 9999 or "\x00" in identity:
+            raise ValueError("no time of a row, or no name of one")
+        return at, identity
     except (ValueError, binascii.Error):
         mend = "Use the `cursor` of the answer before, as it is."
         raise invalid([Problem(field="cursor", message="is not a cursor.", mend=mend)]) from None
