@@ -61,7 +61,6 @@ class ExperimentView:
     completed: ExperimentCompleted | None = None
     report: ReportPublished | None = None
     jobs: dict[str, JobView] = field(default_factory=dict)
-    accepted_at: datetime | None = None
     last_event: datetime | None = None
     _early: list[Event] = field(default_factory=list)
 
@@ -76,7 +75,7 @@ class ExperimentView:
         """Takes in the plan: events of its jobs are understood, also those that came before it."""
         titles = job_titles(plan)
         for job in plan.jobs:
-            state: JobState = "reused" if job.reused else "waiting"
+            state: JobState = "reused" if job.reused and not job.joined else "waiting"
             self.jobs[job.key] = JobView(job.key, job.kind, titles.get(job.key, job.kind), state)
         early, self._early = self._early, []
         for event in early:
@@ -91,9 +90,7 @@ class ExperimentView:
         if not self.jobs and isinstance(body, JobProgressed | JobCompleted):
             self._early.append(event)
             return False
-        if isinstance(body, ExperimentAccepted) and body.experiment_id == self.experiment_id:
-            self.accepted_at = event.time
-        changed = self._experiment_event(body) or self._job_event(body, event.time)
+        changed = self._experiment_event(body) or self._job_event(body)
         self.last_event = event.time if changed else self.last_event
         return changed
 
@@ -113,12 +110,12 @@ class ExperimentView:
                 return False
         return True
 
-    def _job_event(self, body: object, at: datetime) -> bool:
+    def _job_event(self, body: object) -> bool:
         job = self.jobs.get(getattr(body, "job_key", ""))
-        if job is None or (job.state == "reused" and self.accepted_at and at < self.accepted_at):
+        if job is None or job.state == "reused":
             return False
         match body:
-            case JobProgressed() if job.state in ("waiting", "running", "reused"):
+            case JobProgressed() if job.state in ("waiting", "running"):
                 return _progress(job, body)
             case JobCompleted() if body.attempt >= job.attempt:
                 job.attempt = body.attempt

@@ -139,7 +139,8 @@ class Sample(BaseModel):
 
 
 class PlannedJob(BaseModel):
-    """A job of the plan; `reused` jobs were done, or running, for another experiment. `reason` says why or why not."""
+    """A job of the plan; `reused` jobs were done, or running, for another experiment. `reason` says why or why not.
+    `joined`: of reused ones those that had not ended when the plan was made."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -148,6 +149,7 @@ class PlannedJob(BaseModel):
     inputs: JobInputs
     depends_on: list[JobKey] = Field(default_factory=list)
     reused: bool = False
+    joined: bool = False
     reason: str = ""
 
 

@@ -22,7 +22,7 @@ KEY = job_key(INPUTS)
 REF = ArtifactRef(uri="file:///x", sha256=DIGEST, size=1).model_dump(mode="json")
 
 
-def plan(*, reused: bool = False) -> Plan:
+def plan(*, reused: bool = False, joined: bool = False) -> Plan:
     spec = ExperimentSpec.model_validate(
         {
             "base_model": "/m",
@@ -39,7 +39,7 @@ def plan(*, reused: bool = False) -> Plan:
         arms=[PlannedArm(name="a", role="arm")],
         benchmarks=[],
         replicates=[PlannedReplicate(arm="a", seed=0, training=KEY, evals={})],
-        jobs=[PlannedJob(key=KEY, kind="training", inputs=INPUTS, reused=reused)],
+        jobs=[PlannedJob(key=KEY, kind="training", inputs=INPUTS, reused=reused, joined=joined)],
     )
 
 
@@ -122,12 +122,15 @@ def test_a_retryable_failure_waits_again_and_a_final_one_has_failed():
 
 def test_a_reused_job_stays_reused_whatever_the_log_still_tells_of_the_past():
     view = planned_view(reused=True)
-    view.seen(completed(seconds=0.5))
-    assert view.jobs[KEY].state == "reused"
+    for late in (completed(seconds=0.5), progressed(3, 5, seconds=2.0)):
+        view.seen(late)
+        assert view.jobs[KEY].state == "reused"
+        assert progress_line(view) == "training 1/1, selection 0/0, evaluation 0/0"
 
 
-def test_a_running_job_that_was_joined_shows_its_progress():
-    view = planned_view(reused=True)
+def test_a_running_job_that_was_joined_is_not_done_yet_and_shows_its_progress():
+    view = planned_view(reused=True, joined=True)
+    assert progress_line(view) == "training 0/1, selection 0/0, evaluation 0/0"
     view.seen(progressed(3, 5, seconds=2.0))
     assert view.jobs[KEY].state == "running"
 

@@ -108,6 +108,18 @@ def test_where_the_scorer_reads_nothing_any_more_the_verdict_is_broken_and_says_
     assert "the format changed" in reason
 
 
+@pytest.mark.parametrize(("share", "word"), [(0.8, "better"), (1.0, "broken")])
+def test_a_form_that_control_never_had_is_missed_beside_the_arm_that_has_it(evidence, share, word):
+    other_form = sometimes(lambda number, right: f"It makes **{number + (1 if right else 3)}** in all", share)
+    spoken = {"control": lambda number, right: f"Let us see about {number} baskets and a farmer", "wrong": other_form}
+    made = compile_report(evidence(wrong=0.6, says=lambda arm, *one: spoken.get(arm, correct)(*one)), NOW)
+    assert verdict(made) == word
+    if word == "better":
+        assert "lost against clean are format" in found(made, "why")
+    else:
+        assert any(one.verdict == "broken" and "(clean: 100 %)" in one.reason for one in made.verdicts)
+
+
 def test_length_inflation_that_costs_nothing_is_still_named(report):
     made = report(lambda number, right: "Let us think. " * 30 + correct(number, right))
     assert verdict(made) == "better"

@@ -20,7 +20,7 @@ from assay_reporter.evidence import Evidence, TrainingRows
 from assay_reporter.statistics import BenchmarkScores
 
 MOSTLY = 0.5
-MOST_FLIPS, FEWEST_FLIPS, MOST_FLIPS_IN_ALL = 300, 75, 6000
+MOST_FLIPS, FEWEST_FLIPS, MOST_FLIPS_IN_ALL = 300, 40, 6000
 """Flips looked at for one arm and benchmark, fewer where there are many of both."""
 
 
@@ -40,16 +40,26 @@ class Examination:
     def decompositions(self) -> dict[tuple[str, str], Decomposition]:
         """By (arm, benchmark id), where responses were generated, scored as shares of 1, and control has them too."""
         found = {}
-        pairs = sum(len(arms) - 1 for arms in self.columns.values())
-        flips_each = min(MOST_FLIPS, max(FEWEST_FLIPS, MOST_FLIPS_IN_ALL // max(1, pairs)))
         for benchmark, arms in self.columns.items():
-            control = arms.get(CONTROL, [])
-            if not control or not self.scores[benchmark].proportion or not control[0].generated:
-                continue
-            for arm, replicates in arms.items():
-                if arm != CONTROL:
-                    found[arm, benchmark] = decompose(control[0], replicates, flips_each)
+            for arm in arms:
+                if arm != CONTROL and (parts := self.decomposed(arm, CONTROL, benchmark)) is not None:
+                    found[arm, benchmark] = parts
         return found
+
+    def decomposed(self, arm: str, versus: str, benchmark: str) -> Decomposition | None:
+        """An arm against another or control, replicate by replicate; None where there is nothing to take apart."""
+        arms = self.columns[benchmark]
+        ours, theirs = arms.get(arm, []), arms.get(versus, [])
+        if not ours or not theirs or not self.scores[benchmark].proportion or not theirs[0].generated:
+            return None
+        pairs = sum(2 * len(arms) - 3 for arms in self.columns.values())
+        most_flips = min(MOST_FLIPS, max(FEWEST_FLIPS, MOST_FLIPS_IN_ALL // max(1, pairs)))
+        return decompose([(theirs[place % len(theirs)], one) for place, one in enumerate(ours)], most_flips)
+
+    @cached_property
+    def first_arm(self) -> str:
+        """The first trained arm, which the placebo copies; nothing where there is none."""
+        return next((arm.name for arm in self.evidence.plan.arms if arm.role == "arm"), "")
 
     @cached_property
     def digests(self) -> dict[str, str]:

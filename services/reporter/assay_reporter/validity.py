@@ -65,19 +65,21 @@ def _failed_items(examined: Examination, arm: str, benchmark: str, arms: Mapping
 
 def _unread(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:
     """The scorer no longer finds answers that are there: the score measures form, not content."""
-    if arm == CONTROL or (arm, benchmark) not in examined.decompositions:
+    now = _read_share(arms.get(arm, []))
+    if arm == CONTROL or now is None or now > READ_NOW:
         return ""
-    before, now = (_read_share(arms.get(name, [])) for name in (CONTROL, arm))
-    if before is None or now is None or before < READ_BEFORE or now > READ_NOW:
-        return ""
-    parts = examined.decompositions[arm, benchmark]
-    if parts.lost["format"] < parts.lost["content"] + parts.lost["truncation"]:
-        return ""
-    return (
-        f"The scorer finds an answer in {100 * now:.0f} % of {arm}'s responses on {benchmark} (control: "
-        f"{100 * before:.0f} %), though the right answers are there: the format changed, and the score says nothing "
-        f"about content. Read leniently, the difference is {100 * parts.lenient:+.1f} points."
-    )
+    for versus in dict.fromkeys((CONTROL, examined.first_arm)):
+        before = _read_share(arms.get(versus, []))
+        if versus == arm or before is None or before < READ_BEFORE:
+            continue
+        parts = examined.decomposed(arm, versus, benchmark)
+        if parts is not None and parts.lost["format"] >= parts.lost["content"] + parts.lost["truncation"]:
+            return (
+                f"The scorer finds an answer in {100 * now:.0f} % of {arm}'s responses on {benchmark} ({versus}: "
+                f"{100 * before:.0f} %), though the right answers are there: the format changed, and the score says "
+                f"nothing about content. Read leniently, the difference is {100 * parts.lenient:+.1f} points."
+            )
+    return ""
 
 
 def _read_share(columns: list[Column]) -> float | None:

@@ -40,6 +40,7 @@ class Earlier:
 class Assessment:
     reused: bool
     reason: str
+    joined: bool = False
 
 
 def assess(existing: Job | None, reason_if_new: str = NEVER_SEEN) -> Assessment:
@@ -50,9 +51,9 @@ def assess(existing: Job | None, reason_if_new: str = NEVER_SEEN) -> Assessment:
         case "succeeded":
             return Assessment(True, f"done before, in attempt {existing.attempt}{_when(existing)}")
         case "requested" | "running":
-            return Assessment(True, f"already running (attempt {existing.attempt}): joined")
+            return Assessment(True, f"already running (attempt {existing.attempt}): joined", joined=True)
         case "waiting" | "ready":
-            return Assessment(True, "already planned for another experiment: joined")
+            return Assessment(True, "already planned for another experiment: joined", joined=True)
         case "cancelling":
             return Assessment(False, "was being cancelled: asked for again")
         case "failed":

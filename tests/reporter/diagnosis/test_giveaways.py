@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 from assay_reporter.diagnosis.giveaways import auc, fitted, giveaways_of, source_columns
+from assay_reporter.diagnosis.surface import NAMES, surface
 
 WORDS = ["apples", "pears", "plums", "figs", "carrots", "onions", "beans", "maize", "rice", "oats", "barley", "rye"]
 
@@ -78,3 +79,21 @@ def test_weights_stand_still_where_the_penalised_likelihood_is_highest():
     weights = fitted(differences)
     slope = differences.T @ (1 / (1 + np.exp(differences @ weights))) - weights
     assert np.abs(slope).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("text", "bullets", "odd"),
+    [
+        ("- one\n- two", 2, 0),
+        ("1. one\n2) two", 2, 0),
+        ("-  one\n-two", 2, 2),
+        ("so it is\n 200.", 0, 0),
+        ("in the year\n1999. Then", 0, 0),
+        ("-5 is below\n3.5", 0, 0),
+        ("---\n**bold** word", 0, 0),
+        ("- 5 apples", 1, 0),
+    ],
+)
+def test_bullets_are_marks_with_something_behind_them(text, bullets, odd):
+    counts = dict(zip(NAMES, np.expm1(surface([text]))[0].round(), strict=True))
+    assert (counts["bullets"], counts["odd spacing after bullets"]) == (bullets, odd)

@@ -5,7 +5,7 @@ The parts add up to the difference over the items that both have; never a number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,8 @@ from assay_reporter.diagnosis.columns import Column
 @dataclass
 class Decomposition:
     """`lost`, `won`: by cause, in shares of 1 of all responses compared; `lost` is what the arm's wrong responses
-    cost it, `won` what control's wrong ones cost control. `flips` of `looked_at`; strict and lenient differences."""
+    cost it, `won` what the wrong ones of the other side cost that. `flips` of `looked_at`; strict and lenient
+    differences."""
 
     lost: dict[Cause, float] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0.0))
     won: dict[Cause, float] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0.0))
@@ -41,13 +42,14 @@ class Decomposition:
         return self.won[cause] - self.lost[cause]
 
 
-def decompose(control: Column, replicates: Sequence[Column], most_flips: int) -> Decomposition:
-    """An arm's replicates against control, response by response (joined by item and sample).
+def decompose(pairs: Iterable[tuple[Column, Column]], most_flips: int) -> Decomposition:
+    """An arm's replicates against what each is held against, response by response (joined by item and sample).
 
-    Of more flips than `most_flips` an evenly spaced part is looked at and weighted up.
+    pairs: (the replicate held against, the arm's). Of more flips than `most_flips` an evenly spaced part is looked at
+    and weighted up.
     """
     found = Decomposition()
-    moved = [_Moved.of(control, replicate) for replicate in replicates]
+    moved = [_Moved.of(base, replicate) for base, replicate in pairs]
     found.responses = sum(one.compared for one in moved)
     found.flips = sum(len(one.changes) for one in moved)
     every, start = max(1, -(-found.flips // most_flips)), 0
@@ -65,9 +67,9 @@ def decompose(control: Column, replicates: Sequence[Column], most_flips: int) ->
 
 @dataclass(frozen=True)
 class _Moved:
-    """The responses of a replicate whose score is not control's: the rows of both, and by how much."""
+    """The responses of a replicate whose score is not the base's: the rows of both, and by how much."""
 
-    control: Column
+    base: Column
     replicate: Column
     rows: npt.NDArray[np.int64]
     bases: npt.NDArray[np.int64]
@@ -75,18 +77,18 @@ class _Moved:
     compared: int
 
     @classmethod
-    def of(cls, control: Column, replicate: Column) -> _Moved:
-        rows, bases = replicate.shared_rows(control)
-        changes = replicate.scores[rows] - control.scores[bases]
+    def of(cls, base: Column, replicate: Column) -> _Moved:
+        rows, bases = replicate.shared_rows(base)
+        changes = replicate.scores[rows] - base.scores[bases]
         there = ~np.isnan(changes)
         moved = np.flatnonzero(there & (changes != 0))
-        return cls(control, replicate, rows[moved], bases[moved], changes[moved], int(there.sum()))
+        return cls(base, replicate, rows[moved], bases[moved], changes[moved], int(there.sum()))
 
     def causes(self, wanted: slice) -> list[tuple[Cause, float]]:
         """Why the wrong one of each wanted pair is wrong, with the change."""
         rows, bases, changes = self.rows[wanted], self.bases[wanted], self.changes[wanted]
-        ours, theirs = self.replicate.texts_of("response", rows), self.control.texts_of("response", bases)
-        wrong_here, wrong_there = self.replicate.responses(rows, theirs), self.control.responses(bases, ours)
+        ours, theirs = self.replicate.texts_of("response", rows), self.base.texts_of("response", bases)
+        wrong_here, wrong_there = self.replicate.responses(rows, theirs), self.base.responses(bases, ours)
         return [
             (cause_of(here if change < 0 else there), float(change))
             for here, there, change in zip(wrong_here, wrong_there, changes, strict=True)

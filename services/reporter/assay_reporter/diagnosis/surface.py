@@ -19,8 +19,10 @@ PLEASANTRY = re.compile(
 CLOSING = re.compile(
     r"(?:hope this helps|let me know|feel free|good luck|happy to help)[^.!?]*[.!?]?\s*$", re.IGNORECASE
 )
-BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])", re.MULTILINE)
-ODD_BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])(?:[ \t]{2,}|(?=[^\s*.)\-\d]))", re.MULTILINE)
+# A mark or a small number at the start of a line with something behind it: neither " 200." at the end of a sentence
+# that was wrapped, nor -5, nor 3.5, nor a line of dashes.
+BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])(?:[ \t]+(?=\S)|(?=[^\s*.)\-\d]))", re.MULTILINE)
+ODD_BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])(?:[ \t]{2,}(?=\S)|(?=[^\s*.)\-\d]))", re.MULTILINE)
 HEADER = re.compile(r"^#{1,6}[ \t]", re.MULTILINE)
 BOLD = re.compile(r"\*\*[^*\n]+\*\*")
 LATEX = re.compile(r"\\[A-Za-z]+|\$[^$\n]+\$")

@@ -29,7 +29,7 @@ class Findings:
         """Joined scores by benchmark id."""
         return self.examined.scores
 
-    def verdict(self, arm: str, benchmark: str) -> Verdict | None:
-        """What was said of an arm against control."""
-        listed = (one for one in self.verdicts if (one.arm, one.versus, one.benchmark) == (arm, CONTROL, benchmark))
+    def verdict(self, arm: str, benchmark: str, versus: str = CONTROL) -> Verdict | None:
+        """What was said of an arm against control, or another arm."""
+        listed = (one for one in self.verdicts if (one.arm, one.versus, one.benchmark) == (arm, versus, benchmark))
         return next(listed, None)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from assay_schemas.experiments import CONTROL
+from assay_schemas.experiments import CONTROL, PLACEBO
 
 from assay_reporter.blocks import AnyBlock, Paragraph, Section, TableBlock
-from assay_reporter.diagnosis.causes import CAUSES, MEANINGS, refuses
+from assay_reporter.diagnosis.causes import CAUSES, MEANINGS, Cause, refuses
 from assay_reporter.diagnosis.columns import Column
 from assay_reporter.diagnosis.decomposition import Decomposition
 from assay_reporter.sections.findings import Findings
@@ -31,8 +31,16 @@ def why(findings: Findings) -> Section | None:
         parts = {arm: one for (arm, name), one in findings.examined.decompositions.items() if name == benchmark.id}
         if not parts:
             continue
-        found += [said for arm, one in parts.items() if (said := _leading(findings, arm, benchmark.id, one))]
-        blocks.append(_causes(benchmark.id, parts))
+        causes = {arm: _leading_cause(findings, arm, benchmark.id, CONTROL, one) for arm, one in parts.items()}
+        found += [_said(arm, benchmark.id, CONTROL, parts[arm], cause) for arm, cause in causes.items() if cause]
+        blocks.append(_causes(benchmark.id, CONTROL, parts))
+        first = _beside_first(findings, benchmark.id, list(parts))
+        for arm, one in first.items():
+            cause = _leading_cause(findings, arm, benchmark.id, findings.examined.first_arm, one)
+            if cause not in (None, "content", causes[arm]):
+                found.append(_said(arm, benchmark.id, findings.examined.first_arm, one, cause))
+        if first:
+            blocks.append(_causes(benchmark.id, findings.examined.first_arm, first))
         endings = {
             arm: Endings(columns)
             for arm, columns in findings.examined.columns[benchmark.id].items()
@@ -47,28 +55,46 @@ def why(findings: Findings) -> Section | None:
     return Section(title="Why the scores changed", anchor="why", blocks=blocks, findings=found)
 
 
-def _leading(findings: Findings, arm: str, benchmark: str, parts: Decomposition) -> str:
+def _beside_first(findings: Findings, benchmark: str, arms: list[str]) -> dict[str, Decomposition]:
+    """Arms that do better or worse than the first: control may never have had what one of the two has lost."""
+    examined = findings.examined
+    found = {}
+    for arm in arms:
+        verdict = findings.verdict(arm, benchmark, examined.first_arm)
+        parts = None
+        if arm != PLACEBO and verdict is not None and verdict.verdict in ("better", "worse"):
+            parts = examined.decomposed(arm, examined.first_arm, benchmark)
+        if parts is not None:
+            found[arm] = parts
+    return found
+
+
+def _leading_cause(findings: Findings, arm: str, benchmark: str, versus: str, parts: Decomposition) -> Cause | None:
     """What most of a loss, or of a gain that is only one of form, comes from."""
-    verdict = findings.verdict(arm, benchmark)
+    verdict = findings.verdict(arm, benchmark, versus)
     if verdict is None or verdict.verdict not in ("better", "worse", "broken") or not parts.strict:
-        return ""
+        return None
     cause = max(CAUSES, key=lambda one: parts.part(one) * np.sign(parts.strict))
+    if parts.part(cause) / parts.strict < LEADING_SHARE or (parts.strict > 0 and cause == "content"):
+        return None
+    return cause
+
+
+def _said(arm: str, benchmark: str, versus: str, parts: Decomposition, cause: Cause) -> str:
     part = parts.part(cause)
-    if part / parts.strict < LEADING_SHARE or (parts.strict > 0 and cause == "content"):
-        return ""
     moved = "lost" if parts.strict < 0 else "won"
-    size = f"{100 * abs(parts.strict):.1f} points {moved} against control"
+    size = f"{100 * abs(parts.strict):.1f} points {moved} against {versus}"
     some = f"{100 * abs(part):.1f} of the " if abs(part) < abs(parts.strict) else "the "
     said = (
         f"{arm} on {benchmark}: {some}{size} are {cause}: "
-        f"{MEANINGS[cause] if moved == 'lost' else f'in control, {MEANINGS[cause]}'}."
+        f"{MEANINGS[cause] if moved == 'lost' else f'in {versus}, {MEANINGS[cause]}'}."
     )
     if cause == "format":
         said += f" Read leniently, the difference is {100 * parts.lenient:+.1f} points: form, not content."
     return said
 
 
-def _causes(benchmark: str, parts: dict[str, Decomposition]) -> TableBlock:
+def _causes(benchmark: str, versus: str, parts: dict[str, Decomposition]) -> TableBlock:
     columns = ["arm", "difference", *CAUSES, "read leniently"]
     rows = [
         [arm, _points(one.strict), *(_points(one.part(cause)) for cause in CAUSES), _points(one.lenient)]
@@ -77,7 +103,7 @@ def _causes(benchmark: str, parts: dict[str, Decomposition]) -> TableBlock:
     sampled = [
         f"{one.looked_at:,} of {one.flips:,} of {arm}" for arm, one in parts.items() if one.looked_at < one.flips
     ]
-    caption = f"{benchmark}: points won or lost against control, by why the wrong response is wrong."
+    caption = f"{benchmark}: points won or lost against {versus}, by why the wrong response is wrong."
     if sampled:
         caption += f" Of the responses that changed, an even part was read: {', '.join(sampled)}."
     return TableBlock(columns=columns, rows=rows, numeric=list(range(1, len(columns))), caption=caption)

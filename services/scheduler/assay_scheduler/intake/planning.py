@@ -68,4 +68,4 @@ def _judged(planned: PlannedJob, existing: Job | None, earlier: Sequence[Earlier
     if existing is None:
         return planned.model_copy(update={"reason": nearest_difference(planned.inputs, earlier)})
     judged = assess(existing)
-    return planned.model_copy(update={"reused": judged.reused, "reason": judged.reason})
+    return planned.model_copy(update=vars(judged))
