@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from assay_chassis.memory import InMemoryBroker, MemoryLog
 from assay_chassis.object_store import open_store
 from assay_chassis.publishing import make_event
 from assay_reporter.app import make_app
+from assay_reporter.baselines import baselines_of
 from assay_reporter.settings import ReporterSettings
+from assay_reporter.store import ReadModel
 from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.envelope import decode
 from assay_schemas.events import (
@@ -101,6 +104,21 @@ async def test_a_completed_experiment_becomes_one_published_report(reporter, evi
         assert "clean is better than control" in html.text
         document = await running.client.get(f"/experiments/{ID}/report.json")
         assert json.loads(document.text)["experiment_id"] == ID
+
+
+async def test_the_first_baseline_is_kept_and_a_later_one_that_moved_breaks_its_comparisons(
+    reporter, evidence, store_evidence
+):
+    async with reporter() as running:
+        made = evidence()
+        first = {name: replace(one, value=0.5, experiment_id=ID) for name, one in baselines_of(made).items()}
+        async with running.app.database.connection() as connection:
+            assert await ReadModel(connection).first_baselines(first) == first
+            assert await ReadModel(connection).first_baselines(baselines_of(made)) == first
+        await completed(running, made, store_evidence)
+        (report,) = await running.until(running.published_reports)
+        broken = {one["reason"][:18] for one in report["verdicts"] if one["family"] == "primary"}
+        assert broken == {"The baseline moved"}
 
 
 async def test_a_report_that_breaks_our_own_code_is_given_up_and_its_page_says_why(

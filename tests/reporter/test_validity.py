@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
+from assay_reporter.baselines import baselines_of, key_of, moved
 from assay_reporter.compile import compile_report
+from assay_reporter.evidence import Evidence
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -64,3 +67,45 @@ def test_what_is_broken_has_no_number_and_counts_in_its_family(evidence):
     assert {(one.arm, one.delta, one.interval) for one in broken} == {("wrong", None, None)}
     better = next(one for one in report.verdicts if one.arm == "clean" and one.family == "primary")
     assert "corrected for 4 comparisons" in better.reason
+
+
+def before(made, value: float, **changes) -> Evidence:
+    """The same evidence where control's baselines were first measured as this value."""
+    first = {name: replace(one, value=value, **changes) for name, one in baselines_of(made).items()}
+    return replace(made, baselines=first)
+
+
+@pytest.mark.parametrize(("value", "word"), [(0.0, "better"), (0.015, "better"), (0.03, "broken")])
+def test_a_baseline_that_moved_by_more_than_matters_breaks_what_is_held_against_it(evidence, value, word):
+    made = before(evidence(), value)
+    found, reason = said(made, "clean")
+    assert found == word
+    assert reason.startswith("The baseline moved") == (word == "broken")
+    report = compile_report(made, NOW)
+    between = next(one for one in report.verdicts if (one.arm, one.versus) == ("wrong", "clean"))
+    assert between.verdict == "worse"
+
+
+def test_a_baseline_drawn_at_random_may_move_within_its_intervals(evidence):
+    now = next(iter(baselines_of(evidence()).values()))
+    now, then = replace(now, half_width=0.03), replace(now, value=0.035, half_width=0.03)
+    assert moved(now, then, 0.02, {})
+    assert not moved(now, then, 0.02, {"temperature": 0.7})
+    assert moved(now, replace(then, value=0.05), 0.02, {"temperature": 0.7})
+
+
+def test_a_baseline_is_the_same_whatever_its_number_format_and_another_for_other_questions(evidence):
+    made = evidence()
+    result = next(one.result for one in made.evaluations.values() if one.result.inputs.selection is None)
+
+    def asked(**changes) -> str:
+        return key_of(result.model_copy(update={"inputs": result.inputs.model_copy(update=changes)}))
+
+    assert asked(dtype="bfloat16") == key_of(result)
+    others = [
+        asked(limit=5),
+        asked(parameters={"shots": 2}),
+        asked(engine="vllm"),
+        asked(harness_version="lm-eval-0.5"),
+    ]
+    assert len({key_of(result), *others}) == 5

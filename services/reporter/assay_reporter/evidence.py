@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +57,22 @@ class TrainingRows:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """A score of the base model on one benchmark. half_width: of its 95 % interval over items, where it has one."""
+
+    key: str
+    experiment_id: str
+    value: float
+    half_width: float | None
+    measured_at: datetime
+
+
+@dataclass(frozen=True)
 class Evidence:
     """An ended experiment with everything its jobs left behind; what failed is simply not there.
 
     `trainings`, `selections`, `evaluations`, `curves` by job key; `rows` by the digest of the arm's snapshot.
+    `baselines`: what control scored when it was first asked, by benchmark id.
     `overlaps`: by the URI of an evaluation's overlap, the share of each item's n-grams that a training row has.
     """
 
@@ -71,6 +84,7 @@ class Evidence:
     curves: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     rows: Mapping[str, TrainingRows] = field(default_factory=dict)
     overlaps: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
 
     def end(self, key: str | None) -> JobEnd | None:
         """How the job with this key ended, or None where it is not part of the experiment."""

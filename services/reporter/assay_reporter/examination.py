@@ -11,12 +11,13 @@ from functools import cached_property
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.results import Contamination
 
+from assay_reporter.baselines import baselines_of
 from assay_reporter.diagnosis.columns import ByArm, Column, columns_of
 from assay_reporter.diagnosis.contamination import Wanted, question_of
 from assay_reporter.diagnosis.decomposition import Decomposition, decompose
 from assay_reporter.diagnosis.differences import content_words
 from assay_reporter.diagnosis.rows import words_in
-from assay_reporter.evidence import Evidence, TrainingRows
+from assay_reporter.evidence import Baseline, Evidence, TrainingRows
 from assay_reporter.statistics import BenchmarkScores
 
 MOSTLY = 0.5
@@ -55,6 +56,11 @@ class Examination:
         pairs = sum(2 * len(arms) - 3 for arms in self.columns.values())
         most_flips = min(MOST_FLIPS, max(FEWEST_FLIPS, MOST_FLIPS_IN_ALL // max(1, pairs)))
         return decompose([(theirs[place % len(theirs)], one) for place, one in enumerate(ours)], most_flips)
+
+    @cached_property
+    def baselines(self) -> dict[str, Baseline]:
+        """What control scored, by benchmark id."""
+        return baselines_of(self.evidence)
 
     @cached_property
     def first_arm(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 
 from assay_chassis.app import ServiceApp
@@ -23,6 +24,7 @@ from assay_schemas.reports import ReportDocument, Verdict
 from assay_schemas.results import ExperimentResult
 from jinja2 import TemplateError
 
+from assay_reporter.baselines import baselines_of
 from assay_reporter.evidence import Evidence, gather_evidence
 from assay_reporter.render import FORMS
 from assay_reporter.sinks.declared import DeclaredSinks
@@ -94,6 +96,7 @@ class Publication:
         result = ExperimentResult.model_validate_json(await self._app.store.get_bytes(due.result))
         store = self._app.store
         evidence = await with_training_rows(store, await gather_evidence(store, result))
+        evidence = replace(evidence, baselines=await model.first_baselines(baselines_of(evidence)))
         asked = evidence.plan.spec.sinks
         unknown = [self._sinks.unknown(name) for name in dict.fromkeys(asked) if name not in self._sinks]
         report, texts = await asyncio.to_thread(_compiled, evidence, unknown)

@@ -59,6 +59,13 @@ WHERE experiment_id = $1;
 -- name: report_failed
 UPDATE reports SET state = 'failed', tries = tries + 1, failure = $2 WHERE experiment_id = $1;
 
+-- name: add_baseline
+INSERT INTO baselines (key, experiment_id, value, half_width, measured_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (key) DO NOTHING;
+
+-- name: get_baselines
+SELECT key, experiment_id, value, half_width, measured_at FROM baselines WHERE key = ANY($1::text[]);
+
 -- name: concluded
 UPDATE experiments SET sentence = $2 WHERE id = $1;
 

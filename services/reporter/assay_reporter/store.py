@@ -5,7 +5,7 @@ Only statements of `queries.sql`; decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 from assay_chassis.queries import Queries
 from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.events import ExperimentAccepted, ExperimentCompleted, ExperimentRejected, JobCompleted
+
+from assay_reporter.evidence import Baseline
 
 QUERIES = Queries.load("assay_reporter")
 COMPLETED_SEQUENCE = 2**63 - 1
@@ -124,6 +126,14 @@ class ReadModel:
     async def report_made(self, experiment_id: str, sentence: str) -> None:
         await self._connection.execute(QUERIES.report_made, experiment_id)
         await self._connection.execute(QUERIES.concluded, experiment_id, sentence)
+
+    async def first_baselines(self, found: Mapping[str, Baseline]) -> dict[str, Baseline]:
+        """Remembers the baselines that are new; what was first measured in the place of each, by the same names."""
+        rows = [(one.key, one.experiment_id, one.value, one.half_width, one.measured_at) for one in found.values()]
+        await self._connection.executemany(QUERIES.add_baseline, rows)
+        stored = await self._connection.fetch(QUERIES.get_baselines, [one.key for one in found.values()])
+        first = {row["key"]: Baseline(**row) for row in stored}
+        return {name: first[one.key] for name, one in found.items()}
 
     async def report_delayed(self, experiment_id: str, failure: str, seconds: float) -> None:
         await self._connection.execute(QUERIES.report_delayed, experiment_id, failure, seconds)

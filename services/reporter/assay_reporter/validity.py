@@ -11,9 +11,11 @@ import numpy as np
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.results import EvalResult
 
+from assay_reporter.baselines import moved
 from assay_reporter.diagnosis.columns import Column
 from assay_reporter.diagnosis.contamination import LIMIT
 from assay_reporter.examination import Examination
+from assay_reporter.scoring import smallest_effect
 
 MOST_FAILED_ITEMS = 0.05
 MOST_FAILED_RUNS = 0.5
@@ -123,8 +125,25 @@ def _questions(one: EvalResult, other: EvalResult | None) -> list[tuple[str, str
     ]
 
 
+def _baseline_moved(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:  # noqa: ARG001
+    """Control no longer scores what it scored: something other than data changed, and what was reused is of before."""
+    before, now = examined.evidence.baselines.get(benchmark), examined.baselines.get(benchmark)
+    if arm != CONTROL or before is None or now is None:
+        return ""
+    planned = next(one for one in examined.evidence.plan.benchmarks if one.id == benchmark)
+    parameters = next(one for one in examined.evidence.evaluated(planned))[1].result.inputs.parameters
+    if not moved(now, before, smallest_effect(planned, examined.scores[benchmark]), parameters):
+        return ""
+    return (
+        f"The baseline moved: the untouched base model scores {now.value:.4g} on {benchmark} and scored "
+        f"{before.value:.4g} on the same items on {before.measured_at:%Y-%m-%d} (experiment "
+        f"{before.experiment_id[:8]}). Libraries, number format or device changed; find out which before comparing."
+    )
+
+
 CHECKS: tuple[Callable[[Examination, str, str, Mapping[str, list[Column]]], str], ...] = (
     _other_questions,
+    _baseline_moved,
     _failed_runs,
     _failed_items,
     _contaminated,
