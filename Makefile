@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local
 
-.PHONY: demo test test-unit simulate fuzz test-kubernetes check bench notebooks venv generate clean help
+.PHONY: demo test test-unit simulate fuzz test-nodes test-kubernetes check bench notebooks venv generate clean help
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,6 +30,9 @@ simulate: $(STAMP) ## 10,000 seeds of the whole system under faults, and every p
 
 fuzz: $(STAMP) ## a million malformed inputs at every entrance (about half an hour)
 	$(BIN)/python -m fuzzing --inputs 1000000 --result
+
+test-nodes: $(STAMP) ## one training job over several machines of a Ray cluster, one of which is killed
+	ASSAY_TEST_NODES=1 $(BIN)/python -m pytest tests/trainer/parallel/test_nodes.py
 
 test-kubernetes: $(STAMP) ## the contract suite and an experiment on a stand-in for a cluster
 	ASSAY_TEST_KUBERNETES=stand-in $(BIN)/python -m pytest tests/cluster

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from assay_schemas.cost_shape import ModelShape
 from assay_schemas.experiments import Hardware
-from assay_schemas.parallelism import SINGLE, SPREAD_ALGORITHMS, Parallelism, why_not
+from assay_schemas.parallelism import SINGLE, Parallelism, why_not
 
 DEVICES_OF_A_FAST_LINK = 8  # tensor and expert parallelism exchange activations in every layer
 
@@ -38,8 +38,8 @@ def layout_of(
     if hardware.parallelism is not None:
         return Choice(hardware.parallelism, "declared in hardware.parallelism")
     devices = hardware.gpus * hardware.nodes
-    if algorithm not in SPREAD_ALGORITHMS:
-        return Choice(SINGLE, f"auto: {algorithm} trains in one process in this engine version")
+    if not devices and hardware.nodes > 1:
+        return Choice(Parallelism(data=hardware.nodes), "auto: no GPUs, so one process a machine with all its cores")
     if devices <= 1:
         return Choice(SINGLE, "auto: one device" if devices else "auto: no GPUs, so one process with all cores")
     if shape is None:

@@ -40,15 +40,17 @@ class Parallelism(BaseModel):
 
 
 SINGLE = Parallelism()
-SPREAD_ALGORITHMS = ("SFT", "REWARD", "DPO")
+ONLINE_ALGORITHMS = ("PPO", "GRPO")
 
 
-def why_not(layout: Parallelism, algorithm: str, *, adapters: bool) -> str:
+def why_not(layout: Parallelism, algorithm: str, *, adapters: bool, nodes: int = 1) -> str:
     """Why the engine does not spread this run that way, as a sentence; empty where it does."""
+    if layout.processes % nodes:
+        return f"{layout.processes} processes cannot be shared out evenly over {nodes} machines (hardware.nodes)."
     if layout.processes == 1:
         return ""
-    if algorithm not in SPREAD_ALGORITHMS:
-        return f"{algorithm} trains in one process in this engine version."
+    if algorithm in ONLINE_ALGORITHMS and layout.processes > layout.data:
+        return f"{algorithm} is spread over data only: every process has the whole model, to sample with it."
     if adapters and max(layout.tensor, layout.expert, layout.pipeline) > 1:
         return "With lora only data and context can be over 1."
     if layout.pipeline > 1 and max(layout.context, layout.expert) > 1:

@@ -309,7 +309,9 @@ def _parallelism_problems(hardware: Mapping[str, Any], training: Mapping[str, An
     except ValidationError:
         return []
     adapters = _mapping(training.get("hyperparameters")).get("lora") is not None
-    reason = why_not(layout, str(training.get("algorithm")), adapters=adapters)
+    nodes = hardware.get("nodes")
+    machines = nodes if isinstance(nodes, int) and nodes > 0 else 1
+    reason = why_not(layout, str(training.get("algorithm")), adapters=adapters, nodes=machines)
     mend = "Change its degrees, or leave it out: auto chooses."
     return [Problem(field="hardware.parallelism", message=reason, mend=mend)] if reason else []
 

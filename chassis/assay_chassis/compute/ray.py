@@ -12,14 +12,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assay_chassis.compute.base import JobRun
+from assay_chassis.compute.base import JobRun, Resources
 from assay_chassis.compute.environments import OWN_ONLY, Environments, for_another_python
-from assay_chassis.compute.errors import BackendUnavailable, ResourcesUnavailable
+from assay_chassis.compute.errors import BackendUnavailable
 from assay_chassis.compute.folder import RunFolder
 from assay_chassis.compute.folders import FolderBackend
 from assay_chassis.compute.processes import GIB
 
 NAMESPACE = "assay"
+CLUSTER = "RAY_ADDRESS"
+OVER_NODES = ("training",)
+"""Kinds of runs that start processes of their own on as many nodes as they ask for; others use one of them."""
 
 
 class RayBackend(FolderBackend):
@@ -76,10 +79,6 @@ class RayBackend(FolderBackend):
             raise BackendUnavailable("ray", f"cannot reach {self._address}: {error}", mend) from error
 
     def _check(self, run: JobRun) -> None:
-        if run.resources.nodes > 1:
-            raise ResourcesUnavailable(
-                "hardware.nodes", f"{run.resources.nodes} asked, a run has one node in this version", "set it to 1"
-            )
         self._environments.python(run)
 
     async def _launch(self, run: JobRun) -> None:
@@ -91,7 +90,7 @@ class RayBackend(FolderBackend):
         """The actor's name makes it one, however often it is asked for."""
         import ray
 
-        resources = run.resources
+        resources = place_of(run)
         ray.remote(Place).options(
             name=run.name,
             namespace=NAMESPACE,
@@ -107,13 +106,25 @@ class RayBackend(FolderBackend):
         """A cluster started here ends with the connection; another one is not ours to stop."""
 
 
+def place_of(run: JobRun) -> Resources:
+    """What is held while a run's keeper works: all of one node's part, or nothing where the run's own processes on
+    other nodes hold it."""
+    if run.resources.nodes > 1 and run.kind in OVER_NODES:
+        return Resources.model_construct(cpus=0, gpus=0, memory_gib=None)
+    return run.resources
+
+
 class Place:
     """A place on the cluster, held while a run's keeper works there. Runs as a Ray actor."""
 
     def __init__(self, folder: str, grace_s: float, environment: Mapping[str, str], python: Path | None) -> None:
+        import ray
+
         command = [str(python or sys.executable), "-m", "assay_chassis.compute.keeper", folder, str(grace_s)]
         inherited = for_another_python(os.environ) if python else os.environ
-        keeper = subprocess.Popen(command, env={**inherited, **environment}, start_new_session=True)
+        cluster = {CLUSTER: ray.get_runtime_context().gcs_address}
+        env = {**inherited, **environment, **cluster}
+        keeper = subprocess.Popen(command, env=env, start_new_session=True)
         threading.Thread(target=_leave_after, args=(keeper,), daemon=True).start()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,7 +23,6 @@ from assay_trainer.optimizer import build_optimizer, learning_rate, set_learning
 if TYPE_CHECKING:
     from assay_trainer.algorithms.base import Algorithm, Example, Loss
 
-SEED_STRIDE = 2**32
 LOSS = "loss"
 
 
@@ -107,7 +107,7 @@ class Stepper:
         return outcome
 
     def _set_seed(self, number: int) -> None:
-        torch.manual_seed(self._seed * SEED_STRIDE + number)
+        torch.manual_seed(seed_of(self._seed, number))
 
     def _clip(self, limit: float) -> float:
         """Scale the gradient down to the limit; its norm before."""
@@ -145,6 +145,11 @@ class Stepper:
 
     def restore_own(self, tensors: Mapping[str, Tensor]) -> None:
         """Nothing to put back."""
+
+
+def seed_of(*parts: int) -> int:
+    """A seed for torch that depends on every part; a processor's generator looks at its last 32 bits alone."""
+    return random.Random("/".join(map(str, parts))).getrandbits(63)
 
 
 def precision(hyperparameters: Hyperparameters, device: torch.device) -> contextlib.AbstractContextManager[Any]:

@@ -77,7 +77,7 @@ def run_alone(context: JobContext, request: TrainingRequest) -> None:
     context.finish({"cpu_s": result.usage.cpu_s})
 
 
-def tracked(request: TrainingRequest, context: JobContext) -> TrackedWatch:
+def tracked(request: TrainingRequest, context: Watch) -> TrackedWatch:
     """The job's watch, with the trackers that the user has set."""
     settings, inputs = TrackingSettings(), request.inputs
     parameters = {name: value for name, value in inputs.hyperparameters.items() if isinstance(value, str | int | float)}

@@ -52,6 +52,19 @@ LAYOUTS: dict[str, tuple[str, dict[str, int], dict[str, Any]]] = {
     "data and expert": ("mixtral", {"data": 2, "expert": 2}, {}),
     "context and expert": ("mixtral", {"context": 2, "expert": 2}, {}),
 }
+QUESTIONS = [{"prompt": f"{number} + 1 = ", "answer": str(number + 1)} for number in range(24)]
+SAMPLING = {
+    "rollout_engine": "transformers",
+    "reward": {"kind": "verifier", "name": "regex", "pattern": "[aeiou]"},
+    "max_completion_length": 6,
+    "kl_coefficient": 0.05,
+    "steps": 4,
+}
+ONLINE: dict[str, dict[str, Any]] = {
+    "grpo": {**SAMPLING, "algorithm": "GRPO", "batch_size": 5, "group_size": 3, "dynamic_sampling": True},
+    "ppo": {**SAMPLING, "algorithm": "PPO", "batch_size": 9, "minibatches": 2, "minibatch_epochs": 2},
+    "grpo-adapters": {**SAMPLING, "algorithm": "GRPO", "batch_size": 4, "group_size": 2, "lora": {"rank": 4}},
+}
 
 
 def mixtral() -> Any:
@@ -182,22 +195,28 @@ def jobs(scratch: Path) -> dict[str, Any]:
     found["alone"] = _job(scratch / "alone", base, [({}, None)])
     found["spread"] = _job(scratch / "spread", base, [(four, None)])
     found["resumed"] = _job(scratch / "resumed", base, [(four, 2), ({"data": 2}, None)])
+    for name, changes in ONLINE.items():
+        found[f"{name} alone"] = _job(scratch / f"{name}-alone", base, [({}, None)], **changes)
+        found[f"{name} spread"] = _job(scratch / f"{name}-spread", base, [({"data": 2}, None)], **changes)
+    found["grpo resumed"] = _job(scratch / "grpo-resumed", base, [({"data": 2}, 2), ({}, None)], **ONLINE["grpo"])
     found["dpo alone"] = _job(scratch / "dpo-alone", base, [({}, None)], "DPO")
     found["dpo spread"] = _job(scratch / "dpo-spread", base, [({"data": 2}, None)], "DPO")
     return found
 
 
-def _job(root: Path, base: Path, attempts: list[tuple[dict[str, int], int | None]], algorithm: str = "SFT") -> Any:
+def _job(
+    root: Path, base: Path, attempts: list[tuple[dict[str, int], int | None]], algorithm: str = "SFT", **changes: Any
+) -> Any:
     """A job in attempts, each with its degrees and the step to stop after; its result, and how an attempt ended."""
     os.environ["ASSAY_OBJECT_STORE"] = root.as_uri()
     ground = Ground(root, base)
-    data = ground.dataset(preferences(40)) if algorithm == "DPO" else None
+    rows = {"DPO": preferences(40), "GRPO": QUESTIONS, "PPO": QUESTIONS}.get(algorithm)
+    data = ground.dataset(rows) if rows else None
+    options = {"steps": 6, "checkpoint_every": 2, "validation_share": 0.2, **changes}
     outcome: dict[str, Any] = {}
     for attempt, (degrees, stop) in enumerate(attempts, start=1):
         layout = Parallelism(**degrees)
-        request = ground.request(
-            data, algorithm=algorithm, steps=6, checkpoint_every=2, attempt=attempt, validation_share=0.2
-        )
+        request = ground.request(data, algorithm=algorithm, attempt=attempt, **options)
         request = request.model_copy(update={"hardware": Hardware(cpus=1, parallelism=layout)})
         work = partial(_be, request, layout, root / f"scratch-{attempt}", stop, root / "result.json")
         try:
@@ -207,7 +226,12 @@ def _job(root: Path, base: Path, attempts: list[tuple[dict[str, int], int | None
     if not (root / "result.json").exists():
         raise RuntimeError(f"{root.name}: {outcome}")
     result = json.loads((root / "result.json").read_text())
-    return {**outcome, "result": result, "files": _files(root)}
+    return {**outcome, "result": result, "files": _files(root), "steps": _steps(result)}
+
+
+def _steps(result: dict[str, Any]) -> list[dict[str, Any]]:
+    lines = Path(result["metrics"]["uri"].removeprefix("file://")).read_text().splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def _be(request: Any, layout: Parallelism, scratch: Path, stop: int | None, target: Path, rank: int) -> None:

@@ -89,3 +89,25 @@ def test_usage_counts_every_process(found: Any) -> None:
     spread = found["jobs"]["spread"]["result"]
     assert spread["usage"]["cpu_s"] > 0
     assert spread["tokens"] == found["jobs"]["alone"]["result"]["tokens"]
+
+
+@pytest.mark.parametrize("algorithm", ["grpo", "ppo", "grpo-adapters"])
+def test_algorithms_that_sample_learn_the_same_from_the_same_samples(found: Any, algorithm: str) -> None:
+    assert "error" not in found["jobs"], (found["jobs"], found["log"])
+    alone, spread = found["jobs"][f"{algorithm} alone"], found["jobs"][f"{algorithm} spread"]
+    for one, other in zip(alone["steps"], spread["steps"], strict=True):
+        for name in ("loss", "grad_norm", "validation_loss"):
+            assert (other[name] or 0.0) == pytest.approx(one[name] or 0.0, rel=1e-4, abs=1e-7), (name, one["step"])
+        assert other["metrics"] == pytest.approx(one["metrics"], rel=1e-3, abs=1e-5)
+    assert any(step["grad_norm"] for step in alone["steps"])
+    ended, wanted = weights(spread["result"]), weights(alone["result"])
+    for name, tensor in wanted.items():
+        assert torch.allclose(ended[name], tensor, rtol=1e-4, atol=1e-5), name
+    assert spread["result"]["usage"]["cpu_s"] > 0
+
+
+def test_a_job_that_samples_goes_on_with_another_number_of_processes(found: Any) -> None:
+    resumed, alone = found["jobs"]["grpo resumed"], found["jobs"]["grpo alone"]
+    assert resumed["result"]["resumed_from_step"] == 2
+    ended, wanted = weights(resumed["result"]), weights(alone["result"])
+    assert all(torch.allclose(ended[name], tensor, rtol=1e-4, atol=1e-5) for name, tensor in wanted.items())

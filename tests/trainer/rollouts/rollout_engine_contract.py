@@ -38,6 +38,8 @@ def check_repeatable(engine: RolloutEngine) -> None:
     tokens = [[completion.tokens for completion in group] for group in first]
     again = engine.generate(PROMPTS, 3, SAMPLED, 5)
     assert tokens == [[completion.tokens for completion in group] for group in again]
+    part = engine.generate(PROMPTS[1:], 3, SAMPLED, 5, 1)
+    assert tokens[1:] == [[completion.tokens for completion in group] for group in part]
     other = engine.generate(PROMPTS, 3, SAMPLED, 6)
     assert tokens != [[completion.tokens for completion in group] for group in other]
 

@@ -68,10 +68,30 @@ def test_it_samples_with_adapters_and_leaves_the_model_in_training(engine: Any, 
 def test_the_nucleus_keeps_the_likeliest_tokens_and_their_own_probabilities() -> None:
     import torch
     from assay_trainer.rollouts.base import Sampling
-    from assay_trainer.rollouts.transformers import draw
+    from assay_trainer.rollouts.transformers import draw, luck
 
     probabilities = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).expand(400, 4)
-    chosen, logprobs = draw(probabilities.log(), Sampling(1.0, 0.7, 1), torch.Generator().manual_seed(0))
+    chosen, logprobs = draw(probabilities.log(), Sampling(1.0, 0.7, 1), luck(0, 0, 400, 1)[:, 0])
     assert set(chosen.tolist()) == {0, 1}
     torch.testing.assert_close(logprobs.exp(), probabilities[0][chosen])
     assert 200 < int((chosen == 0).sum()) < 300
+
+
+def test_tokens_come_as_often_as_they_are_likely_and_none_of_probability_zero() -> None:
+    import torch
+    from assay_trainer.rollouts.base import Sampling
+    from assay_trainer.rollouts.transformers import draw, luck
+
+    probabilities = torch.tensor([[0.0, 0.6, 0.0, 0.3, 0.1, 0.0]]).expand(4000, 6)
+    chosen, _ = draw(probabilities.log(), Sampling(1.0, 1.0, 1), luck(1, 0, 4000, 1)[:, 0])
+    shares = torch.bincount(chosen, minlength=6) / 4000
+    torch.testing.assert_close(shares, probabilities[0], atol=0.03, rtol=0)
+    assert not shares[[0, 2, 5]].any()
+
+
+def test_a_row_s_luck_is_its_seed_s_and_its_place_s_alone() -> None:
+    import torch
+    from assay_trainer.rollouts.transformers import luck
+
+    torch.testing.assert_close(luck(3, 4, 2, 5), luck(3, 0, 6, 5)[4:], rtol=0, atol=0)
+    assert not torch.equal(luck(3, 0, 1, 5), luck(2**32 + 3, 0, 1, 5))

@@ -17,6 +17,7 @@ from assay_schemas.algorithms import Hyperparameters, ModelKind
 from torch import Tensor
 
 from assay_trainer.data.rows import Row
+from assay_trainer.peers import Alone, Peers
 from assay_trainer.stepper import Stepper, Stepping
 
 
@@ -52,7 +53,8 @@ class Surroundings:
     """Where a run takes place: its seed, its device, the base model's folder, and a folder for its own files.
 
     `training`: the examples that the run will train on, each once. `model_folder` gives another model by its
-    `sha256:` as a local folder. What is entered into `closing` is closed when the run ends.
+    `sha256:` as a local folder. What is entered into `closing` is closed when the run ends. `peers` are the processes
+    that share the run's samples and updates, each with the whole model.
     """
 
     seed: int
@@ -62,6 +64,7 @@ class Surroundings:
     training: Sequence[Example] = ()
     model_folder: Callable[[str], Path] = Path
     closing: ExitStack = field(default_factory=ExitStack)
+    peers: Peers = field(default_factory=Alone)
 
 
 class Algorithm(ABC):

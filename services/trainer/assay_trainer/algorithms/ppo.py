@@ -71,7 +71,7 @@ class Ppo(OnlineAlgorithm):
         if not samples:
             return []
         given = [experience_of(sample) for sample in samples]
-        read = self.read(model, given, device, lambda reading: (reading.logprobs_N, self._values(reading.hidden_ND)))
+        read = self.read(model, given, device, lambda reading: (reading.logprobs_N, self._values(reading.hidden_ND)), 2)
         found = [
             replace(experience, old_logprobs_N=logprobs_N, values_N=values_N)
             for experience, (logprobs_N, values_N) in read

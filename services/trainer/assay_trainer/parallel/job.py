@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from assay_chassis.compute import JobContext
 from assay_chassis.job_service.records import manifest_bytes
 from assay_chassis.object_store import StoreSettings, SyncObjectStore
 from assay_schemas.artifacts import manifest_key
 from assay_schemas.jobs import TrainingRequest, Usage
-from assay_schemas.parallelism import Parallelism, why_not
+from assay_schemas.parallelism import ONLINE_ALGORITHMS, Parallelism, why_not
 from assay_schemas.results import TrainingResult
 
 from assay_trainer.algorithms.base import Algorithm, Surroundings
@@ -30,6 +29,8 @@ from assay_trainer.model import load_model
 from assay_trainer.parallel.build import build_stepper
 from assay_trainer.parallel.checkpoints import SpreadCheckpoints, plain_shell, restore_spread
 from assay_trainer.parallel.launch import launch
+from assay_trainer.parallel.replicated import ReplicatedTrainingJob
+from assay_trainer.parallel.watch import AgreedWatch
 from assay_trainer.parallel.world import World, join, leave
 from assay_trainer.stepper import Stepping
 from assay_trainer.worker import TrainingJob, tracked
@@ -39,12 +40,16 @@ RENDEZVOUS = "rendezvous"
 
 def run_spread(context: JobContext, request: TrainingRequest, layout: Parallelism) -> None:
     """Do a job in `layout.processes` processes. Raises the JobFailed of the first that failed, or LostRank."""
-    if request.hardware.nodes > 1:
-        raise BadInput("hardware.nodes: a job is spread over one machine in this engine version; set it to 1")
+    nodes = request.hardware.nodes
     adapters = request.inputs.hyperparameters.get("lora") is not None
-    if reason := why_not(layout, request.inputs.algorithm, adapters=adapters):
+    if reason := why_not(layout, request.inputs.algorithm, adapters=adapters, nodes=nodes):
         raise BadInput(f"hardware.parallelism: {reason} Change its degrees, or leave it out")
     folder = context.workdir / "processes"
+    if nodes > 1:
+        from assay_trainer.parallel.nodes import run_over_nodes
+
+        run_over_nodes(context, request, layout, folder)
+        return
 
     def be_rank(rank: int) -> None:
         watching = tracked(request, context) if rank == 0 else contextlib.nullcontext(context)
@@ -59,14 +64,19 @@ def run_spread(context: JobContext, request: TrainingRequest, layout: Parallelis
 def train_rank(
     rank: int, request: TrainingRequest, layout: Parallelism, folder: Path, watch: Watch
 ) -> TrainingResult | None:
-    """Be one of the processes to the end; the lead's result, whose manifest is written."""
+    """Be one of the processes of this machine to the end; the lead's result, whose manifest is written."""
+    device = torch.device("cuda", rank) if request.hardware.gpus else torch.device("cpu")
+    return train_in(join(rank, layout, device, folder / RENDEZVOUS), request, folder, watch)
+
+
+def train_in(world: World, request: TrainingRequest, folder: Path, watch: Watch) -> TrainingResult | None:
+    """Be one of the processes that have met, to the end; the lead's result, whose manifest is written."""
     hardware = request.hardware
-    torch.set_num_threads(max(1, int(hardware.cpus) // layout.processes))
-    device = torch.device("cuda", rank) if hardware.gpus else torch.device("cpu")
-    world = join(rank, layout, device, folder / RENDEZVOUS)
+    torch.set_num_threads(max(1, int(hardware.cpus) * hardware.nodes // world.parallelism.processes))
     try:
         with SyncObjectStore(StoreSettings()) as store:
-            job = SpreadTrainingJob(request, store, folder, watch, world)
+            kind = ReplicatedTrainingJob if request.inputs.algorithm in ONLINE_ALGORITHMS else SpreadTrainingJob
+            job = kind(request, store, folder, watch, world)
             trained = job.train()
             if not world.lead:
                 return None
@@ -76,23 +86,6 @@ def train_rank(
             return result
     finally:
         leave()
-
-
-class AgreedWatch:
-    """Lets only the lead report, and all stop at the same step."""
-
-    def __init__(self, watch: Watch, world: World) -> None:
-        self._watch = watch
-        self._world = world
-
-    def report_progress(self, record: dict[str, Any]) -> None:
-        if self._world.lead:
-            self._watch.report_progress(record)
-
-    def should_stop(self) -> bool:
-        asked = torch.tensor(int(self._watch.should_stop()), device=self._world.device)
-        dist.all_reduce(asked, dist.ReduceOp.MAX)
-        return bool(asked)
 
 
 class SpreadTrainingJob(TrainingJob):

@@ -18,9 +18,7 @@ from assay_trainer.optimizer import parameter_groups
 from assay_trainer.parallel.sharding import Computation, copies, expert_names, local_of, rest
 from assay_trainer.parallel.shares import Pass, passes_of
 from assay_trainer.parallel.world import World, sum_over_all
-from assay_trainer.stepper import LOSS, SEED_STRIDE, Stepper, add_sums, precision
-
-ROW_PLACES = 2**12  # seeds of different rows differ also in what dropout draws
+from assay_trainer.stepper import LOSS, Stepper, add_sums, precision, seed_of
 
 
 class ParallelStepper(Stepper):
@@ -41,7 +39,7 @@ class ParallelStepper(Stepper):
         self.optimizer = _optimizer(self.model, hyperparameters)
 
     def _set_seed(self, number: int) -> None:
-        torch.manual_seed((self._seed * SEED_STRIDE + number) * ROW_PLACES + self.world.row_place)
+        torch.manual_seed(seed_of(self._seed, number, self.world.row_place))
 
     def _gradients(self, examples: Sequence[Example]) -> dict[str, float]:
         terms = sum(example.weight for example in examples)

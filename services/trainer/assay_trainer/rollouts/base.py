@@ -50,9 +50,12 @@ class RolloutEngine(Protocol):
     """Samples from the weights it was last given by `update_weights`."""
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], samples_each: int, sampling: Sampling, seed: int
+        self, prompts: Sequence[Sequence[int]], samples_each: int, sampling: Sampling, seed: int, first: int = 0
     ) -> list[list[Completion]]:
         """`samples_each` completions for each prompt, in order. The same arguments and weights give the same ones.
+
+        `first` is the place of the first prompt among all that are sampled for with this seed: a part of them has
+        the completions that it would have among all.
 
         Raises PolicyNotFinite."""
 

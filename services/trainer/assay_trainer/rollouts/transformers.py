@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache
@@ -38,16 +39,16 @@ class TransformersEngine:
         self._model = None
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], samples_each: int, sampling: Sampling, seed: int
+        self, prompts: Sequence[Sequence[int]], samples_each: int, sampling: Sampling, seed: int, first: int = 0
     ) -> list[list[Completion]]:
-        device = next(self._model.parameters()).device
-        generator = torch.Generator(device).manual_seed(seed)
         together = max(1, ROWS_AT_ONCE // samples_each)
         found: list[list[Completion]] = []
         with _evaluating(self._model), torch.no_grad():
             for start in range(0, len(prompts), together):
-                batch = _Batch(self._model, self._settings, prompts[start : start + together], samples_each)
-                rows = batch.run(sampling, generator)
+                part = prompts[start : start + together]
+                place = (first + start) * samples_each
+                luck_RT = luck(seed, place, len(part) * samples_each, sampling.max_tokens)
+                rows = _Batch(self._model, self._settings, part, samples_each).run(sampling, luck_RT)
                 found += [rows[at : at + samples_each] for at in range(0, len(rows), samples_each)]
         return found
 
@@ -88,10 +89,11 @@ class _Batch:
         self._tokens_BT = torch.tensor(tokens, device=self._device)
         self._mask_BT = torch.tensor(mask, device=self._device)
 
-    def run(self, sampling: Sampling, generator: torch.Generator) -> list[Completion]:
+    def run(self, sampling: Sampling, luck_RT: Tensor) -> list[Completion]:
         logits_RV = self._read_prompts()
+        luck_RT = luck_RT.to(self._device)
         for number in range(sampling.max_tokens):
-            chosen_R, logprobs_R = draw(logits_RV, sampling, generator)
+            chosen_R, logprobs_R = draw(logits_RV, sampling, luck_RT[self._alive, number])
             self._note(chosen_R.tolist(), logprobs_R.tolist())
             if number + 1 == sampling.max_tokens or not (kept := self._kept()):
                 break
@@ -151,8 +153,18 @@ def _completion(row: _Written) -> Completion:
     return Completion(tuple(row.tokens), tuple(row.logprobs), "stop" if row.ended else "length")
 
 
-def draw(logits_RV: Tensor, sampling: Sampling, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def luck(seed: int, place: int, rows: int, tokens: int) -> Tensor:
+    """What decides each row's tokens: numbers in [0, 1), shape (R, T), float64. Each row's depend on the seed and its
+    place alone, so that it is drawn alike whatever rows it is sampled with."""
+    keys = ((seed << 64) + place + row for row in range(rows))
+    drawn = [np.random.Generator(np.random.Philox(key=key)).random(tokens) for key in keys]
+    return torch.from_numpy(np.stack(drawn))
+
+
+def draw(logits_RV: Tensor, sampling: Sampling, luck_R: Tensor) -> tuple[Tensor, Tensor]:
     """A token for each row (R) and its log-probability at the temperature (R); greedy at temperature 0.
+
+    `luck_R` in [0, 1) decides: the token is where the cumulative probability passes it.
 
     With `top_p` below 1 the token comes from the nucleus (Holtzman et al. 2020), and its log-probability is
     the one before the cut.
@@ -167,8 +179,15 @@ def draw(logits_RV: Tensor, sampling: Sampling, generator: torch.Generator) -> t
             probabilities_RV = _nucleus(probabilities_RV, sampling.top_p)
         if not bool(torch.isfinite(probabilities_RV).all()):
             raise PolicyNotFinite
-        chosen_R = torch.multinomial(probabilities_RV, 1, generator=generator)[:, 0]
+        chosen_R = _at(probabilities_RV, luck_R)
     return chosen_R, logprobs_RV.gather(1, chosen_R[:, None])[:, 0]
+
+
+def _at(probabilities_RV: Tensor, luck_R: Tensor) -> Tensor:
+    """The token of each row (R) at that share of its probabilities' sum; never one of probability 0."""
+    cumulative_RV = probabilities_RV.double().cumsum(-1)
+    wanted_R1 = luck_R[:, None] * cumulative_RV[:, -1:]
+    return torch.searchsorted(cumulative_RV, wanted_R1, right=True)[:, 0].clamp(max=probabilities_RV.shape[-1] - 1)
 
 
 def _nucleus(probabilities_RV: Tensor, top_p: float) -> Tensor:

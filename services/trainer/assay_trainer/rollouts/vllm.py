@@ -70,10 +70,11 @@ class VllmEngine:
             self._engine.reset_prefix_cache()
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], samples_each: int, sampling: Sampling, seed: int
+        self, prompts: Sequence[Sequence[int]], samples_each: int, sampling: Sampling, seed: int, first: int = 0
     ) -> list[list[Completion]]:
         asked = [{"prompt_token_ids": list(prompt)} for prompt in prompts for _ in range(samples_each)]
-        options = [self._options(sampling, (seed + 7919 * place) % SEEDS) for place in range(len(asked))]
+        places = range(first * samples_each, first * samples_each + len(asked))
+        options = [self._options(sampling, (seed + 7919 * place) % SEEDS) for place in places]
         with _watched():
             answers = self._engine.generate(asked, options, use_tqdm=False)
         completions = [_completion(answer.outputs[0]) for answer in answers]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, Self
 
-from assay_chassis.compute import JobContext
+from assay_trainer.loop import Watch
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def library_missing(name: str, library: str) -> TrackerUnusable:
 class TrackedWatch:
     """A run's watch whose progress also goes to trackers. Use as a context manager, which closes them."""
 
-    watch: JobContext
+    watch: Watch
     opened: Sequence[Callable[[], Tracker]]
     _trackers: list[Tracker] = field(default_factory=list)
 

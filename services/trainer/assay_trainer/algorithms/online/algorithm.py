@@ -26,6 +26,8 @@ from assay_trainer.data.rows import Row
 from assay_trainer.errors import BadInput
 from assay_trainer.lora import adapted, without_adapters
 from assay_trainer.model import padding_id_of
+from assay_trainer.parallel.shares import shares
+from assay_trainer.peers import Alone, Peers
 from assay_trainer.stepper import Stepping
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class OnlineAlgorithm(Algorithm):
         self.tokenizer = tokenizer
         self.padding_id = padding_id_of(tokenizer)
         self._reference: Any = None
+        self.peers: Peers = Alone()
 
     @property
     @abstractmethod
@@ -131,13 +134,24 @@ class OnlineAlgorithm(Algorithm):
         ]
 
     def read(
-        self, model: Any, experiences: Sequence[Experience], device: torch.device, of: Of = logprobs_alone
+        self,
+        model: Any,
+        experiences: Sequence[Experience],
+        device: torch.device,
+        of: Of = logprobs_alone,
+        kinds: int = 1,
     ) -> list[tuple[Experience, tuple[Tensor, ...]]]:
-        """Each experience with what `of` takes from a reading of it (tensors over N), in their order."""
-        found: dict[int, tuple[Tensor, ...]] = {}
-        for part in passes(experiences, self.hyperparameters.micro_batch_size):
+        """Each experience with the `kinds` tensors over N that `of` takes from a reading of it, in their order.
+
+        The peers read a share each."""
+        sizes = [experience.weight for experience in experiences]
+        found_KN = torch.zeros((kinds, sum(sizes)), device=device)
+        places = dict(zip(map(id, experiences), torch.split(found_KN, sizes, 1), strict=True))
+        own = shares(experiences, self.peers.places)[self.peers.place]
+        for part in passes(own, self.hyperparameters.micro_batch_size):
             reading = read_policy(model, part, self.hyperparameters.temperature, self.padding_id, device)
-            sizes = [experience.weight for experience in part]
-            pieces = zip(*(torch.split(tensor, sizes) for tensor in of(reading)), strict=True)
-            found |= {id(experience): piece for experience, piece in zip(part, pieces, strict=True)}
-        return [(experience, found[id(experience)]) for experience in experiences]
+            read_KN = torch.stack(of(reading))
+            for experience, piece_KN in zip(part, torch.split(read_KN, [one.weight for one in part], 1), strict=True):
+                places[id(experience)].copy_(piece_KN)
+        self.peers.add_up([found_KN])
+        return [(experience, tuple(places[id(experience)])) for experience in experiences]

@@ -9,16 +9,19 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from assay_schemas.algorithms import RolloutHyperparameters
 
 from assay_trainer.algorithms.online.samples import Group, Prompt, Sample, has_spread
+from assay_trainer.peers import Alone, Peers, bounds
 from assay_trainer.rewards.base import Scored
 from assay_trainer.rewards.weighted import WeightedRewards
-from assay_trainer.rollouts.base import Completion, RolloutEngine, Sampling
+from assay_trainer.rollouts.base import Completion, PolicyNotFinite, RolloutEngine, Sampling
 
 log = logging.getLogger(__name__)
+Written = tuple[list[int], list[float], Literal["stop", "length"], float | None]
+"""A completion and its reward as processes tell each other: tokens, log-probabilities, how it ended, reward."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,10 @@ class Collected:
 
 
 class Collector:
-    """An engine that samples, and the rewards that score what it wrote."""
+    """An engine that samples, and the rewards that score what it wrote.
+
+    Prompts are shared out among the peers; all have all samples in the end, and they are the same however many
+    peers there are."""
 
     def __init__(
         self,
@@ -48,12 +54,14 @@ class Collector:
         hyperparameters: RolloutHyperparameters,
         samples_each: int,
         resampling: Resampling | None = None,
+        peers: Peers | None = None,
     ) -> None:
         self._engine = engine
         self._rewards = rewards
         self._tokenizer = tokenizer
         self._samples_each = samples_each
         self._resampling = resampling
+        self._peers = peers or Alone()
         longest = hyperparameters.max_completion_length
         self._sampling = Sampling(hyperparameters.temperature, hyperparameters.top_p, longest)
         self._greedy = Sampling(0.0, 1.0, longest)
@@ -90,12 +98,42 @@ class Collector:
             yield from draw.sample(others, len(others))
 
     def _groups(self, prompts: Sequence[Prompt], samples_each: int, sampling: Sampling, seed: int) -> list[Group]:
-        written = self._engine.generate([prompt.tokens for prompt in prompts], samples_each, sampling, seed)
-        pairs = [(prompt, completion) for prompt, group in zip(prompts, written, strict=True) for completion in group]
-        rewards = self._rewards([self._scored(prompt, completion) for prompt, completion in pairs])
-        samples = [Sample(prompt, text, reward) for (prompt, text), reward in zip(pairs, rewards, strict=True)]
+        own = self._own_part(prompts, samples_each, sampling, seed)
+        gathered = self._peers.gathered(own)
+        if any(part is None for part in gathered):
+            raise PolicyNotFinite
+        written = [_completion(*one) for part in gathered for one in part]
+        samples = [
+            Sample(prompts[place // samples_each], completion, reward)
+            for place, (completion, reward) in enumerate(written)
+        ]
         return [samples[at : at + samples_each] for at in range(0, len(samples), samples_each)]
+
+    def _own_part(
+        self, prompts: Sequence[Prompt], samples_each: int, sampling: Sampling, seed: int
+    ) -> list[Written] | None:
+        """What this process samples and scores of them; None where the policy gives no numbers, for all to know."""
+        first, after = bounds(len(prompts), self._peers)
+        own = prompts[first:after]
+        if not own:
+            return []
+        try:
+            written = self._engine.generate([prompt.tokens for prompt in own], samples_each, sampling, seed, first)
+        except PolicyNotFinite:
+            return None
+        pairs = [(prompt, completion) for prompt, group in zip(own, written, strict=True) for completion in group]
+        rewards = self._rewards([self._scored(prompt, completion) for prompt, completion in pairs])
+        return [
+            (list(one.tokens), list(one.logprobs), one.finish_reason, reward)
+            for (_, one), reward in zip(pairs, rewards, strict=True)
+        ]
 
     def _scored(self, prompt: Prompt, completion: Completion) -> Scored:
         text = self._tokenizer.decode(completion.tokens, skip_special_tokens=True)
         return Scored(prompt.row_id, prompt.prompt, text, prompt.columns)
+
+
+def _completion(
+    tokens: list[int], logprobs: list[float], finish_reason: Literal["stop", "length"], reward: float | None
+) -> tuple[Completion, float | None]:
+    return Completion(tuple(tokens), tuple(logprobs), finish_reason), reward

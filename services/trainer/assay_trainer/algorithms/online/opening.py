@@ -44,7 +44,10 @@ def open_stepper(algorithm: OnlineAlgorithm, model: Any, around: Surroundings) -
     around.closing.callback(engine.close)
     rounds = algorithm.resampling_rounds
     resampling = Resampling(pool, rounds) if rounds else None
-    collector = Collector(engine, rewards, algorithm.tokenizer, hyperparameters, algorithm.samples_each, resampling)
+    algorithm.peers = around.peers
+    collector = Collector(
+        engine, rewards, algorithm.tokenizer, hyperparameters, algorithm.samples_each, resampling, around.peers
+    )
     return OnlineStepper(model, algorithm, collector, around.seed)
 
 

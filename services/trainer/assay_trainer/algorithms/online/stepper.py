@@ -26,8 +26,10 @@ from assay_trainer.optimizer import (
     restore_optimizer,
     set_learning_rate,
 )
+from assay_trainer.parallel.shares import shares
+from assay_trainer.peers import summed
 from assay_trainer.rollouts.base import PolicyNotFinite
-from assay_trainer.stepper import LOSS, SEED_STRIDE, StepOutcome, Stepper, Validation, precision
+from assay_trainer.stepper import LOSS, StepOutcome, Stepper, Validation, precision, seed_of
 
 BESIDE = "beside."
 
@@ -48,7 +50,7 @@ class OnlineStepper(Stepper):
         """`loss` and `grad_norm` are means over the step's updates. An update that is not finite ends the step."""
         rate = learning_rate(number, steps, self.hyperparameters)
         set_learning_rate(self.optimizer, rate)
-        torch.manual_seed(self._seed * SEED_STRIDE + number)
+        torch.manual_seed(seed_of(self._seed, number))
         tokens = sum(example.length for example in examples)
         try:
             collected = self._collector.collect(self.model, examples, self._sampling_seed(number))
@@ -92,19 +94,32 @@ class OnlineStepper(Stepper):
     def _update(self, minibatch: Sequence[Experience]) -> dict[str, float]:
         sums: dict[str, float] = {LOSS: 0.0}
         tokens = sum(experience.weight for experience in minibatch)
-        for part in passes(self.algorithm.weighted(minibatch), self.hyperparameters.micro_batch_size):
+        peers = self.algorithm.peers
+        own = shares(self.algorithm.weighted(minibatch), peers.places)[peers.place]
+        for part in passes(own, self.hyperparameters.micro_batch_size):
             with precision(self.hyperparameters, self.device):
                 loss: Loss = self.algorithm.loss(self.model, part, self.device)
             loss.total.backward()  # type: ignore[no-untyped-call]
             sums[LOSS] += float(loss.total.detach())
             for name, value in loss.sums.items():
                 sums[name] = sums.get(name, 0.0) + float(value) / tokens
+        sums = summed(sums, peers)
+        self._add_up_gradients()
         limit = self.hyperparameters.gradient_clip or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self._trainable, limit, foreach=True))
         if math.isfinite(norm) and math.isfinite(sums[LOSS]):
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return {**sums, "grad_norm": norm}
+
+    def _add_up_gradients(self) -> None:
+        """Every process has the gradient of its share; a process without one has zeros."""
+        if self.algorithm.peers.places == 1:
+            return
+        for parameter in self._trainable:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        self.algorithm.peers.add_up([parameter.grad for parameter in self._trainable if parameter.grad is not None])
 
     def validate(self, examples: Sequence[Any]) -> Validation | None:
         """The mean reward of the likeliest completions of held-out prompts; the loss is minus that."""
