@@ -257,8 +257,8 @@ async def test_nothing_a_job_started_outlives_it(process_bench: Bench) -> None:
     assert not is_running(status.outcome["child"])
 
 
-async def test_more_than_one_node_is_refused(process_bench: Bench) -> None:
-    backend = await process_bench.open()
+async def test_more_than_one_node_is_refused_where_there_is_one(local: Bench) -> None:
+    backend = await local.open()
     with pytest.raises(ResourcesUnavailable, match=r"hardware\.nodes: 2 asked.*set it to 1"):
         await backend.submit(make_run(resources=Resources(nodes=2)))
     assert await backend.list() == []
