@@ -29,6 +29,14 @@ class BenchmarkParameters(Closed):
 
     dataset: str | None = None
     batch_size: int = Field(default=64, ge=1, description="items in one forward pass")
+    min_k: float | None = Field(
+        default=None, gt=0, le=1, description="share of least likely tokens: stores every item's membership scores"
+    )
+
+    def declared(self) -> dict[str, Any]:
+        """What a job's key says of the parameters: each with its default, but for an option that is not used."""
+        unused = {"min_k"} if self.min_k is None else set()
+        return self.model_dump(mode="json", exclude={"dataset", *unused})
 
 
 class OwnParameters(BenchmarkParameters):

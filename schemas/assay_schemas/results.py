@@ -95,6 +95,22 @@ class Contamination(BaseModel):
     unknown: int = 0
 
 
+class Membership(BaseModel):
+    """How familiar the model is with the items' texts; with `parameters.min_k`, which is `share`.
+
+    `scores` is a Parquet file with a row for each item, joined to samples by `item_id` (docs/contamination.md). Means
+    over the items that have two tokens or more; higher is more familiar.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    scores: ArtifactRef
+    share: float
+    items: int
+    min_k: float | None = None
+    min_k_plus_plus: float | None = None
+
+
 class EvalResult(Manifest):
     """Aggregates of one model on one benchmark; every sample is in the Parquet file `samples`.
 
@@ -112,6 +128,7 @@ class EvalResult(Manifest):
     prompt_digest: str = Field(default="", description="over prompts by item: equal ones asked the same")
     data_digest: str = Field(default="", description="of the items' snapshot, else over the items' ids")
     contamination: Contamination | None = Field(default=None, description="None for a model not trained here")
+    membership: Membership | None = Field(default=None, description="None where parameters.min_k is not given")
 
 
 JobResult = Annotated[TrainingResult | SelectionResult | EvalResult, Field(discriminator="kind")]
@@ -133,6 +150,8 @@ class Sample(BaseModel):
     tokens: int = 0
     finish_reason: str = ""
     logprob: float | None = None
+    token_ids: tuple[int, ...] = ()
+    token_logprobs: tuple[float, ...] = Field(default=(), description="natural logs, before temperature and top-p")
     scorer: str = Field(default="", description="name/version of what scored, with its parameters")
     details: str = Field(default="{}", description="JSON: the benchmark's other per-item values")
     error: str = ""

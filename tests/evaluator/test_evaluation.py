@@ -129,7 +129,7 @@ def test_each_of_several_samples_is_a_row_and_a_seed_draws_the_same_again(evalua
 def test_a_stop_sequence_ends_a_response_and_is_cut_off(evaluated, reference, sums) -> None:
     _, plain = evaluated("exact_match", sums, {"max_tokens": 12})
     longest = max(plain, key=lambda sample: len(sample.response))
-    stop = longest.response[4]
+    stop = next(character for character in longest.response[4:] if character.isascii())
     _, stopped = evaluated("exact_match", sums, {"max_tokens": 12, "stop": [stop]})
     for before, after in zip(plain, stopped, strict=True):
         assert after.response == before.response.split(stop)[0]

@@ -14,6 +14,7 @@ from lm_eval.api.metrics import mean
 from lm_eval.api.task import Task
 from lm_eval.utils import handle_non_serializable
 
+from assay_evaluator.engines.base import UNKNOWN
 from assay_evaluator.running import LogEntry, entry_failed, failure_of, generations_of, prompt_of, task_metrics
 from assay_evaluator.scoring import Scored, failed_sample, item_value
 
@@ -87,7 +88,7 @@ def _sample(lm: Any, entry: LogEntry, metric: str, item_id: str, values: Mapping
     prompt, target, place = prompt_of(entry), _text(entry["target"]), entry["doc_id"]
     if entry_failed(entry):
         return failed_sample(item_id, place, failure_of(entry), prompt, target)
-    generations = generations_of(lm, entry)
+    generation = next(iter(generations_of(lm, entry)), UNKNOWN)
     responses = [response for requested in entry["resps"] for response in requested]
     generated = isinstance(responses[0], str)
     extracted = entry["filtered_resps"][0] if generated else None
@@ -100,8 +101,11 @@ def _sample(lm: Any, entry: LogEntry, metric: str, item_id: str, values: Mapping
         response=responses[0] if generated else "",
         extracted=None if extracted is None else _text(extracted),
         score=item_value(entry[metric]),
-        tokens=generations[0].tokens if generations else 0,
-        finish_reason=generations[0].finish_reason if generations else "",
+        tokens=generation.tokens,
+        finish_reason=generation.finish_reason,
+        logprob=generation.logprob,
+        token_ids=generation.token_ids,
+        token_logprobs=generation.token_logprobs,
         details=json.dumps(details, default=handle_non_serializable, ensure_ascii=False),
     )
 

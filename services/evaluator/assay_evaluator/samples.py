@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
-SCHEMA_NAME = "samples/2"
+SCHEMA_NAME = "samples/3"
 COLUMNS: dict[str, tuple[str, str]] = {
     "item_id": ("string", "stable id of the item: joins the samples of all models on one benchmark"),
     "item_index": ("int64", "the item's row in the snapshot, from 0"),
@@ -28,6 +28,11 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "tokens": ("int32", "tokens generated, the end token included; 0 where unknown"),
     "finish_reason": ("string", "stop, length, or empty where unknown"),
     "logprob": ("double", "natural-log probability of the response or target; null where unknown"),
+    "token_ids": ("int32_list", "the generated tokens in order, the end token included; empty where unknown"),
+    "token_logprobs": (
+        "float_list",
+        "natural-log probability of each, before temperature and top-p; empty where unknown",
+    ),
     "scorer": ("string", "what scored the response: name/version and parameters; empty where unknown"),
     "details": ("string", "JSON object: the benchmark's other values for this item"),
     "error": ("string", "why the item failed; empty where it did not"),
@@ -38,7 +43,8 @@ def parquet_schema() -> pa.Schema:
     """The file's columns in order, each with its type and, as metadata, its meaning."""
     import pyarrow as pa
 
-    types = {"string": pa.string(), "int64": pa.int64(), "int32": pa.int32(), "double": pa.float64()}
+    types: dict[str, pa.DataType] = {"string": pa.string(), "int64": pa.int64(), "int32": pa.int32()}
+    types |= {"double": pa.float64(), "int32_list": pa.list_(pa.int32()), "float_list": pa.list_(pa.float32())}
     optional = {"extracted", "score", "logprob"}
     return pa.schema(
         [

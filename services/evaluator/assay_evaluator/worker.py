@@ -23,6 +23,7 @@ from assay_schemas.jobs import EvalRequest, Usage
 from assay_schemas.results import Contamination, EvalResult, SelectionResult
 
 from assay_evaluator.contamination.checking import contamination_of
+from assay_evaluator.contamination.membership import membership_of, stored
 from assay_evaluator.engines.resident import ResidentEngine
 from assay_evaluator.evaluation import device_of, made_ready
 from assay_evaluator.failures import bad_input, classified
@@ -89,10 +90,13 @@ def evaluate(
     evaluation = made_ready(request.inputs, request.items, store, cache)
     folder = _folder_of(request, store, cache)
     settings = evaluation.engine_settings(folder, device_of(request.hardware.gpus))
-    scored = evaluation.score(engine.on(request.inputs.engine, settings), folder)
+    lm = engine.on(request.inputs.engine, settings)
+    scored = evaluation.score(lm, folder)
     if scored.items_failed == scored.items:
         first = next((sample.error for sample in scored.samples if sample.error), "it has no items")
         raise bad_input(f"inputs.benchmark: every item of {request.inputs.benchmark} failed: {first}")
+    share = evaluation.parameters.min_k
+    familiar = None if share is None else membership_of(lm, scored.texts, share)
     progress.phase("finishing")
     samples = _store_samples(store, request, scored)
     contamination = contamination_of(store, request.inputs, scored.texts, progress.beat)
@@ -104,7 +108,11 @@ def evaluate(
         peak_memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_GIB,
         tokens=sum(sample.tokens for sample in scored.samples),
     )
-    return _manifest(request, scored, samples, contamination, usage)
+    result = _manifest(request, scored, samples, contamination, usage)
+    if familiar is None or share is None:
+        return result
+    key = f"{result_prefix(request.job_key, request.attempt)}/membership.parquet"
+    return result.model_copy(update={"membership": stored(store, key, familiar, share)})
 
 
 def _folder_of(request: EvalRequest, store: SyncObjectStore, cache: Path) -> Path:

@@ -187,7 +187,7 @@ def eval_inputs(
             "selection": selection,
             "benchmark": name,
             "harness_version": harness_version or NEWEST_HARNESS,
-            "parameters": resolved.model_dump(mode="json", exclude={"dataset"}),
+            "parameters": resolved.declared(),
             "items": items.digest if items else None,
             "split": split,
             "limit": limit,

@@ -21,6 +21,7 @@ from assay_evaluator.evaluation import made_ready
 from assay_evaluator.progress import EvaluationProgress
 from assay_evaluator.samples import samples_from_parquet
 from assay_schemas.endpoints import Endpoint, endpoint_model
+from assay_schemas.jobs import job_key
 
 pytestmark = pytest.mark.real
 PROMPTS = ["one two three", "4 + 5 =", "The colour of the sky", "a", "long " * 20]
@@ -112,6 +113,23 @@ def test_it_remembers_how_every_answer_ended(engine: Opened) -> None:
     assert engine.lm.generations.take(prompts[0], GREEDY, 1) == []
 
 
+@pytest.mark.parametrize("name", ["transformers", "vllm"])
+def test_generated_tokens_have_the_probabilities_that_the_model_gives_them(
+    name: str, opening: Open, peer: Opened
+) -> None:
+    engine, prompts = opening(name), ["first here", "second"]
+    texts = engine.generate(prompts)
+    for prompt, text in zip(prompts, texts, strict=True):
+        [found] = engine.lm.generations.take(prompt, GREEDY, 1)
+        assert len(found.token_ids) == len(found.token_logprobs) == found.tokens
+        decoded = engine.lm.tokenizer.decode(found.token_ids, skip_special_tokens=True)
+        assert decoded.startswith(text.rstrip("\ufffd"))
+        context = peer.lm.tok_encode(prompt)
+        [(likelihood, greedy)] = peer.lm._loglikelihood_tokens([(None, context, list(found.token_ids))])
+        assert greedy
+        assert found.logprob == pytest.approx(likelihood, rel=1e-4)
+
+
 def test_likelihoods_and_what_is_the_greedy_choice_are_the_same(engine: Opened, peer: Opened) -> None:
     prompts = [f"{number} + 1 =" for number in range(24)]
     answered = zip(prompts, peer.generate(prompts, max_gen_toks=1), strict=True)
@@ -199,7 +217,7 @@ def test_an_evaluation_behind_an_api_is_the_evaluation_of_the_model_itself(
     reference = endpoint_model("endpoint:tiny/llama").reference()
     here = ask("exact_match", sums[:6], {"max_tokens": 6})
     inputs = here.inputs.model_copy(update={"engine": "endpoint", "model": reference.digest})
-    there = here.model_copy(update={"inputs": inputs, "model": reference})
+    there = here.model_copy(update={"inputs": inputs, "model": reference, "job_key": job_key(inputs)})
     told = EvaluationProgress(lambda _: None)
     own, behind = (evaluate(request, store, tmp_path, told) for request in (here, there))
     assert behind.metrics == own.metrics

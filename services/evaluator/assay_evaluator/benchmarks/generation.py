@@ -16,6 +16,7 @@ from assay_schemas.results import Sample
 
 from assay_evaluator.benchmarks.base import Document, Logged, TaskConfig, not_empty, scorer_name, stops, text_of
 from assay_evaluator.benchmarks.several import metrics_of, names_of
+from assay_evaluator.engines.base import UNKNOWN
 from assay_evaluator.items import Item
 
 Parameters = TypeVar("Parameters", bound=GenerationParameters)
@@ -132,7 +133,7 @@ class GenerationBenchmark(ABC, Generic[Parameters]):
         samples = []
         responses = logged.responses[0]
         for position, (response, judged) in enumerate(zip(responses, self.judge_all(responses, document), strict=True)):
-            generation = logged.generations[position] if position < len(logged.generations) else None
+            generation = logged.generations[position] if position < len(logged.generations) else UNKNOWN
             samples.append(
                 Sample(
                     item_id=item.id,
@@ -144,9 +145,11 @@ class GenerationBenchmark(ABC, Generic[Parameters]):
                     extracted=judged.extracted,
                     score=None if judged.error else judged.score,
                     error=judged.error,
-                    tokens=generation.tokens if generation else 0,
-                    finish_reason=generation.finish_reason if generation else "",
-                    logprob=generation.logprob if generation else None,
+                    tokens=generation.tokens,
+                    finish_reason=generation.finish_reason,
+                    logprob=generation.logprob,
+                    token_ids=generation.token_ids,
+                    token_logprobs=generation.token_logprobs,
                     scorer=self.scorer,
                     details=json.dumps(dict(self.kept(document)), ensure_ascii=False),
                 )

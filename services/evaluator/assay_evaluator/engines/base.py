@@ -5,6 +5,7 @@ Never loads a model itself; the engines beside it do.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,11 +36,25 @@ class EngineSettings:
 
 @dataclass(frozen=True)
 class Generation:
-    """How one generated response ended: tokens with the end token, and `stop` or `length`."""
+    """How one generated response ended: tokens with the end token, and `stop` or `length`.
+
+    `token_ids` are those tokens, and `token_logprobs` their natural-log probabilities before temperature and top-p;
+    empty where the engine does not say.
+    """
 
     tokens: int
     finish_reason: str
-    logprob: float | None = None
+    token_ids: tuple[int, ...] = ()
+    token_logprobs: tuple[float, ...] = ()
+
+    @property
+    def logprob(self) -> float | None:
+        """Of the whole response; None where the engine does not say."""
+        return math.fsum(self.token_logprobs) if self.token_logprobs else None
+
+
+UNKNOWN = Generation(0, "")
+"""In place of a generation of which the engine said nothing."""
 
 
 class FailedText(str):

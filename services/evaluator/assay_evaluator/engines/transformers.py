@@ -14,10 +14,12 @@ from typing import Any
 import torch
 from lm_eval.models.huggingface import HFLM
 
+from assay_evaluator.contamination.membership import Scores, min_k
 from assay_evaluator.engines.base import EngineSettings, Generation, Progress
 from assay_evaluator.engines.batches import batches_of
 from assay_evaluator.engines.cache import reserved_cache
 from assay_evaluator.engines.stopping import RowStops
+from assay_evaluator.engines.tokens import TokenLogprobs
 from assay_evaluator.engines.told import ToldEngine
 from assay_evaluator.engines.weights import swap_weights
 
@@ -64,6 +66,18 @@ class TransformersEngine(ToldEngine, HFLM):  # type: ignore[misc]
         torch.manual_seed(self._seed)
         return texts
 
+    def membership(self, requests: list[Any]) -> list[Scores]:
+        """Min-K% and Min-K%++ of each request's (text, share), text by text, of as much as the context holds."""
+        self._progress.expect(len(requests))
+        return [self._familiar(*request.args) for request in requests]
+
+    def _familiar(self, text: str, share: float) -> Scores:
+        ids = torch.tensor(self.tok_encode(text)[: self.max_length], dtype=torch.long, device=self.device)
+        if len(ids) < 2:
+            self._progress.rows_done(1)
+            return 0, None, None
+        return min_k(self._model_call(ids[None])[0, :-1], ids[1:], share)
+
     def _model_call(self, inps: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         logits: torch.Tensor = super()._model_call(inps, *args, **kwargs)
         self._progress.rows_done(len(inps))
@@ -79,26 +93,31 @@ class TransformersEngine(ToldEngine, HFLM):  # type: ignore[misc]
             torch.manual_seed(seed_of_batch(self._seed, self._batch))
         self._batch += 1
         rows, prompt_length = context.shape
+        logprobs = TokenLogprobs()
         stops = RowStops(self.tokenizer, stop, prompt_length, rows, self._progress.beat)
         output: torch.Tensor = self.model.generate(
             input_ids=context,
             max_length=max_length,
             stopping_criteria=[stops],
+            logits_processor=[logprobs],
             pad_token_id=self.tokenizer.pad_token_id,
             use_cache=True,
             past_key_values=reserved_cache(self.model.config, max_length),
             **settings,
         )
-        self._remember(output[:, prompt_length:].tolist(), stops.lengths)
+        self._remember(output[:, prompt_length:].tolist(), stops.lengths, logprobs.of(output))
         self._progress.rows_done(rows)
         return output
 
-    def _remember(self, generated: Sequence[list[int]], lengths: Sequence[int | None]) -> None:
-        for tokens, length in zip(generated, lengths, strict=True):
+    def _remember(
+        self, generated: Sequence[list[int]], lengths: Sequence[int | None], logprobs: Sequence[list[float]]
+    ) -> None:
+        for tokens, length, likely in zip(generated, lengths, logprobs, strict=True):
             ends = [position for position, token in enumerate(tokens) if token in self._end_tokens()]
             stopped = [value for value in (length, ends[0] + 1 if ends else None) if value is not None]
             reason = "stop" if stopped else "length"
-            self._ended.append(Generation(min(stopped, default=len(tokens)), reason))
+            count = min(stopped, default=len(tokens))
+            self._ended.append(Generation(count, reason, tuple(tokens[:count]), tuple(likely[:count])))
 
     def _end_tokens(self) -> set[int]:
         declared = self.model.generation_config.eos_token_id

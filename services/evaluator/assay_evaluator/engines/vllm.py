@@ -85,16 +85,22 @@ class VllmEngine(ToldEngine, VLLM):  # type: ignore[misc]
         return texts
 
     def _model_generate(self, requests: list[list[int]], generate: bool = False, sampling_params: Any = None) -> Any:
+        if generate:
+            for settings in sampling_params:
+                settings.logprobs = 0  # of the token that was chosen alone
         outputs = super()._model_generate(requests, generate=generate, sampling_params=sampling_params)
         if generate:
-            for output in outputs:
-                first = output.outputs[0]
-                reason = "stop" if first.finish_reason == "stop" else "length"
-                self._ended.append(Generation(len(first.token_ids), reason))
+            self._ended += [_generation(output.outputs[0]) for output in outputs]
         return outputs
 
     def answered(self, prompt: str, settings: Mapping[str, Any]) -> None:  # noqa: ARG002  vLLM's own form of them
         self._by_prompt[prompt].append(self._ended.popleft())
+
+
+def _generation(output: Any) -> Generation:
+    tokens = tuple(output.token_ids)
+    logprobs = tuple(entry[token].logprob for token, entry in zip(tokens, output.logprobs, strict=True))
+    return Generation(len(tokens), "stop" if output.finish_reason == "stop" else "length", tokens, logprobs)
 
 
 class _Reporting:

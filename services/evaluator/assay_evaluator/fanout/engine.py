@@ -16,6 +16,7 @@ import torch
 from assay_chassis.job_service.failures import JobFailed
 from lm_eval.api.model import LM
 
+from assay_evaluator.contamination.membership import Scores
 from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress
 from assay_evaluator.fanout.shards import Batch, ShardLost, Shards
 from assay_evaluator.fanout.worker import Message, heard, say, serve
@@ -63,7 +64,8 @@ class FannedEngine(LM):  # type: ignore[misc]
         for request, end in zip(requests, ends, strict=True):
             if end is not None:
                 prompt, settings = request.args
-                self.generations.add(prompt, settings, Generation(*end))
+                tokens, reason, ids, logprobs = end
+                self.generations.add(prompt, settings, Generation(tokens, reason, tuple(ids), tuple(logprobs)))
         return answers
 
     def loglikelihood(self, requests: list[Any], **_: Any) -> list[tuple[float, bool]]:
@@ -71,6 +73,9 @@ class FannedEngine(LM):  # type: ignore[misc]
 
     def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> list[float]:
         return self._compute("loglikelihood_rolling", requests)[0]
+
+    def membership(self, requests: list[Any]) -> list[Scores]:
+        return [(tokens, first, second) for tokens, first, second in self._compute("membership", requests)[0]]
 
     def swap(self, folder: Path) -> bool:
         """Every worker goes on with another folder's model."""

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import astuple
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,7 +111,7 @@ class _Worker:
     def _ends(self, request: Any) -> list[Any] | None:
         prompt, settings = request.args
         found: list[Generation] = self._engine.generations.take(prompt, settings, 1)
-        return [found[0].tokens, found[0].finish_reason, found[0].logprob] if found else None
+        return list(astuple(found[0])) if found else None
 
 
 def requests_of(asked: Message) -> list[SimpleNamespace]:

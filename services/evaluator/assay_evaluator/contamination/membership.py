@@ -1,0 +1,89 @@
+"""How familiar a model is with every item's text: Min-K% and Min-K%++, for a model that may have read it in training.
+
+States scores alone; what is high for an item is seen beside other items or another model, never by itself.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from assay_chassis.object_store import SyncObjectStore
+from assay_schemas.results import Membership
+
+from assay_evaluator.failures import bad_input
+
+if TYPE_CHECKING:
+    import torch
+
+SCHEMA_NAME = "membership/1"
+MEDIA_TYPE = "application/vnd.apache.parquet"
+COLUMNS: dict[str, tuple[str, str]] = {
+    "item_id": ("string", "the item, as in the samples"),
+    "tokens": ("int32", "tokens of the item's texts that were scored: all but the first"),
+    "min_k": ("double", "mean log-probability of the least likely share of them; null: fewer than two tokens"),
+    "min_k_plus_plus": ("double", "the same of log-probabilities set against what the model expected there"),
+}
+Scores = tuple[int, float | None, float | None]
+SMALLEST_VARIANCE = 1e-10
+
+
+def min_k(logits: torch.Tensor, ids: torch.Tensor, share: float) -> Scores:
+    """Tokens, Min-K% and Min-K%++ from the logits [tokens, vocabulary] before each token of `ids` [tokens].
+
+    Min-K% (Shi et al. 2024, section 3): the mean log-probability of the `share` of tokens that were least likely.
+    Min-K%++ (Zhang et al. 2024, equation 3): the same over (log p - mean) / deviation, both over the vocabulary.
+    """
+    if not len(ids):
+        return 0, None, None
+    log_p = logits.double().log_softmax(-1)
+    p = log_p.exp()
+    chosen = log_p.gather(1, ids[:, None]).squeeze(1)
+    mean = (p * log_p).sum(-1)
+    variance = (p * log_p.square()).sum(-1) - mean.square()
+    normalised = (chosen - mean) / variance.clamp_min(SMALLEST_VARIANCE).sqrt()
+    count = max(1, int(len(ids) * share))
+    return len(ids), *(float(values.sort().values[:count].mean()) for values in (chosen, normalised))
+
+
+def membership_of(lm: Any, texts: Mapping[str, Sequence[str]], share: float) -> dict[str, Scores]:
+    """Every item's scores over its texts, a line each. Raises JobFailed for an engine that cannot say them."""
+    score = getattr(lm, "membership", None)
+    if score is None:
+        raise bad_input("parameters.min_k: needs every token's probability; leave it out, or use transformers")
+    asked = [SimpleNamespace(args=("\n".join(parts), share), task_name="") for parts in texts.values()]
+    return {item: (tokens, first, second) for item, (tokens, first, second) in zip(texts, score(asked), strict=True)}
+
+
+def stored(store: SyncObjectStore, key: str, scores: Mapping[str, Scores], share: float) -> Membership:
+    """The scores as a Parquet file at `key`, and what the manifest says of them."""
+    reference = store.put_bytes(key, _parquet(scores), media_type=MEDIA_TYPE)
+    return Membership(
+        scores=reference,
+        share=share,
+        items=sum(tokens > 0 for tokens, _, _ in scores.values()),
+        min_k=_mean([first for _, first, _ in scores.values()]),
+        min_k_plus_plus=_mean([second for _, _, second in scores.values()]),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there else None
+
+
+def _parquet(scores: Mapping[str, Scores]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"string": pa.string(), "int32": pa.int32(), "double": pa.float64()}
+    schema = pa.schema(
+        [pa.field(name, types[kind], metadata={"description": meaning}) for name, (kind, meaning) in COLUMNS.items()],
+        metadata={"assay": SCHEMA_NAME},
+    )
+    rows = [dict(zip(COLUMNS, (item, *found), strict=True)) for item, found in scores.items()]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer, compression="zstd")
+    return buffer.getvalue()
