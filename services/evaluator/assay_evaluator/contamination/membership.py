@@ -45,7 +45,8 @@ def min_k(logits: torch.Tensor, ids: torch.Tensor, share: float) -> Scores:
     variance = (p * log_p.square()).sum(-1) - mean.square()
     normalised = (chosen - mean) / variance.clamp_min(SMALLEST_VARIANCE).sqrt()
     count = max(1, int(len(ids) * share))
-    return len(ids), *(float(values.sort().values[:count].mean()) for values in (chosen, normalised))
+    least, least_normalised = (float(values.sort().values[:count].mean()) for values in (chosen, normalised))
+    return len(ids), least, least_normalised
 
 
 def membership_of(lm: Any, texts: Mapping[str, Sequence[str]], share: float) -> dict[str, Scores]:
