@@ -21,6 +21,8 @@ class Api:
 
     def __init__(self, settings: ClientSettings) -> None:
         self._url = settings.api_url.rstrip("/")
+        token = settings.api_token.get_secret_value()
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def experiments(self, **filters: Any) -> list[dict[str, Any]]:
         return self._items(self._call("GET", "/experiments", params=_given(filters)))
@@ -57,7 +59,7 @@ class Api:
         if not self._url:
             raise NotConnected("The scheduler's address is not known. Set ASSAY_API_URL, or start `assay up`.")
         try:
-            answer = httpx.request(method, self._url + path, timeout=TIMEOUT_S, **options)
+            answer = httpx.request(method, self._url + path, timeout=TIMEOUT_S, headers=self._headers, **options)
         except httpx.HTTPError as error:
             raise NotConnected(f"The scheduler does not answer at {self._url}: {error}. Try `assay doctor`.") from error
         if answer.is_success:

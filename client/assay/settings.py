@@ -31,6 +31,7 @@ class ClientSettings(BaseSettings):
     s3_access_key_id: str = Field(default="", description="S3 access key; default the AWS environment's")
     s3_secret_access_key: SecretStr = Field(default=SecretStr(""), description="S3 secret key")
     api_url: str = Field(default="", description="the scheduler's HTTP API")
+    api_token: SecretStr = Field(default=SecretStr(""), description="token for the HTTP API, where it asks for one")
     web_url: str = Field(default="", description="the reporter's pages")
     source: str = Field(default="/client", description="CloudEvents source of what this client publishes")
 

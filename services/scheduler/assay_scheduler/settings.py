@@ -63,7 +63,12 @@ class SchedulerSettings(ServiceSettings):
     system_user: str = Field(default="system", description="Owner of what names none")
     hub_offline: bool = Field(default=False, description="Read models of the Hub from the local cache alone")
     api_tokens_file: Path | None = Field(
-        default=None, description="JSON file of owner to token; with it, HTTP needs `Authorization: Bearer <token>`"
+        default=None,
+        description="JSON file of owner to token, or to its hash and scopes (docs/security.md); with it, HTTP needs "
+        "`Authorization: Bearer <token>`",
+    )
+    api_requests_per_minute: int = Field(
+        default=1200, ge=0, description="Most HTTP requests a minute of one owner or address; 0 is no limit"
     )
 
     @property

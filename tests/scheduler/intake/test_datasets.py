@@ -167,3 +167,21 @@ async def test_a_value_without_json_form_is_refused(intake, tmp_path) -> None:
 def test_canonical_rows_do_not_depend_on_the_order_of_columns(rows: list[dict[str, Any]]) -> None:
     turned = [dict(reversed(list(row.items()))) for row in rows]
     assert snapshot_bytes(rows) == snapshot_bytes(turned)
+
+
+async def test_a_small_file_that_unpacks_to_a_large_one_is_refused(intake, tmp_path, monkeypatch) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = pyarrow.table({"prompt": ["same"] * 5000, "completion": ["x" * 2000] * 5000})
+    pyarrow.parquet.write_table(rows, tmp_path / "bomb.parquet", compression="zstd")
+    monkeypatch.setattr("assay_scheduler.intake.datasets.ALWAYS_FINE_BYTES", 100_000)
+    assert "times the file's size" in await complaint(intake, str(tmp_path / "bomb.parquet"))
+    monkeypatch.setattr("assay_scheduler.intake.datasets.MAX_BATCH_BYTES", 10_000)
+    assert "128 rows from row 1" in await complaint(intake, str(tmp_path / "bomb.parquet"))
+
+
+async def test_a_line_without_an_end_is_refused_before_it_is_read(intake, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("assay_scheduler.intake.datasets.MAX_LINE_BYTES", 2**20)
+    (tmp_path / "line.jsonl").write_bytes(b"[" * (3 * 2**20))
+    assert "line 1 is longer than 1 MiB" in await complaint(intake, str(tmp_path / "line.jsonl"))

@@ -1,15 +1,12 @@
-"""Reading a request's body and who asks: within the size limit, as a JSON object.
+"""Reading a request's body: within the size limit, as a JSON object.
 
 Never reads more than the limit into memory.
 """
 
 from __future__ import annotations
 
-import hmac
-import json
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pydantic_core
@@ -17,7 +14,6 @@ from assay_schemas.envelope import MAX_EVENT_BYTES
 from assay_schemas.ids import experiment_id
 from assay_schemas.problems import Problem
 from fastapi import Request
-from pydantic import SecretStr
 
 from assay_scheduler.api.refusals import Refusal, invalid
 
@@ -65,22 +61,3 @@ async def read_document(request: Request) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise invalid([Problem(field="(whole document)", message="is not a mapping of keys.")])
     return document
-
-
-class Tokens:
-    """Owners by their tokens, from a JSON file of owner to token. Without a file everybody may ask."""
-
-    def __init__(self, path: Path | None) -> None:
-        content: dict[str, str] = json.loads(path.read_text()) if path else {}
-        self._owners = {owner: SecretStr(token) for owner, token in content.items()}
-        self._needed = path is not None
-
-    def owner(self, request: Request) -> str | None:
-        """Who asks; None where nobody has to say. Raises Refusal 401."""
-        if not self._needed:
-            return None
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        for owner, token in self._owners.items():
-            if scheme.lower() == "bearer" and hmac.compare_digest(token.get_secret_value().encode(), given.encode()):
-                return owner
-        raise Refusal(401, "Not authorised", "Send `Authorization: Bearer <token>` with a known token.")

@@ -51,8 +51,9 @@ def experiment_routes(parts: Parts) -> APIRouter:
         return await view_experiment(parts, await find_experiment(parts, experiment_id))
 
     @router.post("/experiments/{experiment_id}/cancel", status_code=202, summary="Stop an experiment")
-    async def cancel(experiment_id: str, reason: str = "") -> dict[str, Any]:
+    async def cancel(experiment_id: str, request: Request, reason: str = "") -> dict[str, Any]:
         row = await find_experiment(parts, experiment_id)
+        request.state.asker.must_own(row["owner"])
         if row["status"] != "ended":
             now = parts.app.clock.now()
             async with parts.app.transaction() as tx:

@@ -59,8 +59,8 @@ def job_routes(parts: Parts) -> APIRouter:
         return {"key": key, "attempt": number, "log": await _log(parts, job, number)}
 
     @router.post("/jobs/{key}/cancel", status_code=202, summary="Stop a job, whoever wants it")
-    async def cancel(key: str, reason: str = "") -> dict[str, Any]:
-        await _view(parts, key)
+    async def cancel(key: str, request: Request, reason: str = "") -> dict[str, Any]:
+        await _must_own_all(parts, request, key)
         async with parts.app.transaction() as tx:
             await parts.commander.apply(tx, JobCancelled(key, parts.app.clock.now(), reason))
         return await _view(parts, key)
@@ -91,6 +91,14 @@ async def _ask_for_one(parts: Parts, request: Request, response: Response, kind:
         answer |= {"job_key": job["key"], "reused": job["reused"], "reason": job["reason"], "status": job["status"]}
         response.headers["Location"] = f"/jobs/{job['key']}"
     return answer
+
+
+async def _must_own_all(parts: Parts, request: Request, key: str) -> None:
+    """A job is shared by all who want it; who stops it stops it for each of them. Raises Refusal 403 and 404."""
+    await _view(parts, key)
+    async with parts.app.database.connection() as connection:
+        wants = await connection.fetch(QUERIES.job_wants, key)
+    request.state.asker.must_own(*(want["owner"] for want in wants if want["job_end"] is None))
 
 
 async def _view(parts: Parts, key: str) -> dict[str, Any]:

@@ -26,6 +26,11 @@ from assay_scheduler.intake.rows import Needs, RowChecker
 from assay_scheduler.intake.unusable import Unusable
 
 PARQUET_MAGIC = b"PAR1"
+MAX_LINE_BYTES = 64 * 2**20
+MAX_BATCH_BYTES = 2**30
+BATCH_ROWS = 128
+MOST_GROWTH = 100
+ALWAYS_FINE_BYTES = 2**30
 JSONL_SUFFIXES = (".jsonl", ".ndjson", ".json")
 RULES = 1  # grows when the checks change, so that older findings are not believed any more
 
@@ -97,6 +102,7 @@ def write_rows(
 ) -> SnapshotManifest:
     """Writes the canonical JSONL of all rows to `target`, and shows each row to `sample`. Raises Unusable."""
     checker, hasher = RowChecker(needs), hashlib.sha256()
+    most = max(ALWAYS_FINE_BYTES, MOST_GROWTH * sum(file.path.stat().st_size for file in files))
     rows, size, columns = 0, 0, dict[str, int]()
     with target.open("wb") as sink:
         for file in files:
@@ -108,6 +114,8 @@ def write_rows(
                 sink.write(line)
                 sample.take(line)
                 rows, size = rows + 1, size + len(line)
+                if size > most:
+                    raise _too_much(f"{where} brings it to more than {MOST_GROWTH} times the file's size.")
                 for column in row:
                     columns[column] = columns.get(column, 0) + 1
     checker.finish()
@@ -121,6 +129,11 @@ def write_rows(
         formats=formats_of(column for column, uses in columns.items() if uses == rows),
         source=source,
     )
+
+
+def _too_much(message: str) -> Unusable:
+    """What a file unpacks to is bounded: a small one may hold any amount of the same."""
+    return Unusable(message, "Check how the file was written; a row holds text, not a whole data set.")
 
 
 def _canonical_line(where: str, row: dict[str, Any], checker: RowChecker) -> bytes:
@@ -143,8 +156,11 @@ def _rows(file: SourceFile, checker: RowChecker, prefix: str) -> Iterator[tuple[
 
 def _jsonl_rows(file: SourceFile, checker: RowChecker, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
     with file.path.open("rb") as source:
-        for number, line in enumerate(source, start=1):
+        lines = iter(lambda: source.readline(MAX_LINE_BYTES + 1), b"")
+        for number, line in enumerate(lines, start=1):
             where = f"{prefix}line {number}"
+            if len(line) > MAX_LINE_BYTES:
+                raise _too_much(f"{where} is longer than {MAX_LINE_BYTES // 2**20} MiB.")
             if not line.strip():
                 continue
             try:
@@ -165,7 +181,9 @@ def _parquet_rows(file: SourceFile, prefix: str) -> Iterator[tuple[str, dict[str
     try:
         number = 0
         with pyarrow.parquet.ParquetFile(file.path) as table:
-            for batch in table.iter_batches(batch_size=1024):
+            for batch in table.iter_batches(batch_size=BATCH_ROWS):
+                if batch.nbytes > MAX_BATCH_BYTES:
+                    raise _too_much(f"{prefix}the {BATCH_ROWS} rows from row {number + 1} hold over 1 GiB.")
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{prefix}row {number}", row
