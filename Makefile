@@ -34,8 +34,9 @@ fuzz: $(STAMP) ## a million malformed inputs at every entrance (about half an ho
 test-nodes: $(STAMP) ## one training job over several machines of a Ray cluster, one of which is killed
 	ASSAY_TEST_NODES=1 $(BIN)/python -m pytest tests/trainer/parallel/test_nodes.py
 
-test-kubernetes: $(STAMP) ## the contract suite and an experiment on a stand-in for a cluster
+test-kubernetes: $(STAMP) ## on a stand-in for a cluster, then on a real control plane with Kueue (needs Go)
 	ASSAY_TEST_KUBERNETES=stand-in $(BIN)/python -m pytest tests/cluster
+	ASSAY_TEST_KUBERNETES=control-plane $(BIN)/python -m pytest tests/cluster
 
 check: $(STAMP) ## formatting, lints, types, import rules
 	$(BIN)/ruff format --check .

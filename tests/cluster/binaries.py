@@ -16,6 +16,11 @@ from pathlib import Path
 
 KUBERNETES = "v1.36.3"
 KUEUE = "v0.19.2"
+DEFINITIONS = {
+    "kuberay-crds": "github.com/ray-project/kuberay/ray-operator@v1.6.2",
+    "keda-crds": "github.com/kedacore/keda/v2@v2.18.1",
+}
+"""Modules that only resource definitions are taken from."""
 KUBERNETES_BINARIES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 SOURCES = Path(__file__).parent / "control_plane"
 BUILD_S = 3600
@@ -35,7 +40,7 @@ class Binaries:
         return self.folder / "kueue-config"
 
     def missing(self) -> list[str]:
-        names = [*KUBERNETES_BINARIES, "etcd", "kueue", "kueue-config", "kubectl"]
+        names = [*KUBERNETES_BINARIES, "etcd", "kueue", "kueue-config", "kubectl", *DEFINITIONS]
         return [name for name in names if not self[name].exists()]
 
 
@@ -59,7 +64,7 @@ def why_unavailable() -> str:
 
 
 def build() -> Binaries:
-    """Build what is missing: 10 to 15 minutes on two cores the first time. One process at a time does so."""
+    """Build what is missing: 10 to 15 minutes on two idle cores the first time. One process at a time does so."""
     binaries = built()
     binaries.folder.mkdir(parents=True, exist_ok=True)
     with (cache_folder() / "lock").open("w") as lock:
@@ -77,6 +82,9 @@ def _build(name: str, binaries: Binaries) -> None:
         _go_build(_kueue_module(), "./cmd/kueue", binaries[name])
     elif name == "kubectl" and (installed := shutil.which(name)):
         binaries[name].symlink_to(installed)
+    elif name in DEFINITIONS:
+        shutil.copytree(_downloaded(DEFINITIONS[name]) / "config" / "crd" / "bases", binaries[name])
+        _make_writable(binaries[name])
     elif name == "kueue-config":
         shutil.copytree(_kueue_module() / "config", binaries[name], dirs_exist_ok=True)
     else:
@@ -98,12 +106,20 @@ def _kueue_module() -> Path:
     """Kueue's own module, copied out of Go's read-only cache of modules."""
     folder = cache_folder() / "modules" / "kueue"
     if not folder.exists():
-        found = _go(["mod", "download", "-json", f"sigs.k8s.io/kueue@{KUEUE}"], cache_folder())
-        shutil.copytree(json.loads(found)["Dir"], folder.with_suffix(".new"), dirs_exist_ok=True)
-        for path in [folder.with_suffix(".new"), *folder.with_suffix(".new").rglob("*")]:
-            path.chmod(path.stat().st_mode | 0o200)
+        shutil.copytree(_downloaded(f"sigs.k8s.io/kueue@{KUEUE}"), folder.with_suffix(".new"), dirs_exist_ok=True)
+        _make_writable(folder.with_suffix(".new"))
         folder.with_suffix(".new").rename(folder)
     return folder
+
+
+def _downloaded(module: str) -> Path:
+    """A module in Go's cache of modules."""
+    return Path(json.loads(_go(["mod", "download", "-json", module], cache_folder()))["Dir"])
+
+
+def _make_writable(folder: Path) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(path.stat().st_mode | 0o200)
 
 
 def _go_build(module: Path, package: str, output: Path, flags: str = "") -> None:

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFETIME = datetime.timedelta(days=2)
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+LIFETIME = datetime.timedelta(days=400)  # Kueue replaces certificates that end within 90 days
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,14 @@ class Pair:
 
 
 class Authority:
-    """Signs certificates into one folder. `name` is its common name and, as Kueue wants it, a DNS name."""
+    """Signs certificates into one folder. `name` is its common name and, as Kueue wants it, a DNS name.
 
-    def __init__(self, folder: Path, name: str) -> None:
+    `rsa_keys`: Kueue's own management of certificates reads no other keys, and replaces what it cannot read."""
+
+    def __init__(self, folder: Path, name: str, *, rsa_keys: bool = False) -> None:
         self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._new_key = _rsa_key if rsa_keys else _curve_key
+        self._key = self._new_key()
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = x509.KeyUsage(True, False, True, False, False, True, True, False, False)
         certificate = (
@@ -43,7 +47,7 @@ class Authority:
 
     def sign(self, file: str, user: str, group: str = "", hosts: tuple[str, ...] = ("localhost",)) -> Pair:
         """A certificate for a client and server in one, on 127.0.0.1 and `hosts`."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = self._new_key()
         attributes = [x509.NameAttribute(NameOID.COMMON_NAME, user)]
         if group:
             attributes.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, group))
@@ -60,7 +64,7 @@ class Authority:
 
 def service_account_keys(folder: Path) -> Pair:
     """A key that signs service accounts' tokens; the first file is its public half."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = _rsa_key()
     public, private = folder / "service-account.pub", folder / "service-account.key"
     public.write_bytes(
         key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -69,7 +73,15 @@ def service_account_keys(folder: Path) -> Pair:
     return Pair(public, private)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _rsa_key() -> Key:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _curve_key() -> Key:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: Key) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -82,12 +94,12 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
     )
 
 
-def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+def _pem(key: Key) -> bytes:
     form = serialization.PrivateFormat.TraditionalOpenSSL
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
 
 
-def _write(folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
+def _write(folder: Path, name: str, certificate: x509.Certificate, key: Key) -> Pair:
     pair = Pair(folder / f"{name}.crt", folder / f"{name}.key")
     pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     pair.key.write_bytes(_pem(key))

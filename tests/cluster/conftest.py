@@ -5,7 +5,6 @@ import itertools
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ import binaries  # noqa: E402
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings  # noqa: E402
 from control_plane import ControlPlane  # noqa: E402
 from stand_in import stand_in  # noqa: E402
-from teams import OF_A_NAMESPACE, OF_THE_CLUSTER, ClusterBench, Team, moved, shipped  # noqa: E402
+from teams import ClusterBench, Team, new_team  # noqa: E402
 
 NUMBERS = itertools.count(1)
 WHERE = os.environ.get("ASSAY_TEST_KUBERNETES", "")
@@ -35,7 +34,6 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     plane = ControlPlane(binaries.build(), tmp_path_factory.mktemp("cluster"))
     try:
         plane.start()
-        plane.apply(*(item for item in shipped(plane) if item["kind"] in OF_THE_CLUSTER))
         yield plane
     finally:
         plane.stop()
@@ -44,26 +42,15 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 @pytest.fixture
 def team(control_plane: ControlPlane) -> Iterator[Team]:
     """A new namespace with everything shipped for one."""
-    with new_team(control_plane) as team:
+    with new_team(control_plane, f"team-{next(NUMBERS)}") as team:
         yield team
 
 
 @pytest.fixture
 def other_team(control_plane: ControlPlane) -> Iterator[Team]:
     """A second one."""
-    with new_team(control_plane) as team:
+    with new_team(control_plane, f"team-{next(NUMBERS)}") as team:
         yield team
-
-
-@contextmanager
-def new_team(plane: ControlPlane) -> Iterator[Team]:
-    team = Team(plane, f"team-{next(NUMBERS)}")
-    plane.kubectl("create", "namespace", team.namespace)
-    items = [item for item in shipped(plane) if item["kind"] in OF_A_NAMESPACE]
-    plane.apply(*(moved(item, team.namespace) for item in items))
-    team.set_quota(cpu=16)
-    yield team
-    plane.kubectl("delete", "namespace", team.namespace, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture(params=[WHERE])

@@ -20,11 +20,13 @@ import yaml
 from binaries import Binaries
 from certificates import Authority, Pair, service_account_keys
 
-START_S = 120.0
+START_S = 300.0
 KUEUE_NAMESPACE = "kueue-system"
 WEBHOOK_HOST = f"kueue-webhook-service.{KUEUE_NAMESPACE}.svc"
 LEFT_OUT = ("Deployment", "Service", "APIService")
 KUBELET = Path(__file__).parent / "kubelet.py"
+HOLLOW = Path(__file__).parent / "hollow.py"
+UNHURRIED = ("--kube-api-qps=300", "--kube-api-burst=500")
 
 
 class ControlPlane:
@@ -41,11 +43,11 @@ class ControlPlane:
         self.url = f"https://127.0.0.1:{self._ports['api']}"
         self.admin = self.kubeconfig("admin", self._authority.sign("admin", "admin", "system:masters"))
 
-    def start(self) -> None:
+    def start(self, node: Path = KUBELET) -> None:
         self._start_api()
         self._start_controllers()
         self._start_kueue()
-        self.start_node()
+        self.start_node(program=node)
 
     def stop(self) -> None:
         for name in reversed(list(self._processes)):
@@ -191,8 +193,9 @@ class ControlPlane:
                 f"--root-ca-file={self._authority.pair.certificate}",
                 f"--service-account-private-key-file={self._accounts.key}",
                 "--use-service-account-credentials",
-                "--node-monitor-grace-period=20s",
+                "--node-monitor-grace-period=24s",
                 "--node-monitor-period=1s",
+                *UNHURRIED,
                 "--leader-elect=false",
                 "--secure-port=0",
             ],
@@ -202,6 +205,7 @@ class ControlPlane:
             [
                 str(self._binaries["kube-scheduler"]),
                 f"--kubeconfig={scheduler}",
+                *UNHURRIED,
                 "--leader-elect=false",
                 "--secure-port=0",
             ],
@@ -254,7 +258,7 @@ class ControlPlane:
         """The Secret that Kueue keeps its webhooks' certificates in, filled so that it keeps them."""
         folder = self.folder / "webhook"
         folder.mkdir()
-        authority = Authority(folder, "kueue-ca")
+        authority = Authority(folder, "kueue-ca", rsa_keys=True)
         pair = authority.sign("tls", WEBHOOK_HOST, hosts=(WEBHOOK_HOST,))
         files = {
             "ca.crt": authority.pair.certificate,
@@ -271,10 +275,10 @@ class ControlPlane:
             "data": {name: base64.b64encode(path.read_bytes()).decode() for name, path in files.items()},
         }
 
-    def start_node(self, name: str = "node-1") -> None:
-        """A node whose pods are processes of this machine."""
+    def start_node(self, name: str = "node-1", program: Path = KUBELET) -> None:
+        """A node whose pods are processes of this machine, or with HOLLOW do nothing."""
         pair = self._authority.sign(name, f"system:node:{name}", "system:nodes")
-        command = [sys.executable, str(KUBELET), name, self.url, str(free_port())]
+        command = [sys.executable, str(program), name, self.url, str(free_port())]
         command += [str(self._authority.pair.certificate), str(pair.certificate), str(pair.key)]
         self._start(name, [*command, str(self.folder / name)])
         self._wait(name, ["wait", "--for=condition=Ready", f"node/{name}", "--timeout=5s"])

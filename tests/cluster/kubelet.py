@@ -26,7 +26,7 @@ from aiohttp import web
 MISSING_IMAGE = "missing"
 CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "200", "nvidia.com/gpu": "8"}
 GPU_TYPE = "TEST-GPU"
-LEASE_S = 10
+LEASE_S = 4
 MESSAGE_BYTES = 2048
 MERGE = "application/merge-patch+json"
 Object = dict[str, Any]
@@ -63,6 +63,10 @@ class Api:
                 yield json.loads(line)
 
 
+class MissingSource(Exception):
+    """What a container's environment is read from is not there."""
+
+
 class Pod:
     """One pod's process."""
 
@@ -85,9 +89,12 @@ class Pod:
         if self._spec["image"].startswith(MISSING_IMAGE):
             waiting = {"reason": "ImagePullBackOff", "message": f"no such image: {self._spec['image']}"}
             await self._report("Pending", {"waiting": waiting})
-            await self._deleted.wait()
         else:
-            await self._run()
+            try:
+                await self._run()
+            except MissingSource as error:
+                waiting = {"reason": "CreateContainerConfigError", "message": str(error)}
+                await self._report("Pending", {"waiting": waiting})
         await self._deleted.wait()
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": self.metadata["uid"]}}
         await steadily(lambda: self._api.send("DELETE", self._path, body))
@@ -165,9 +172,13 @@ class Pod:
         if "secretRef" in source:
             name = source["secretRef"]["name"]
             secret = await self._api.send("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+            if secret is None:
+                raise MissingSource(f'secret "{name}" not found')
             return {key: base64.b64decode(value).decode() for key, value in secret.get("data", {}).items()}
         name = source["configMapRef"]["name"]
         found = await self._api.send("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        if found is None:
+            raise MissingSource(f'configmap "{name}" not found')
         return dict(found.get("data", {}))
 
 

@@ -4,6 +4,8 @@ Never shares a queue between two teams."""
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,19 @@ def moved(item: dict[str, Any], namespace: str) -> dict[str, Any]:
     if "subjects" in item:
         moved["subjects"] = [{**subject, "namespace": namespace} for subject in item["subjects"]]
     return moved
+
+
+@contextmanager
+def new_team(plane: ControlPlane, namespace: str) -> Iterator[Team]:
+    """A new namespace with everything shipped for one, and what is shipped for the cluster."""
+    team = Team(plane, namespace)
+    plane.kubectl("create", "namespace", namespace)
+    items = shipped(plane)
+    plane.apply(*(item for item in items if item["kind"] in OF_THE_CLUSTER))
+    plane.apply(*(moved(item, namespace) for item in items if item["kind"] in OF_A_NAMESPACE))
+    team.set_quota(cpu=16)
+    yield team
+    plane.kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
 
 
 class ClusterBench(Bench):
