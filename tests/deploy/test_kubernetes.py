@@ -13,6 +13,7 @@ from assay_chassis.settings import describe_settings
 from assay_evaluator.settings import EvaluatorSettings
 from assay_reporter.settings import ReporterSettings
 from assay_scheduler.settings import SchedulerSettings
+from assay_schemas.topics import TOPICS
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 SERVICES = ("scheduler", "trainer", "evaluator", "reporter")
@@ -40,9 +41,9 @@ def pods() -> list[tuple[str, dict[str, Any]]]:
     return [(item["metadata"]["name"], item["spec"]["template"]["spec"]) for item in objects("Deployment", "Job")]
 
 
-def test_every_file_is_part_of_the_kustomization() -> None:
+def test_every_file_is_part_of_the_kustomization_or_of_its_component() -> None:
     files = {path for path in FOLDER.rglob("*.yaml") if path.name != "kustomization.yaml"}
-    assert set(resources()) == files
+    assert set(resources()) | set(resources(FOLDER / "autoscaling")) == files
 
 
 def test_every_service_has_an_account_a_deployment_probes_and_limits() -> None:
@@ -112,3 +113,16 @@ def test_every_setting_in_the_manifests_is_one_that_is_read() -> None:
     maps = {name for item in objects("ConfigMap") for name in item["data"]}
     given = {entry["name"] for _, pod in pods() for entry in pod["containers"][0].get("env", [])}
     assert maps | given <= known
+
+
+def test_every_service_scales_by_the_lag_of_its_own_consumer_group() -> None:
+    scaled = list(yaml.safe_load_all((FOLDER / "autoscaling" / "consumers.yaml").read_text()))
+    deployments = {item["metadata"]["name"]: item for item in objects("Deployment")}
+    assert {item["spec"]["scaleTargetRef"]["name"] for item in scaled} == deployments.keys()
+    partitions = {topic.partitions for topic in TOPICS.values()}
+    for item in scaled:
+        deployment = deployments[item["spec"]["scaleTargetRef"]["name"]]
+        service = item["metadata"]["name"].removeprefix("assay-")
+        assert item["spec"]["minReplicaCount"] == deployment["spec"]["replicas"]
+        assert item["spec"]["maxReplicaCount"] <= max(partitions)
+        assert item["spec"]["triggers"][0]["metadata"]["consumerGroup"] == service
