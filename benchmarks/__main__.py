@@ -27,6 +27,8 @@ NAMES = (
     "rescoring",
     "responses_page",
     "report_speed",
+    "kueue_scale",
+    "company_year",
 )
 EXAMPLE = """\
 example: python -m benchmarks startup control_plane
