@@ -93,7 +93,8 @@ class SchedulerSettings(ServiceSettings):
 
     @property
     def most_nodes(self) -> int:
-        return 4096 if self.backend == "kubernetes" else self.capacity_nodes
+        """On Kubernetes a job has one pod."""
+        return 1 if self.backend == "kubernetes" else self.capacity_nodes
 
     @property
     def limits(self) -> Limits:

@@ -91,11 +91,11 @@ class Inspector:
             return Inspection(problems=problems, warnings=reading.warnings)
         if bulky := _bulky(reading.spec):
             return Inspection(problems=bulky, warnings=reading.warnings)
-        if unavailable := not_yet_available(reading.spec) + self._engine_problems(reading.spec):
-            return Inspection(problems=unavailable, warnings=reading.warnings)
         equipped = await self.equipped(reading.spec, look_up.model)
         if equipped.problems:
             return Inspection(problems=equipped.problems, warnings=reading.warnings)
+        if unavailable := not_yet_available(equipped.spec) + self._engine_problems(reading.spec):
+            return Inspection(problems=unavailable, warnings=reading.warnings)
         arms = {reading.spec.arms[place].name: found for place, found in look_up.datasets.items()}
         references = {reading.spec.arms[place].name: found for place, found in look_up.references.items()}
         findings = Findings(look_up.model, arms, look_up.items, look_up.rewards, self.rollout_engine, references)

@@ -217,7 +217,7 @@ class _Request:
         if self.problems or self._spec is None or model is None:
             return None
         equipped = await self._inspector.equipped(self._spec, model)
-        found = [*not_yet_available(self._spec), *equipped.problems]
+        found = [*not_yet_available(equipped.spec), *equipped.problems]
         self.problems = [self._renamed(problem) for problem in found]
         return None if self.problems else equipped.spec
 
