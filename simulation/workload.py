@@ -40,9 +40,12 @@ class Workload:
     """Experiments by the id of the event that cancels them."""
     asked: list[Asked] = field(default_factory=list)
     rubbish: int = 0
+    _within_s: float = 0.0
 
     def __post_init__(self) -> None:
         draw = random.Random(f"workload {self.seed}")
+        # Half of the seeds have their requests close together, so that taking in, admission and ends meet.
+        self._within_s = draw.choice((3.0, 12.0))
         for number in range(1, min(self.most_experiments, draw.choice((1, 2, 2, 3, 3, 4))) + 1):
             self._experiment(draw, number)
         for _ in range(draw.choice((0, 0, 0, 1, 2))):
@@ -57,7 +60,7 @@ class Workload:
         identity = experiment_id(SOURCE, f"request-{number}")
         document = _document(draw, number)
         self.experiments[identity] = document
-        at = draw.uniform(0.0, 12.0)
+        at = draw.uniform(0.0, self._within_s)
         request = _event("experiment.requested", f"request-{number}", document, identity)
         for _ in range(draw.choice((1, 1, 1, 2))):
             self.asked.append(Asked(at, "request", request))
@@ -81,7 +84,10 @@ def _document(draw: random.Random, number: int) -> dict[str, Any]:
         "training": {"algorithm": "SFT", "hyperparameters": {"steps": 10}},
         "arms": [{"name": letter, "dataset": f"/data/{letter}"} for letter in letters],
         "seeds": draw.choice(([0], [0], [0, 1], [1])),
-        "benchmarks": [{"name": "exact_match", "parameters": {"dataset": "/data/i"}}],
+        "benchmarks": [
+            {"name": "exact_match", "parameters": {"dataset": f"/data/{items}"}}
+            for items in draw.choice(("i", "i", "j", "ij"))
+        ],
         "priority": draw.choice(("LOW", "MED", "HIGH")),
         "hardware": {"cpus": draw.choice((1, 1, 2)), "memory_gib": 1},
     }

@@ -146,7 +146,7 @@ class SimulatedWorld:
     @cached_property
     def replicas(self) -> dict[str, int]:
         draw = random.Random(f"replicas {self.seed}")
-        return {name: draw.choice((1, 1, 2)) for name in SERVICES}
+        return {name: draw.choice((1, 2, 2) if name == "scheduler" else (1, 1, 2)) for name in SERVICES}
 
     def _begin_all(self) -> None:
         for name, count in self.replicas.items():

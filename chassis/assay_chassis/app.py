@@ -252,8 +252,9 @@ class ServiceApp:
     async def _measure_outbox(self, database: Database) -> None:
         with contextlib.suppress(Transient):
             async with database.connection() as connection:
-                pending = await connection.fetchval(QUERIES.count_unpublished)
-                telemetry.gauge("outbox_pending", pending, service=self.name)
+                row = await connection.fetchrow(QUERIES.count_unpublished)
+                telemetry.gauge("outbox_pending", row["count"], service=self.name)
+                telemetry.gauge("outbox_age_seconds", row["age_s"], service=self.name)
 
     async def _end(self) -> None:
         """Stop reading and let handlers finish, then background work, then the connections."""

@@ -28,7 +28,8 @@ FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT $1
 UPDATE outbox SET published_at = now() WHERE seq = ANY($1::bigint[])
 
 -- name: count_unpublished
-SELECT count(*) FROM outbox WHERE published_at IS NULL
+SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(created_at)), 0)::double precision AS age_s
+  FROM outbox WHERE published_at IS NULL
 
 -- name: forget_published
 DELETE FROM outbox WHERE seq IN (

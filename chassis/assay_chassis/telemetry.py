@@ -23,8 +23,18 @@ CounterName = Literal[
     "events_published",
     "duplicates_dropped",
     "background_restarts",
+    "leases_lapsed",
 ]
-GaugeName = Literal["consumer_lag_seconds", "consumer_lag_records", "outbox_pending", "relay_leader"]
+GaugeName = Literal[
+    "consumer_lag_seconds",
+    "consumer_lag_records",
+    "outbox_pending",
+    "outbox_age_seconds",
+    "relay_leader",
+    "jobs",
+    "queue_wait_seconds",
+    "experiment_wait_seconds",
+]
 HistogramName = Literal["event_seconds"]
 
 _PASSWORD_IN_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s@/]+@", re.IGNORECASE)
@@ -38,11 +48,18 @@ _COUNTERS: dict[str, Counter] = {
     "events_published": Counter("assay_events_published", "Events acknowledged by the broker", ["topic"]),
     "duplicates_dropped": Counter("assay_duplicates_dropped", "Events that the inbox had already", ["topic"]),
     "background_restarts": Counter("assay_background_restarts", "Background tasks started again", ["task"]),
+    "leases_lapsed": Counter("assay_leases_lapsed", "Attempts that seemed silent past their lease", []),
 }
 _GAUGES: dict[str, Gauge] = {
     "consumer_lag_seconds": Gauge("assay_consumer_lag_seconds", "Seconds the group is behind", ["topic"]),
     "consumer_lag_records": Gauge("assay_consumer_lag_records", "Records the group is behind", ["topic"]),
     "outbox_pending": Gauge("assay_outbox_pending", "Events in the outbox, not yet published", ["service"]),
+    "outbox_age_seconds": Gauge("assay_outbox_age_seconds", "Age of the oldest event not yet published", ["service"]),
+    "jobs": Gauge("assay_jobs", "Jobs that have not ended", ["status"]),
+    "queue_wait_seconds": Gauge("assay_queue_wait_seconds", "Longest wait of a job that is ready", ["priority"]),
+    "experiment_wait_seconds": Gauge(
+        "assay_experiment_wait_seconds", "Age of the oldest experiment to be taken in, or to be ended", ["stage"]
+    ),
     "relay_leader": Gauge("assay_relay_leader", "1 where this process publishes the outbox", ["service"]),
 }
 _HISTOGRAMS: dict[str, Histogram] = {
@@ -51,7 +68,8 @@ _HISTOGRAMS: dict[str, Histogram] = {
 
 
 def count(name: CounterName, amount: float = 1, **labels: str) -> None:
-    _COUNTERS[name].labels(**labels).inc(amount)
+    metric = _COUNTERS[name]
+    (metric.labels(**labels) if labels else metric).inc(amount)
 
 
 def gauge(name: GaugeName, value: float, **labels: str) -> None:

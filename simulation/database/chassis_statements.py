@@ -70,10 +70,6 @@ async def mark_published(tx: Transaction, numbers: list[int]) -> list[Row]:
     return []
 
 
-async def count_unpublished(tx: Transaction) -> list[Row]:
-    return [{"count": sum(row["published_at"] is None for _, row in tx.rows("outbox"))}]
-
-
 async def forget_published(tx: Transaction, age: timedelta) -> list[Row]:
     for key, row in list(tx.rows("outbox")):
         if row["published_at"] is not None and row["published_at"] < tx.began_at - age:
@@ -92,7 +88,6 @@ STATEMENTS: dict[str, Statement] = {
     QUERIES.add_outgoing: add_outgoing,
     QUERIES.take_outgoing: take_outgoing,
     QUERIES.mark_published: mark_published,
-    QUERIES.count_unpublished: count_unpublished,
     QUERIES.forget_published: forget_published,
     "SELECT 1": is_there,
 }

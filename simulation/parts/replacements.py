@@ -58,6 +58,20 @@ async def _nothing_to_migrate(*_: object) -> None:
     pass
 
 
+async def _nothing_to_look_at(*_: object) -> None:
+    pass
+
+
+class Unmeasured:
+    """Metrics that nobody reads."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    async def run(self) -> None:
+        pass
+
+
 def _nothing_to_measure(*_: object, **__: object) -> None:
     """Nobody looks at a simulation's metrics."""
 
@@ -94,6 +108,8 @@ def replaced(world: SimulatedWorld) -> Iterator[None]:
         "assay_chassis.app.faulthandler": silent,
         "assay_chassis.app.apply_together": _heard(vars(app)["apply_together"]),
         "assay_chassis.inbox.apply_together": _heard(inbox.apply_together),
+        "assay_chassis.app.ServiceApp._measure_outbox": _nothing_to_look_at,
+        "assay_scheduler.app.Measuring": Unmeasured,
         "assay_chassis.telemetry.count": _nothing_to_measure,
         "assay_chassis.telemetry.gauge": _nothing_to_measure,
         "assay_chassis.telemetry.observe": _nothing_to_measure,

@@ -12,6 +12,7 @@ import pytest
 import scheduler_stand_ins as stand_ins
 from assay_chassis.publishing import make_event
 from assay_scheduler.intake.worker import IntakeWorker
+from assay_scheduler.measuring import Measuring
 from assay_scheduler.reconciler import Reconciler
 from assay_scheduler.store import QUERIES
 from assay_schemas.envelope import Event
@@ -212,3 +213,17 @@ async def test_hyperparameters_too_large_for_an_event_are_refused(system, files:
     async with system() as running:
         problems = (await running.http.post("/experiments", json=document)).json()["problems"]
         assert [problem["field"] for problem in problems] == ["benchmarks.0.parameters"]
+
+
+async def test_metrics_tell_how_long_ready_jobs_wait_by_priority(system, files: Path) -> None:
+    async with system(answer=silent, capacity_cpus=1) as running:
+        await running.broker.publish(asked(cases.minimal(files) | {"priority": "HIGH"}))
+        await running.until(lambda: running.workers.asked("training"))
+        await asyncio.sleep(0.05)
+        await Measuring(running.parts.app).look()
+        lines = (await running.http.get("/metrics")).text.splitlines()
+        told = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line.startswith("assay_")}
+        assert told['assay_jobs{status="ready"}'] >= 2
+        assert told['assay_queue_wait_seconds{priority="HIGH"}'] > 0
+        assert told['assay_queue_wait_seconds{priority="LOW"}'] == 0
+        assert told['assay_experiment_wait_seconds{stage="requested"}'] == 0

@@ -29,6 +29,7 @@ from assay_scheduler.intake.locations import Locations
 from assay_scheduler.intake.models import ModelIntake
 from assay_scheduler.intake.planning import Planning
 from assay_scheduler.intake.worker import IntakeWorker
+from assay_scheduler.measuring import Measuring
 from assay_scheduler.parts import Parts
 from assay_scheduler.progress import ProgressReader
 from assay_scheduler.quotas import read_quotas
@@ -80,6 +81,7 @@ def _register_background(parts: Parts) -> None:
     works = {
         "listening": Listening(app, parts.bell).run,
         "work": WorkLoop(app, parts.admitter, Settlement(app), parts.bell).run,
+        "measuring": Measuring(app).run,
         "reconciler": Reconciler(app, parts.commander, settings).run,
     }
     for number in range(settings.intake_workers):

@@ -275,3 +275,15 @@ SELECT finding FROM findings WHERE key = $1
 -- name: put_finding
 INSERT INTO findings (key, finding) VALUES ($1, $2)
 ON CONFLICT (key) DO UPDATE SET finding = excluded.finding, found_at = now()
+
+-- name: measure_jobs
+SELECT status, priority, count(*) AS jobs,
+       greatest(0, coalesce(extract(epoch FROM $1::timestamptz - min(ready_at)), 0))::double precision AS waited_s
+  FROM jobs WHERE status IN ('waiting', 'ready', 'requested', 'running', 'cancelling')
+ GROUP BY status, priority
+
+-- name: measure_experiments
+SELECT status, greatest(0, extract(epoch FROM $1::timestamptz - min(requested_at)))::double precision AS waited_s
+  FROM experiments
+ WHERE status = 'requested' AND document IS NOT NULL OR status = 'settling'
+ GROUP BY status

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from assay_chassis import telemetry
 from assay_chassis.app import ServiceApp
 
 from assay_scheduler.commander import Commander
@@ -44,6 +45,7 @@ class Reconciler:
         async with self._app.database.connection() as connection:
             silent = await connection.fetch(QUERIES.silent_jobs, now - self._lease, now - self._start_lease)
         for row in silent:
+            telemetry.count("leases_lapsed")
             self._app.log.warning("lease lapsed", job_key=row["key"], attempt=row["attempt"])
             lapsed = LeaseLapsed(row["key"], row["attempt"], now, self._lease, self._start_lease)
             async with self._app.transaction() as tx:
