@@ -131,6 +131,31 @@ class ReportPublished(Payload):
     url: str = ""
 
 
+class BudgetedArm(Payload):
+    """What one look decided about an arm: `seeds` it has had, `added` for the next look."""
+
+    arm: str
+    action: Literal["decided", "out_of_reach", "added", "kept", "stopped"]
+    seeds: int
+    added: int = 0
+    reason: str
+
+
+class ExperimentBudget(Payload):
+    """A look at an experiment with a budget: what was spent, which arms stop, and the experiment that goes on."""
+
+    experiment_id: ExperimentId
+    first: ExperimentId
+    look: int = Field(ge=1)
+    looks: int = Field(ge=2)
+    runs: int
+    used: int
+    arms: list[BudgetedArm]
+    more_items: dict[str, int] = Field(default_factory=dict, description="new limits, by the benchmark's id")
+    next: ExperimentId | None = None
+    saved_runs: int = Field(default=0, description="runs of the budget that were not needed; once it has ended")
+
+
 class DatasetPublished(Payload):
     snapshot: DatasetRef
     name: str = ""
@@ -159,6 +184,7 @@ PAYLOADS: dict[str, type[BaseModel]] = {
     "eval.completed": EvalCompleted,
     "experiment.completed": ExperimentCompleted,
     "report.published": ReportPublished,
+    "experiment.budget": ExperimentBudget,
     "dataset.published": DatasetPublished,
     "gate.decided": GateDecided,
 }

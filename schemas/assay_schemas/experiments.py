@@ -22,7 +22,7 @@ from pydantic import (
 
 from assay_schemas.algorithms import AlgorithmName
 from assay_schemas.benchmarks import Engine
-from assay_schemas.ids import Name
+from assay_schemas.ids import ExperimentId, Name
 from assay_schemas.interventions import InterventionKind
 from assay_schemas.parallelism import Parallelism
 from assay_schemas.problems import SINK_PATTERN
@@ -110,7 +110,38 @@ class ArmSpec(SpecModel):
     model: Location | None = None
     interventions: list[Intervention] = Field(default_factory=list)
     training: ArmTraining | None = None
+    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] | None = Field(
+        default=None, description="of this arm; default: the experiment's", min_length=1, max_length=MAX_SEEDS
+    )
     description: str = Field(default="", max_length=2000)
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, value: list[int] | None) -> list[int] | None:
+        if value is not None and len(set(value)) != len(value):
+            raise ValueError("each seed is listed once; equal seeds are the same run")
+        return value
+
+
+class Budget(SpecModel):
+    """Look early and often: after each look arms stop, or get seeds or items, until the runs are used up.
+
+    `runs`: training runs at most, over all looks, the placebo's among them. `looks`: how often at most verdicts are
+    given; each look is judged more strictly, so that all of them together keep the level. `look` and `first` are
+    set where the reporter asks for the next look.
+    """
+
+    runs: Annotated[int, Field(ge=1, le=10_000)]
+    looks: Annotated[int, Field(ge=2, le=20)] = 4
+    look: Annotated[int, Field(ge=1, le=20)] = 1
+    first: ExperimentId | None = None
+
+    @field_validator("look")
+    @classmethod
+    def _one_of_the_looks(cls, value: int, info: ValidationInfo) -> int:
+        if value > info.data.get("looks", value):
+            raise ValueError("is beyond the last look; leave it out, the reporter counts looks")
+        return value
 
 
 class Selection(SpecModel):
@@ -187,6 +218,7 @@ class ExperimentSpec(SpecModel):
     )
     sinks: list[SinkName] = Field(default_factory=list)
     retry_of: str | None = None
+    budget: Budget | None = Field(default=None, description="None: all seeds at once, one look")
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -209,5 +241,6 @@ class ExperimentSpec(SpecModel):
 
     @property
     def placebo_seeds(self) -> list[int]:
-        """The placebo's seeds: as many as the arms have, from one above the largest."""
+        """The placebo's seeds: as many as the experiment has, from one above the largest of these; seeds that single
+        arms have besides are chosen above them."""
         return [max(self.seeds) + 1 + offset for offset in range(len(self.seeds))]

@@ -29,6 +29,7 @@ from assay_schemas.problems import UNKNOWN_KEY, WHOLE_DOCUMENT, Problem, joined,
 from assay_schemas.versions import SHIPPED, Versions
 
 SCHEMA_VERSION = "experiment.requested/1.0"
+DEFAULT_SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def _across_fields(document: Mapping[str, Any], versions: Versions) -> list[Prob
         *_intervention_problems(_listing(document.get("arms")), _mapping(document.get("training"))),
         *_benchmark_problems(_listing(document.get("benchmarks")), _mapping(document.get("training")), versions),
         *_selection_problems(_mapping(document.get("selection")), _listing(document.get("benchmarks"))),
+        *_budget_problems(document),
         *_parallelism_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
     ]
 
@@ -300,6 +302,21 @@ def _selection_problems(selection: Mapping[str, Any], benchmarks: list[Any]) -> 
         return []
     message = f"{shown(chosen)} is not one of the experiment's benchmarks."
     return [Problem(field=field_path, message=message, mend=nearest(chosen, ids))]
+
+
+def _budget_problems(document: Mapping[str, Any]) -> list[Problem]:
+    """A budget pays for the first look at least."""
+    budget, seeds = _mapping(document.get("budget")), document.get("seeds", DEFAULT_SEEDS)
+    runs = budget.get("runs")
+    each = len(seeds) if isinstance(seeds, list) else seeds
+    if not isinstance(runs, int) or not isinstance(each, int):
+        return []
+    arms = [_mapping(arm) for arm in _listing(document.get("arms")) if "dataset" in _mapping(arm)]
+    first = sum(len(_listing(arm.get("seeds"))) or each for arm in arms) + each * (document.get("placebo") is True)
+    if runs >= first:
+        return []
+    message = f"{runs} runs do not pay for the first look, which takes {first}."
+    return [Problem(field="budget.runs", message=message, mend="Raise it, or begin with fewer seeds.")]
 
 
 def _parallelism_problems(hardware: Mapping[str, Any], training: Mapping[str, Any]) -> list[Problem]:

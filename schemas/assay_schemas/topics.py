@@ -57,7 +57,7 @@ def _topic(name: str, kind: TopicKind, key: str, producers: str, consumers: str,
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
-        _topic("experiment.requested", "command", "experiment id", "client automation scheduler", "scheduler",
+        _topic("experiment.requested", "command", "experiment id", "client automation scheduler reporter", "scheduler",
                "Asks for an experiment: the value is its specification."),
         _topic("experiment.accepted", "fact", "experiment id", "scheduler", "reporter client",
                "The experiment is valid and planned."),
@@ -85,6 +85,8 @@ TOPICS: dict[str, Topic] = {
                "Every job of the experiment has ended."),
         _topic("report.published", "fact", "experiment id", "reporter", "client automation",
                "The verdicts, and where the report is."),
+        _topic("experiment.budget", "fact", "experiment id", "reporter", "automation",
+               "A look at an experiment with a budget: which arms stop, and what goes on."),
         _topic("dataset.published", "fact", "snapshot digest", "client", "automation",
                "A dataset snapshot is in the object store."),
         _topic("gate.decided", "fact", "experiment id", "client automation", "automation",

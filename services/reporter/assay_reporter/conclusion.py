@@ -11,6 +11,7 @@ from assay_schemas.experiments import CONTROL
 from assay_schemas.reports import Verdict, VerdictWord
 from assay_schemas.results import JobEnd, PlannedReplicate
 
+from assay_reporter.budget import look_at
 from assay_reporter.evidence import Evidence
 
 PHRASES: dict[VerdictWord, str] = {
@@ -110,7 +111,11 @@ def next_steps(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[
     if evidence.result.outcome in ("partial", "failed"):
         identity = evidence.plan.experiment_id
         steps.append(f"Ask again for what is missing: `assay retry {identity[:8]}` reuses all that succeeded.")
-    steps += [_settle(one) for one in primary if one.verdict == "underpowered"]
+    decided = look_at(evidence.plan, verdicts, evidence.result.outcome)
+    if decided is not None and decided.next is not None:
+        steps.append(f"Wait for the next look: `assay watch {decided.next[:8]}` (look {decided.look + 1}).")
+    else:
+        steps += [_settle(one) for one in primary if one.verdict == "underpowered"]
     changed = next((one for one in primary if one.verdict == "worse"), None)
     changed = changed or next((one for one in primary if one.verdict == "better"), None)
     if changed is not None:

@@ -18,6 +18,7 @@ from assay_chassis.object_store import ObjectStore
 from assay_chassis.outbox import Transaction
 from assay_chassis.publishing import make_event
 from assay_schemas.artifacts import ArtifactRef, report_prefix
+from assay_schemas.envelope import Event
 from assay_schemas.events import ReportPublished
 from assay_schemas.ids import event_id
 from assay_schemas.reports import ReportDocument, Verdict
@@ -25,6 +26,7 @@ from assay_schemas.results import ExperimentResult
 from jinja2 import TemplateError
 
 from assay_reporter.baselines import baselines_of
+from assay_reporter.budget import SOURCE, look_at, next_look, request_id
 from assay_reporter.evidence import Evidence, gather_evidence
 from assay_reporter.render import FORMS
 from assay_reporter.sinks.declared import DeclaredSinks
@@ -113,7 +115,26 @@ class Publication:
             correlation=report.experiment_id,
         )
         await tx.publish(event.model_copy(update={"causationid": due.caused_by}))
+        for following in _next_look(evidence, report, event.id):
+            await tx.publish(following)
         self._app.log.info("report published", experiment_id=report.experiment_id, sentence=report.sentence)
+
+
+def _next_look(evidence: Evidence, report: ReportDocument, caused_by: str) -> list[Event]:
+    """Of an experiment with a budget: what this look decided, and the request of the next where one follows."""
+    decided = look_at(evidence.plan, report.verdicts, evidence.result.outcome)
+    if decided is None:
+        return []
+    key, correlation = report.experiment_id, decided.first
+    identity = event_id("experiment.budget", key)
+    said = [make_event("experiment.budget", decided, key=key, source=SOURCE, id=identity, correlation=correlation)]
+    if decided.next is not None:
+        body = next_look(evidence.plan, decided)
+        said.append(
+            make_event("experiment.requested", body, key=decided.next, source=SOURCE, id=request_id(key),
+                       correlation=correlation)
+        )  # fmt: skip
+    return [event.model_copy(update={"causationid": caused_by}) for event in said]
 
 
 def _compiled(evidence: Evidence, unknown: list[str]) -> tuple[ReportDocument, dict[str, str]]:

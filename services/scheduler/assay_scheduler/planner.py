@@ -62,9 +62,9 @@ def plan_experiment(
 
 
 def _conditions(spec: ExperimentSpec) -> list[tuple[ArmSpec, str, list[int]]]:
-    """What is trained: each arm with the experiment's seeds, and the placebo with seeds of its own."""
+    """What is trained: each arm with its seeds or the experiment's, and the placebo with seeds of its own."""
     trained = _trained(spec)
-    conditions = [(arm, arm.name, spec.seeds) for arm in trained]
+    conditions = [(arm, arm.name, arm.seeds or spec.seeds) for arm in trained]
     if spec.placebo:
         conditions.append((trained[0], PLACEBO, spec.placebo_seeds))
     return conditions

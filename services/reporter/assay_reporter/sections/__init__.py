@@ -6,6 +6,7 @@ To add one: write its file and list its function here. A function returns None w
 from collections.abc import Callable
 
 from assay_reporter.blocks import Section
+from assay_reporter.sections.budget import budget
 from assay_reporter.sections.comparisons import comparisons
 from assay_reporter.sections.data import data
 from assay_reporter.sections.failures import failures
@@ -21,6 +22,7 @@ from assay_reporter.sections.why import why
 
 SECTIONS: tuple[Callable[[Findings], Section | None], ...] = (
     comparisons,
+    budget,
     failures,
     why,
     shortcuts,

@@ -39,6 +39,9 @@ class Question:
     smallest_effect: float
     higher_is_better: bool = True
     proportion: bool = True
+    looks: int = 1
+    """At how many declared looks the question may be answered: each has its even part of the level, so that all of
+    them together keep it, however they depend on each other (Bonferroni; equal alpha spending, Lan & DeMets 1983)."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class Counts:
 class Measured:
     """The interval's numbers; half-widths at 95 and 90 %, and from the arms' own variances (or None).
 
-    widths: by one-sided confidence c, the half-width of the 2c - 1 interval.
+    All of them hold at every declared look together. widths: by one-sided confidence c, the half-width of the
+    2c - 1 interval.
     """
 
     p: float
@@ -112,7 +116,7 @@ def estimate(question: Question, scores: BenchmarkScores, noise: SeedNoise, brok
         return Estimate(question, counts, None, Refusal("broken", broken))
     means = float(pair.arm.mean()), float(pair.versus.mean())
     trained = [name for name in (question.arm, question.versus) if scores.arms[name].trained]
-    outcome = _refusal(question, counts, pair, noise, trained) or _measure(pair, noise, trained)
+    outcome = _refusal(question, counts, pair, noise, trained) or _measure(pair, noise, trained, question.looks)
     return Estimate(question, counts, means, outcome)
 
 
@@ -164,28 +168,31 @@ def _one_seed(question: Question, pair: PairedScores, n_trained: int) -> str:
     return sentences.one_seed(question, delta, width, flip)
 
 
-def _measure(pair: PairedScores, noise: SeedNoise, trained: list[str]) -> Measured:
+def _measure(pair: PairedScores, noise: SeedNoise, trained: list[str], looks: int) -> Measured:
     differences = pair.differences()
     n_items = pair.n_items
     item_variance = float(differences.var(ddof=1)) / n_items
     terms = noise.terms(trained, n_items)
     arms = [noise.arms[name] for name in trained]
+    level, tied_level = LEVEL / looks, TIED_LEVEL / looks
     own_widths: list[float | None] = [None, None]
     if arms and min(arm.seeds for arm in arms) > 1:
         own = noise.terms(trained, n_items, own=True)
-        own_widths = [float(half_width(level, item_variance, n_items, own)) for level in (LEVEL, TIED_LEVEL)]
+        own_widths = [float(half_width(each, item_variance, n_items, own)) for each in (level, tied_level)]
     delta = float(pair.arm.mean() - pair.versus.mean())
     return Measured(
-        p=p_value(delta, item_variance, n_items, terms),
-        width=float(half_width(LEVEL, item_variance, n_items, terms)),
-        width_90=float(half_width(TIED_LEVEL, item_variance, n_items, terms)),
-        widths={c: float(half_width(2 * (1 - c), item_variance, n_items, terms)) for c in CONFIDENCES},
+        p=min(1.0, looks * p_value(delta, item_variance, n_items, terms)),
+        width=float(half_width(level, item_variance, n_items, terms)),
+        width_90=float(half_width(tied_level, item_variance, n_items, terms)),
+        widths={c: float(half_width(2 * (1 - c) / looks, item_variance, n_items, terms)) for c in CONFIDENCES},
         own_width=own_widths[0],
         own_width_90=own_widths[1],
-        detectable=detectable_effect(item_variance, n_items, terms),
+        detectable=detectable_effect(item_variance, n_items, terms, level),
         df=min((arm.df for arm in arms), default=None),
         seed_sd=max(0.0, float(np.mean([arm.excess for arm in arms]))) ** 0.5 if arms else None,
-        precision=Precision(item_variance, n_items, terms, np.array([a.gated for a in arms], bool), len(noise.arms)),
+        precision=Precision(
+            item_variance, n_items, terms, np.array([a.gated for a in arms], bool), len(noise.arms), level
+        ),
         borrowed=any(arm.own_excess is None for arm in arms),
         same_seeds=_same_seeds(pair.arm) or _same_seeds(pair.versus),
     )

@@ -89,12 +89,12 @@ def standard_error(item_variance: float, n_items: int, terms: SeedTerms) -> tupl
     return float(np.sqrt(variance)), max(1.0, df)
 
 
-def detectable_effect(item_variance: float, n_items: int, terms: SeedTerms) -> float:
-    """The true difference that the uncorrected 95 % interval excludes from 0 with about 80 % power.
+def detectable_effect(item_variance: float, n_items: int, terms: SeedTerms, level: float = LEVEL) -> float:
+    """The true difference that the uncorrected 1 − level interval excludes from 0 with about 80 % power.
 
     half-width + t_.80(df) × standard error, df by Satterthwaite: the usual (t_{α/2} + t_β) × SE (Lehr 1992)
     with Banerjee's width in the place of its first term.
     """
     error, df = standard_error(item_variance, n_items, terms)
-    width = float(half_width(LEVEL, item_variance, n_items, terms))
+    width = float(half_width(level, item_variance, n_items, terms))
     return width + float(special.stdtrit(df, POWER)) * error

@@ -31,13 +31,14 @@ class Plan:
 @dataclass(frozen=True, eq=False)
 class Precision:
     """What is known of a comparison's noise: V, I, the pair's terms, which arms the gate holds apart (m,),
-    and the number K of trained arms of the benchmark."""
+    and the number K of trained arms of the benchmark; the level of one look's interval."""
 
     item_variance: float
     n_items: int
     terms: SeedTerms
     gated: npt.NDArray[np.bool_]
     n_arms: int
+    level: float = LEVEL
 
     def residual(self) -> FloatArray:
         """MS_res by trained arm of the pair, (m,)."""
@@ -58,11 +59,11 @@ class Precision:
         return np.full(self.gated.shape, seeds), df
 
     def expected_half_width(self, seeds: npt.NDArray[np.int64], df: FloatArray, n_items: int) -> float:
-        """The 95 % half-width to expect: V′ = (σ²_b + Σ MS_res / S′) / I′, seed variance at its limit."""
+        """The half-width to expect: V′ = (σ²_b + Σ MS_res / S′) / I′, seed variance at its limit."""
         item_variance = (self.between_items() + float((self.residual() / seeds).sum())) / n_items
         c = self.residual() / n_items
         terms = SeedTerms(c + self.seed_variance_limit(), c, df, seeds)
-        return float(half_width(LEVEL, item_variance, n_items, terms))
+        return float(half_width(self.level, item_variance, n_items, terms))
 
 
 def plan_more(precision: Precision, smallest_effect: float) -> Plan:
@@ -72,7 +73,7 @@ def plan_more(precision: Precision, smallest_effect: float) -> Plan:
     """
     if smallest_effect <= 0:
         return Plan(None, None)
-    now = float(half_width(LEVEL, precision.item_variance, precision.n_items, precision.terms))
+    now = float(half_width(precision.level, precision.item_variance, precision.n_items, precision.terms))
     if now <= smallest_effect:
         return Plan(0, 0)
     fewest = int(precision.terms.seeds.min(initial=MOST_SEEDS))
@@ -91,7 +92,7 @@ def _more_of_both(precision: Precision, smallest_effect: float, fewest: int) -> 
     """Items for which their part alone is half of the target's square, then the seeds for the rest."""
     between = precision.between_items()
     items = _enough_items(
-        lambda n: float(np.sqrt(t_squared(LEVEL, n - 1) * between / n)),
+        lambda n: float(np.sqrt(t_squared(precision.level, n - 1) * between / n)),
         smallest_effect / np.sqrt(2),
         precision.n_items,
     )

@@ -138,6 +138,14 @@ EXPLORATORY = "Exploratory: not corrected for the number of comparisons."
 NOT_ABOUT_DATA = "Two fixed models: about these models, not about data."
 
 
+def looks(count: int) -> str:
+    """That interval and p hold however often it is looked."""
+    return (
+        f"One of at most {count} declared looks: interval and p hold for all of them together (each look has "
+        f"{100 * 0.05 / count:.2g} % of the level)."
+    )
+
+
 def few_df(nu: float) -> str:
     """Valid, but nearly powerless."""
     return (

@@ -127,6 +127,7 @@ def _notes(word: VerdictWord, estimate: Estimate, measured: Measured, plan: Plan
     noise_free = measured.width == 0
     conditions = [
         (question.family == "exploratory", sentences.EXPLORATORY),
+        (question.looks > 1, sentences.looks(question.looks)),
         (measured.df is None, sentences.NOT_ABOUT_DATA),
         (measured.borrowed, sentences.BORROWED),
         (bool(precision.gated.any()), sentences.GATED),
@@ -135,7 +136,7 @@ def _notes(word: VerdictWord, estimate: Estimate, measured: Measured, plan: Plan
         (noise_free, sentences.NO_VARIATION),
         (measured.same_seeds, sentences.SAME_SEEDS),
         (_small(word, estimate.delta, question), sentences.SMALLER_THAN_INTEREST),
-        (bool(plan.more_seeds), sentences.DECIDE_ONCE),
+        (bool(plan.more_seeds) and question.looks == 1, sentences.DECIDE_ONCE),
     ]
     return notes + [sentence for applies, sentence in conditions if applies]
 
