@@ -24,6 +24,7 @@ from assay_schemas.datasets import snapshot_bytes
 from assay_schemas.jobs import EvalInputs, EvalRequest, job_key
 
 from benchmarks import results_file
+from benchmarks.harness_tasks import own_tasks
 
 GOAL = {"ratio": ">= 5"}
 PACKAGES = ("torch", "transformers", "lm_eval")
@@ -33,29 +34,7 @@ NOTES = [
 ]
 PILOT = Path(__file__).parents[1] / "examples" / "pilot" / "model"
 HARNESS = "lm-eval-0.4.13"
-TASKS: dict[str, dict[str, Any]] = {
-    "exact_match": {
-        "output_type": "generate_until",
-        "doc_to_text": "{{prompt}}",
-        "doc_to_target": "{{answer}}",
-        "generation_kwargs": {"until": [], "max_gen_toks": 16, "do_sample": False, "temperature": 0.0},
-        "filter_list": [{"name": "none", "filter": [{"function": "remove_whitespace"}, {"function": "take_first"}]}],
-        "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
-    },
-    "multiple_choice": {
-        "output_type": "multiple_choice",
-        "doc_to_text": "{{prompt}}",
-        "doc_to_choice": "choices",
-        "doc_to_target": "right",
-        "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
-    },
-    "perplexity": {
-        "output_type": "loglikelihood_rolling",
-        "doc_to_text": "",
-        "doc_to_target": "{{text}}",
-        "metric_list": [{"metric": "bits_per_byte", "aggregation": "bits_per_byte", "higher_is_better": False}],
-    },
-}
+TASKS = own_tasks(max_tokens=16)
 OURS = {"exact_match": "exact_match", "multiple_choice": "accuracy", "perplexity": "bits_per_byte_corpus"}
 THEIRS = {"exact_match": "exact_match,none", "multiple_choice": "acc,none", "perplexity": "bits_per_byte,none"}
 
@@ -173,7 +152,7 @@ def prepared(folder: Path, models: list[Path], items: int, batch: int) -> None:
     for name, config in TASKS.items():
         data = folder / f"{name}.jsonl"
         data.write_text("".join(json.dumps(row) + "\n" for row in rows(name, items)))
-        local = {"task": f"local_{name}", "dataset_path": "json", "test_split": "test", "num_fewshot": 0}
+        local = {"task": f"local_{name}", "dataset_path": "json", "test_split": "test"}
         local |= {"dataset_kwargs": {"data_files": {"test": str(data)}}}
         (folder / "tasks" / f"{name}.yaml").write_text(yaml.safe_dump({**config, **local}))
 

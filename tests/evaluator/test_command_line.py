@@ -15,34 +15,12 @@ import yaml
 from assay_evaluator.engines.resident import ResidentEngine
 from assay_evaluator.progress import EvaluationProgress
 
+from benchmarks.harness_tasks import own_tasks
+
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 Rows = list[dict[str, Any]]
 WORDS = ["red", "blue", "green", "yellow", "white", "black", "small", "large", "old", "new", "round", "square"]
-OWN: dict[str, dict[str, Any]] = {
-    "exact_match": {
-        "output_type": "generate_until",
-        "doc_to_text": "{{prompt}}",
-        "doc_to_target": "{{answer}}",
-        "generation_kwargs": {"until": [], "max_gen_toks": 12, "do_sample": False, "temperature": 0.0},
-        "filter_list": [{"name": "none", "filter": [{"function": "remove_whitespace"}, {"function": "take_first"}]}],
-        "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
-    },
-    "multiple_choice": {
-        "output_type": "multiple_choice",
-        "doc_to_text": "{{prompt}}",
-        "doc_to_choice": "choices",
-        "doc_to_target": "right",
-        "metric_list": [
-            {"metric": name, "aggregation": "mean", "higher_is_better": True} for name in ("acc", "acc_norm")
-        ],
-    },
-    "perplexity": {
-        "output_type": "loglikelihood_rolling",
-        "doc_to_text": "",
-        "doc_to_target": "{{text}}",
-        "metric_list": [{"metric": "bits_per_byte", "aggregation": "bits_per_byte", "higher_is_better": False}],
-    },
-}
+OWN = own_tasks(max_tokens=12)
 HARNESS = {
     "gsm8k": "gsm8k/gsm8k.yaml",
     "arc_easy": "arc/arc_easy.yaml",
@@ -171,7 +149,7 @@ def test_metrics_and_responses_are_those_of_the_command_line(
     _, guesses = here("exact_match", max_tokens=12)
     answers = [sample.extracted if place % 3 else "?" for place, sample in enumerate(guesses)]
     rows["exact_match"] = rows_for("exact_match", answers)
-    tasks = {name: {**config, "num_fewshot": 0} for name, config in OWN.items()}
+    tasks = dict(OWN)
     tasks |= {name: {"include": str(harness_folder / path)} for name, path in HARNESS.items()}
     results, logged = command_line(tmp_path, MODELS[engine], model, tasks, rows)
 
