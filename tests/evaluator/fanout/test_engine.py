@@ -80,6 +80,13 @@ def test_whole_texts_longer_than_the_context_are_the_same_too(alone: Any, spread
     assert spread.loglikelihood_rolling(asked) == alone.loglikelihood_rolling(asked)
 
 
+def test_membership_scores_are_the_same_and_a_text_of_one_token_has_none(alone: Any, spread: Any) -> None:
+    asked = requests(*((prompt, 0.2) for prompt in [*PROMPTS, "x"]))
+    found = spread.membership(asked)
+    assert found == alone.membership(asked)
+    assert found[-1] == (0, None, None)
+
+
 def test_a_killed_worker_costs_nothing_but_its_shard(alone: Any, spread: Any) -> None:
     asked = requests(*((prompt, GREEDY) for prompt in PROMPTS))
     victim = spread.workers[1].process
