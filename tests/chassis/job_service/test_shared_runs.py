@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from assay_chassis.app import ServiceApp
 from assay_chassis.compute.base import Cause, JobRun, RunState
 from assay_chassis.compute.members import MemberRecords, members_of
 from assay_chassis.compute.shared import SharedRuns
 from assay_chassis.errors import Refused
 from assay_chassis.job_service import JobService, write_manifest
 from assay_chassis.job_service.failures import JobFailed
+from assay_chassis.memory import InMemoryBroker
+from assay_chassis.object_store import MemoryStore
+from assay_chassis.settings import ServiceSettings
 from assay_schemas.envelope import Event
 from assay_schemas.jobs import job_key
-from job_ground import INPUTS, NOW, TRAINING, Ground, cancel_event, request_event, result
+from job_ground import INPUTS, NOW, TRAINING, Ground, Runs, cancel_event, request_event, result
 
 COMPANION = replace(
     TRAINING, shared_entrypoint="worker:run_all", company=lambda request: f"cpus {request.hardware.cpus}"
@@ -168,3 +173,28 @@ async def test_what_a_restart_must_know_is_in_the_backend(shared_ground) -> None
         await shared_ground.succeeded(records, member)
     await shared_ground.start().monitor.sweep()
     assert shared_ground.ends() == {key(1): "succeeded", key(2): "succeeded"}
+
+
+async def test_a_service_that_shares_runs_takes_what_waits_and_buries_what_it_cannot_read_alone() -> None:
+    async def ask_to_end(_: JobRun) -> None: ...
+
+    broker, runs = InMemoryBroker(), Runs()
+    app = ServiceApp("trainer", ServiceSettings(), broker=broker, store=MemoryStore())
+    JobService.of(app, SharedRuns(runs, ask_to_end), [COMPANION], most_together=3)
+    wrong = seeded(3).model_copy(update={"data": {**seeded(3).data, "inputs": "nothing"}})
+    task = asyncio.create_task(app.run())
+    try:
+        await broker.publish(*(event.model_copy(update={"key": "k"}) for event in (seeded(1), wrong, seeded(2))))
+        async with asyncio.timeout(20):
+            while len(broker.events("training.completed")) < 1 or len(runs.statuses) < 1:
+                await asyncio.sleep(0.01)
+        await broker.settled()
+    finally:
+        app.stop()
+        await asyncio.wait_for(task, timeout=20)
+    taken = [status.run for status in runs.statuses.values()]
+    members = [one for run in taken for one in (members_of(run.payload) if run.kind == "shared" else [run])]
+    assert {member.job_key for member in members} == {key(1), key(2)}
+    [refused] = broker.events("training.completed")
+    assert (refused.data["job_key"], refused.data["outcome"]) == (key(3), "failed")
+    assert len(broker.letters("training.requested")) == 1
