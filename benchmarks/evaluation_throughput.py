@@ -152,7 +152,7 @@ def prepared(folder: Path, models: list[Path], items: int, batch: int) -> None:
     for name, config in TASKS.items():
         data = folder / f"{name}.jsonl"
         data.write_text("".join(json.dumps(row) + "\n" for row in rows(name, items)))
-        local = {"task": f"local_{name}", "dataset_path": "json", "test_split": "test"}
+        local: dict[str, Any] = {"task": f"local_{name}", "dataset_path": "json", "test_split": "test"}
         local |= {"dataset_kwargs": {"data_files": {"test": str(data)}}}
         (folder / "tasks" / f"{name}.yaml").write_text(yaml.safe_dump({**config, **local}))
 
