@@ -31,8 +31,8 @@ simulate: $(STAMP) ## 10,000 seeds of the whole system under faults, and every p
 fuzz: $(STAMP) ## a million malformed inputs at every entrance (about half an hour)
 	$(BIN)/python -m fuzzing --inputs 1000000 --result
 
-test-nodes: $(STAMP) ## one training job over several machines of a Ray cluster, one of which is killed
-	ASSAY_TEST_NODES=1 $(BIN)/python -m pytest tests/trainer/parallel/test_nodes.py
+test-nodes: $(STAMP) ## training over several machines of a Ray cluster, and sampling beside it; some are killed
+	ASSAY_TEST_NODES=1 $(BIN)/python -m pytest tests/trainer/parallel/test_nodes.py tests/trainer/rollouts/test_actors.py
 
 test-kubernetes: $(STAMP) ## on a stand-in for a cluster, then on a real control plane with Kueue (needs Go)
 	ASSAY_TEST_KUBERNETES=stand-in $(BIN)/python -m pytest tests/cluster

@@ -185,6 +185,14 @@ class Hardware(SpecModel):
     activation_checkpointing: bool = Field(default=False, description="compute activations again in backward passes")
     cpu_offload: bool = Field(default=False, description="keep sharded weights and optimizer state in main memory")
 
+    rollout_actors: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="PPO and GRPO on the ray backend: processes that sample beside the trainer, with a core, or where "
+        "there are GPUs a GPU, each",
+    )
+
     @field_validator("parallelism")
     @classmethod
     def _over_all_devices(cls, value: Parallelism | None, info: ValidationInfo) -> Parallelism | None:

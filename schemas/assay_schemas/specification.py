@@ -24,7 +24,7 @@ from assay_schemas.benchmarks import (
 from assay_schemas.endpoints import endpoint_model, is_endpoint
 from assay_schemas.experiments import RESERVED_ARMS, ArmSpec, ExperimentSpec, safe_location
 from assay_schemas.interventions import intervention_problems
-from assay_schemas.parallelism import Parallelism, why_not
+from assay_schemas.parallelism import ONLINE_ALGORITHMS, Parallelism, why_not
 from assay_schemas.problems import UNKNOWN_KEY, WHOLE_DOCUMENT, Problem, joined, nearest, problems_of, shown
 from assay_schemas.versions import SHIPPED, Versions
 
@@ -126,6 +126,7 @@ def _across_fields(document: Mapping[str, Any], versions: Versions) -> list[Prob
         *_selection_problems(_mapping(document.get("selection")), _listing(document.get("benchmarks"))),
         *_budget_problems(document),
         *_parallelism_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
+        *_actor_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
     ]
 
 
@@ -331,6 +332,22 @@ def _parallelism_problems(hardware: Mapping[str, Any], training: Mapping[str, An
     reason = why_not(layout, str(training.get("algorithm")), adapters=adapters, nodes=machines)
     mend = "Change its degrees, or leave it out: auto chooses."
     return [Problem(field="hardware.parallelism", message=reason, mend=mend)] if reason else []
+
+
+def _actor_problems(hardware: Mapping[str, Any], training: Mapping[str, Any]) -> list[Problem]:
+    """Processes that sample are only for who samples, and beside one trainer."""
+    actors, algorithm = hardware.get("rollout_actors"), str(training.get("algorithm"))
+    if not isinstance(actors, int) or actors < 1:
+        return []
+    where = "hardware.rollout_actors"
+    if algorithm not in ONLINE_ALGORITHMS:
+        message = f"{algorithm} does not sample, so it has no use for them."
+        return [Problem(field=where, message=message, mend="Leave it out.")]
+    spread = isinstance(hardware.get("parallelism"), Mapping) or hardware.get("nodes", 1) != 1
+    if spread or hardware.get("gpus", 0) not in (0, 1):
+        mend = "Leave hardware.parallelism and nodes out, with one GPU at most; or leave rollout_actors out."
+        return [Problem(field=where, message="stand beside a trainer of one process.", mend=mend)]
+    return []
 
 
 def _unavailable(field_path: str, what: str, available: str) -> Problem:

@@ -218,3 +218,22 @@ def test_a_key_without_a_plain_name_is_refused_with_its_field_under_every_versio
         reading = read_specification(document, dataschema)
         assert reading.spec is None or reading.warnings
         assert all(problem.field and problem.message for problem in reading.problems)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "hardware", "refused"),
+    [
+        ("GRPO", {"rollout_actors": 2}, False),
+        ("SFT", {"rollout_actors": 2}, True),
+        ("GRPO", {"rollout_actors": 2, "parallelism": {"data": 2}}, True),
+        ("GRPO", {"parallelism": {"data": 2}}, False),
+        ("PPO", {"parallelism": {"tensor": 2}}, True),
+        ("SFT", {"nodes": 2, "parallelism": {"data": 3}}, True),
+        ("SFT", {"nodes": 2, "parallelism": {"data": 4}}, False),
+    ],
+)
+def test_what_the_engine_cannot_spread_is_refused(algorithm, hardware, refused):
+    document = {**MINIMAL, "hardware": hardware}
+    document["training"] = {**MINIMAL["training"], "algorithm": algorithm}
+    found = {problem.field for problem in read_specification(document).problems}
+    assert bool(found & {"hardware.rollout_actors", "hardware.parallelism"}) == refused

@@ -52,6 +52,7 @@ def add(python: Python, image: Image = "", as_json: JsonFlag = False) -> None:
 def remove(
     kind: Annotated[str, typer.Argument(help="engine or harness")],
     version: Annotated[str, typer.Argument(help="Its version.")],
+    as_json: JsonFlag = False,
 ) -> None:
     """Takes a declared version back; results that it made stay.
 
@@ -60,7 +61,8 @@ def remove(
     from assay.environments import remove_environment
 
     remove_environment(kind, version)
-    console().print(f"{kind} {version} can no longer be asked for.", markup=False)
+    removed = {"kind": kind, "version": version}
+    emit(removed, as_json, lambda _: console().print(f"{kind} {version} can no longer be asked for.", markup=False))
 
 
 def _shown(one: dict[str, Any]) -> dict[str, Any]:

@@ -105,6 +105,7 @@ def _inspector(app: ServiceApp, settings: SchedulerSettings) -> Inspector:
         lambda: available_versions(settings.versions_file),
         _table(settings),
         settings.evaluation_engines,
+        settings.backend,
     )
 
 

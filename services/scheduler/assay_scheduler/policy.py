@@ -72,7 +72,11 @@ def need_of(kind: str, hardware: Hardware, policy: str | None = None) -> Resourc
     if not takes_a_slot(kind, policy):
         return Resources()
     nodes = hardware.nodes
-    return Resources(hardware.cpus * nodes, hardware.gpus * nodes, hardware.memory_gib * nodes)
+    actors = hardware.rollout_actors if kind == "training" else 0
+    beside = Resources(actors * (hardware.gpus == 0), actors * (hardware.gpus > 0), 0.0)
+    return Resources(
+        hardware.cpus * nodes + beside.cpus, hardware.gpus * nodes + beside.gpus, hardware.memory_gib * nodes
+    )
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,7 @@ class TrainingJob:
                 training=prepared.training(),
                 model_folder=self._other_model,
                 closing=closing,
+                rollout_actors=self._request.hardware.rollout_actors,
             )
             return self._run(around, algorithm, prepared, padding_id_of(tokenizer))
 

@@ -38,7 +38,7 @@ def test_each_process_gets_its_part_of_a_machine() -> None:
 
 
 def test_secrets_do_not_travel_with_the_settings() -> None:
-    from assay_trainer.parallel.nodes import settings_of
+    from assay_trainer.cluster import settings_of
 
     given = {"ASSAY_OBJECT_STORE": "s3://x", "ASSAY_S3_SECRET_ACCESS_KEY": "x", "HOME": "/root"}
     assert settings_of(given) == {"ASSAY_OBJECT_STORE": "s3://x"}

@@ -64,6 +64,7 @@ class Inspector:
         versions: Callable[[], Versions] = lambda: SHIPPED,
         table: HardwareTable | None = None,
         evaluation_engines: Collection[str] = ("transformers",),
+        backend: str = "local",
     ) -> None:
         self.datasets = datasets
         self.models = models
@@ -71,6 +72,7 @@ class Inspector:
         self.endpoints = endpoints
         self.versions = versions
         self._evaluation_engines = evaluation_engines
+        self._backend = backend
         self._capacity = capacity
         self._table = table or hardware_table()
         self._most_nodes = most_nodes
@@ -134,6 +136,10 @@ class Inspector:
             message = f"asks for {hardware.nodes} machines, and this system has {self._most_nodes}."
             mend = f"Ask for at most {self._most_nodes}, or use another backend."
             problems.append(Problem(field=f"{prefix}.nodes", message=message, mend=mend))
+        if hardware.rollout_actors and self._backend != "ray":
+            message = f"are only on the ray backend, and this system's is {self._backend}."
+            mend = "Leave them out, or run the services with ASSAY_BACKEND=ray."
+            problems.append(Problem(field=f"{prefix}.rollout_actors", message=message, mend=mend))
         for name, asked, there in [] if problems else never_fits(hardware, self._capacity):
             message = f"asks for {asked:g}, and this system has {there:g}."
             mend = f"Ask for at most {there:g}, or run the scheduler with more capacity."

@@ -54,7 +54,7 @@ class Surroundings:
 
     `training`: the examples that the run will train on, each once. `model_folder` gives another model by its
     `sha256:` as a local folder. What is entered into `closing` is closed when the run ends. `peers` are the processes
-    that share the run's samples and updates, each with the whole model.
+    that share the run's samples and updates, each with the whole model; `rollout_actors` how many others sample.
     """
 
     seed: int
@@ -65,6 +65,7 @@ class Surroundings:
     model_folder: Callable[[str], Path] = Path
     closing: ExitStack = field(default_factory=ExitStack)
     peers: Peers = field(default_factory=Alone)
+    rollout_actors: int = 0
 
 
 class Algorithm(ABC):

@@ -19,16 +19,15 @@ from assay_chassis.job_service.failures import JobFailed
 from assay_schemas.jobs import TrainingRequest
 from assay_schemas.parallelism import Parallelism
 
+from assay_trainer.cluster import ADDRESS, connect, settings_of
 from assay_trainer.errors import BadInput
 from assay_trainer.parallel import meeting
 from assay_trainer.parallel.node_rank import be_rank
 
-ADDRESS = "RAY_ADDRESS"
 LOSSES = 3
 LOOK_S = 0.5
 COLLECTIVE_TIMEOUT_S = 600
 GIB = 2**30
-SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "KEY")
 
 
 class NodesLost(JobFailed):
@@ -73,7 +72,7 @@ def _fit(request: TrainingRequest, layout: Parallelism, folder: Path) -> None:
     from ray.train.torch import TorchConfig, TorchTrainer
 
     gpus = request.hardware.gpus > 0
-    ray.init(address=os.environ[ADDRESS], log_to_driver=True, logging_level="warning", ignore_reinit_error=True)
+    connect()
     trainer = TorchTrainer(
         be_rank,
         train_loop_config={"request": request.model_dump_json(), "layout": layout.model_dump(), "folder": str(folder)},
@@ -110,15 +109,6 @@ def resources_of_one(request: TrainingRequest, layout: Parallelism) -> dict[str,
     if hardware.memory_gib is not None:
         found["memory"] = hardware.memory_gib * GIB / on_one
     return found
-
-
-def settings_of(environment: dict[str, str]) -> dict[str, str]:
-    """The settings that processes elsewhere need. Secrets are not sent: every node has its own environment's."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if name.startswith("ASSAY_") and not any(word in name for word in SECRET_WORDS)
-    }
 
 
 def _watch(context: JobContext, folder: Path, over: threading.Event) -> None:

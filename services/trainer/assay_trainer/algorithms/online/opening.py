@@ -20,7 +20,7 @@ from assay_trainer.rewards.base import Reward
 from assay_trainer.rewards.verified import VerifiedReward
 from assay_trainer.rewards.weighted import WeightedRewards
 from assay_trainer.rollouts import open_engine
-from assay_trainer.rollouts.base import EngineSettings
+from assay_trainer.rollouts.base import EngineSettings, RolloutEngine
 
 
 def open_stepper(algorithm: OnlineAlgorithm, model: Any, around: Surroundings) -> OnlineStepper:
@@ -30,17 +30,15 @@ def open_stepper(algorithm: OnlineAlgorithm, model: Any, around: Surroundings) -
     _check_length(model, hyperparameters.max_completion_length + max(prompt.length for prompt in pool))
     rewards = WeightedRewards([(reward.weight, _opened(reward, around)) for reward in hyperparameters.rewards])
     around.closing.callback(rewards.close)
-    engine = open_engine(
-        hyperparameters.rollout_engine,
-        EngineSettings(
-            folder=around.base,
-            end_ids=end_ids(model, algorithm.tokenizer),
-            padding_id=algorithm.padding_id,
-            max_tokens=min(_limit(model), hyperparameters.max_length + hyperparameters.max_completion_length),
-            seed=around.seed,
-            dtype=hyperparameters.dtype,
-        ),
+    settings = EngineSettings(
+        folder=around.base,
+        end_ids=end_ids(model, algorithm.tokenizer),
+        padding_id=algorithm.padding_id,
+        max_tokens=min(_limit(model), hyperparameters.max_length + hyperparameters.max_completion_length),
+        seed=around.seed,
+        dtype=hyperparameters.dtype,
     )
+    engine = _engine(hyperparameters.rollout_engine, settings, around)
     around.closing.callback(engine.close)
     rounds = algorithm.resampling_rounds
     resampling = Resampling(pool, rounds) if rounds else None
@@ -49,6 +47,15 @@ def open_stepper(algorithm: OnlineAlgorithm, model: Any, around: Surroundings) -
         engine, rewards, algorithm.tokenizer, hyperparameters, algorithm.samples_each, resampling, around.peers
     )
     return OnlineStepper(model, algorithm, collector, around.seed)
+
+
+def _engine(name: str, settings: EngineSettings, around: Surroundings) -> RolloutEngine:
+    """In this process, or on a Ray cluster beside it."""
+    if around.rollout_actors == 0:
+        return open_engine(name, settings)
+    from assay_trainer.rollouts.actors import open_on_actors
+
+    return open_on_actors(name, settings, around.rollout_actors, gpus=around.device.type == "cuda")
 
 
 def _opened(reward: VerifierReward | ModelReward, around: Surroundings) -> Reward:
