@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local
 
-.PHONY: demo test test-unit simulate fuzz test-nodes test-kubernetes check bench notebooks venv generate clean help
+.PHONY: demo test test-unit simulate fault-points fuzz test-nodes test-kubernetes check bench notebooks venv generate clean help
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,6 +28,9 @@ simulate: $(STAMP) ## 10,000 seeds of the whole system under faults, and every p
 	$(BIN)/python -m simulation --seeds 10000 --result
 	$(BIN)/python -m simulation --planted --result
 
+fault-points: $(STAMP) ## kill a process at every fault point of a simulated run (several minutes)
+	$(BIN)/python -m simulation --every-point 4 --result
+
 fuzz: $(STAMP) ## a million malformed inputs at every entrance (about half an hour)
 	$(BIN)/python -m fuzzing --inputs 1000000 --result
 
@@ -45,7 +48,7 @@ check: $(STAMP) ## formatting, lints, types, import rules
 	$(BIN)/mypy benchmarks scripts examples simulation fuzzing
 	$(BIN)/lint-imports
 
-notebooks: $(STAMP) ## execute the story notebooks on a system of their own (about ten minutes)
+notebooks: $(STAMP) ## execute the story notebooks on a system of their own (several minutes)
 	$(BIN)/python -m examples.stories
 
 bench: $(STAMP) ## measure; writes benchmarks/results/

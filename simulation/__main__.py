@@ -15,6 +15,7 @@ examples:
   python -m simulation --seeds 10000            every invariant over 10,000 schedules, on two processors
   python -m simulation --seed 4711              one schedule, with its trace
   python -m simulation --seed 4711 --minimise   the smallest version of it that still breaks
+  python -m simulation --every-point 4711       the same seed, once for each point where a process may die
   python -m simulation --planted                every planted bug, and after how many seeds it is found"""
 
 
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if options.seed is not None:
         return commands.one(options.seed, options.bug, minimise=options.minimise)
+    if options.every_point is not None:
+        return commands.every_point(options.every_point, options.every, options.processes, options.result)
     if options.planted:
         return commands.planted(options.most, options.processes, options.result)
     return commands.many(options.first, options.seeds, options.processes, options.result)
@@ -44,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minimise", action="store_true", help="look for a smaller version of the seed that breaks")
     parser.add_argument("--bug", default="", help="plant this bug in the seed that is shown")
     parser.add_argument("--planted", action="store_true", help="plant each known bug and look for it")
+    parser.add_argument("--every-point", type=int, metavar="SEED", help="kill a process at each fault point of a seed")
+    parser.add_argument("--every", type=int, default=1, help="with --every-point: only each so many (1)")
     parser.add_argument("--most", type=int, default=1000, help="seeds to look for a planted bug (1000)")
     parser.add_argument("--result", action="store_true", help="write benchmarks/results/simulation.json")
     return parser

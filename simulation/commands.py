@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
+from simulation.faults import KINDS
 from simulation.minimise import minimised
 from simulation.parts.replacements import quiet
 from simulation.planted import BUGS, plant
@@ -93,6 +94,43 @@ def one(seed: int, bug: str, *, minimise: bool) -> int:
     for broken in outcome.broken:
         print(f"BROKEN: {broken}")
     return 1 if outcome.broken else 0
+
+
+@dataclass
+class PointsTried:
+    """Fault points of one seed: how many there are by kind, at how many a process was killed, and what broke."""
+
+    kinds: dict[str, int]
+    killed: int = 0
+    broken: list[str] = field(default_factory=list)
+
+
+def every_point(seed: int, every: int, processes: int, write_result: bool) -> int:
+    """Kills a process at each fault point of a seed without other faults (or at each `every`th); 0: nothing broke."""
+    quiet()
+    calm = simulate(seed, Options(without=KINDS))
+    tried = PointsTried(calm.points)
+    numbers = range(1, sum(calm.points.values()) + 1, every)
+    with multiprocessing.get_context("spawn").Pool(processes, initializer=quiet) as pool:
+        tasks = [(seed, number) for number in numbers]
+        for number, outcome in zip(numbers, pool.imap(_killed_at, tasks, chunksize=10), strict=True):
+            tried.killed += bool(outcome.killed)
+            if outcome.broken:
+                tried.broken.append(f"point {number}, {outcome.killed}: {outcome.broken[0]}")
+                print(tried.broken[-1], flush=True)
+    for kind, count in sorted(tried.kinds.items()):
+        print(f"  {count:8}  {kind}")
+    print(f"seed {seed}: {sum(tried.kinds.values())} points, killed at {tried.killed}: {len(tried.broken)} broken")
+    if write_result:
+        from simulation.result import write_points
+
+        write_points(tried, seed)
+    return 1 if tried.broken else 0
+
+
+def _killed_at(task: tuple[int, int]) -> Outcome:
+    seed, number = task
+    return simulate(seed, Options(without=KINDS, kill_at=number))
 
 
 def planted(most: int, processes: int, write_result: bool) -> int:

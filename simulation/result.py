@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.results_file import figures, load, write
 
 if TYPE_CHECKING:
-    from simulation.commands import Found, Summary
+    from simulation.commands import Found, PointsTried, Summary
 
 FULL_SIZE = 10_000
 COMMAND = "make simulate"
@@ -45,6 +45,26 @@ def write_planted(found: Sequence[Found]) -> None:
     """Adds the planted bugs to the figures of the seeds."""
     bugs = {one.bug: {"words": one.words, "seeds": one.seeds, "broken": one.broken} for one in found}
     _write({"planted_bugs": len(found), "planted_bugs_found": sum(one.seeds > 0 for one in found), "bugs": bugs}, 0.0)
+
+
+def write_points(tried: PointsTried, seed: int) -> None:
+    """`fault_points.json`: points come to in a calm seed, and what became of it with a kill at each."""
+    write(
+        "fault_points",
+        figures={
+            "seed": seed,
+            "points": sum(tried.kinds.values()),
+            "kinds": dict(sorted(tried.kinds.items())),
+            "killed_at": tried.killed,
+            "broken": len(tried.broken),
+        },
+        goal={"killed_at": "every point", "broken": "0"},
+        command="make fault-points",
+        packages=("aiokafka", "asyncpg", "pydantic"),
+        load_before=load(),
+        notes=("Simulated time, database, broker and store; the services' code is the product's own.",),
+        wall_s=0.0,
+    )
 
 
 def _write(new: dict[str, Any], wall_s: float) -> None:

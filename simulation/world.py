@@ -39,6 +39,7 @@ from simulation.parts.log import SESSION_TIMEOUT_S, Log
 from simulation.parts.replacements import replaced
 from simulation.parts.services import CAPACITY_CPUS, LEASE_S, SERVICES
 from simulation.parts.store import SimulatedStore
+from simulation.points import Points
 from simulation.workload import Asked, Workload
 
 PATIENCE_S = 600.0
@@ -54,6 +55,8 @@ class Options:
     without: Collection[Kind] = ()
     only: Collection[int] | None = None
     most_experiments: int = 4
+    kill_at: int | None = None
+    """The number of the fault point at which a process is killed."""
 
 
 @dataclass
@@ -70,6 +73,9 @@ class Outcome:
     strikes: int
     experiments: int
     attempts: int
+    points: dict[str, int]
+    """Fault points that were come to, by kind."""
+    killed: str
 
 
 @dataclass
@@ -88,8 +94,9 @@ class SimulatedWorld:
         self._digest = hashlib.blake2b(digest_size=8)
         self.asked_all = False
         self.fell_at = 0.0
-        self.log = Log(self.loop, self.faults)
-        self.store = SimulatedStore(self.loop, self.faults)
+        self.points = Points(self.options.kill_at, self.kill)
+        self.log = Log(self.loop, self.faults, self.points)
+        self.store = SimulatedStore(self.loop, self.faults, self.points)
         self.clusters = {
             name: Cluster(self.loop, self.faults, self.store, self.clock.now) for name in ("trainer", "evaluator")
         }
@@ -97,7 +104,8 @@ class SimulatedWorld:
         statements = {**chassis_statements.STATEMENTS, **scheduler_statements.STATEMENTS}
         self.servers = {"scheduler": Server(tables, statements, self.clock.now)}
         self.sessions = {
-            name: Sessions(server, self.loop, self.faults, self.kill) for name, server in self.servers.items()
+            name: Sessions(server, self.loop, self.faults, self.points, self.kill)
+            for name, server in self.servers.items()
         }
         self.processes: dict[str, Process] = {}
         self.store.stop = self._stop
@@ -272,6 +280,8 @@ class SimulatedWorld:
             strikes=self.faults.strikes,
             experiments=len(self.workload.experiments),
             attempts=len(self.servers["scheduler"].tables["attempts"]),
+            points=self.points.kinds,
+            killed=self.points.killed,
         )
 
 

@@ -16,6 +16,7 @@ from simulation.database.locks import Holder
 from simulation.database.server import Row, Server, Transaction
 from simulation.faults import Faults, Kind
 from simulation.loop import Process, SimulatedLoop, current_process
+from simulation.points import Points, for_ever
 
 GONE = "connection was closed in the middle of operation"
 NOTICED_AFTER_S = 2.0
@@ -32,9 +33,9 @@ class Sessions:
     """All sessions of one server, which may be cut off by faults or by the end of their process."""
 
     def __init__(
-        self, server: Server, loop: SimulatedLoop, faults: Faults, kill: Callable[[Process, str], None]
+        self, server: Server, loop: SimulatedLoop, faults: Faults, points: Points, kill: Callable[[Process, str], None]
     ) -> None:
-        self.server, self.loop, self.faults, self.kill = server, loop, faults, kill
+        self.server, self.loop, self.faults, self.points, self.kill = server, loop, faults, points, kill
         self.stop: Callable[[Process, Kind], None] = lambda _process, _kind: None
         self.open: list[Session] = []
         server.notify = self._notify
@@ -151,6 +152,8 @@ class Session(Holder):
         """A message to the server and the answer take a while, and either may be lost."""
         faults, loop = self._sessions.faults, self._sessions.loop
         self._check()
+        if self._sessions.points.dies_here(self.process, "before a message to the database"):
+            await for_ever()
         delay = loop.random.uniform(0.0002, 0.002)
         if faults.strikes_now("slow statement", self.process.name):
             delay = faults.between("slow statement", 0.5, 8.0)
@@ -203,22 +206,19 @@ class Session(Holder):
         if faults.strikes_now("process killed before commit", name):
             self._sessions.kill(self.process, "before commit")
             self.drop()
-            await _for_ever()
+            await for_ever()
         tx, self.tx = self.tx, None
         if tx is None:
             raise asyncpg.ConnectionDoesNotExistError(GONE)
         self._server.commit(tx)
+        if self._sessions.points.dies_here(self.process, "after a commit"):
+            await for_ever()
         if faults.strikes_now("process killed after commit", name):
             self._sessions.kill(self.process, "after commit")
-            await _for_ever()
+            await for_ever()
         if faults.strikes_now("commit unheard", name):
             self.drop()
         self._check()
-
-
-async def _for_ever() -> None:
-    """Of a dead process nothing goes on."""
-    await asyncio.get_running_loop().create_future()
 
 
 class _Block:

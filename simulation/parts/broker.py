@@ -20,6 +20,7 @@ from assay_schemas.envelope import Event, Record
 from simulation.loop import current_process
 from simulation.parts.consumer import Consumer
 from simulation.parts.log import Log
+from simulation.points import for_ever
 
 DRAIN_S = 2.0
 
@@ -69,7 +70,12 @@ class SimulatedBroker:
         await asyncio.sleep(self._log.loop.random.uniform(0.0005, 0.004))
         if faults.strikes_now("publish fails", record.topic):
             raise BrokerUnavailable("the simulated broker does not answer")
+        points, process = self._log.points, current_process()
+        if points.dies_here(process, "before a record is written"):
+            await for_ever()
         self._log.append(record)
+        if points.dies_here(process, "after a record was written"):
+            await for_ever()
         if faults.strikes_now("publish fails unheard", record.topic):
             raise BrokerUnavailable("the simulated broker took the record, and its answer was lost")
 

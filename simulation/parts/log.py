@@ -16,6 +16,7 @@ from assay_schemas.envelope import Record
 
 from simulation.faults import Faults
 from simulation.loop import SimulatedLoop
+from simulation.points import Points
 
 if TYPE_CHECKING:
     from simulation.parts.consumer import Consumer
@@ -28,8 +29,8 @@ EPOCH_MS = 1_767_225_600_000
 class Log:
     """`appended` is told of every record when it is there for good."""
 
-    def __init__(self, loop: SimulatedLoop, faults: Faults, partitions: int = 2) -> None:
-        self.loop, self.faults, self.partitions = loop, faults, partitions
+    def __init__(self, loop: SimulatedLoop, faults: Faults, points: Points, partitions: int = 2) -> None:
+        self.loop, self.faults, self.points, self.partitions = loop, faults, points, partitions
         self.records: dict[TopicPartition, list[Record]] = defaultdict(list)
         self.groups: dict[str, Group] = {}
         self.watchers: list[Callable[[Record], None]] = []

@@ -14,14 +14,15 @@ from assay_chassis.object_store.memory import MemoryStore
 
 from simulation.faults import Faults, Kind
 from simulation.loop import Process, SimulatedLoop, current_process
+from simulation.points import Points, for_ever
 
 
 class SimulatedStore(MemoryStore):
     """`written` is told of every object that is written."""
 
-    def __init__(self, loop: SimulatedLoop, faults: Faults) -> None:
+    def __init__(self, loop: SimulatedLoop, faults: Faults, points: Points) -> None:
         super().__init__("memory://store")
-        self._loop, self._faults = loop, faults
+        self._loop, self._faults, self._points = loop, faults, points
         self.stop: Callable[[Process, Kind], None] = lambda _process, _kind: None
         self.watchers: list[Callable[[str, bytes], None]] = []
 
@@ -37,7 +38,11 @@ class SimulatedStore(MemoryStore):
 
     async def _write(self, key: str, data: bytes, sha256: str, media_type: str, /) -> None:  # noqa: ARG002
         await self._travel(key)
+        if self._points.dies_here(current_process(), "before an object is written"):
+            await for_ever()
         self.keep(key, data)
+        if self._points.dies_here(current_process(), "after an object was written"):
+            await for_ever()
 
     def keep(self, key: str, data: bytes) -> None:
         """Write at once, as a worker on another machine does."""

@@ -56,3 +56,15 @@ def test_a_planted_bug_is_found(bug: str) -> None:
 
 def test_at_least_twelve_bugs_are_planted() -> None:
     assert len(BUGS) >= 12
+
+
+@pytest.mark.real
+def test_a_process_that_dies_at_a_fault_point_is_followed_by_another_that_goes_on() -> None:
+    calm = simulate(4, Options(without=KINDS))
+    points = sum(calm.points.values())
+    assert set(calm.points) >= {"before a message to the database", "after a commit", "before a record is written"}
+    for number in (points // 3, 2 * points // 3):
+        outcome = simulate(4, Options(without=KINDS, kill_at=number))
+        assert outcome.broken == []
+        assert outcome.killed
+    assert simulate(4, Options(without=KINDS, kill_at=points + 1000)).killed == ""

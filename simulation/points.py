@@ -1,0 +1,40 @@
+"""Fault points: every message to the database, the store and the topics, counted as a world runs, before and after.
+
+At one of them, where a number is given, the process that came to it is killed; nothing else goes wrong by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simulation.loop import Process
+
+
+@dataclass
+class Points:
+    """`kill_at`: the number of the point, from 1, at which a process dies (None: at none)."""
+
+    kill_at: int | None
+    kill: Callable[[Process, str], None]
+    reached: int = 0
+    killed: str = ""
+    kinds: dict[str, int] = field(default_factory=dict)
+
+    def dies_here(self, process: Process, where: str) -> bool:
+        """Whether this was the point; the caller then waits for ever, as a dead process does."""
+        if not process.alive or process.name == "world":
+            return False
+        self.reached += 1
+        self.kinds[where] = self.kinds.get(where, 0) + 1
+        if self.reached != self.kill_at:
+            return False
+        self.killed = f"{process.name} {where}"
+        self.kill(process, where)
+        return True
+
+
+async def for_ever() -> None:
+    """Of a dead process nothing goes on."""
+    await asyncio.get_running_loop().create_future()
