@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from assay_reporter.budget import look_at, next_look, request_id
 from assay_reporter.compile import compile_report
+from assay_reporter.publication import events_of_the_look
 from assay_schemas.experiments import Budget
 from assay_schemas.ids import experiment_id
 from assay_schemas.specification import read_specification
@@ -79,8 +80,12 @@ def test_an_open_arm_gets_the_seeds_that_would_settle_it(evidence):
 def test_what_the_next_look_asks_for_is_a_valid_specification(evidence):
     made = budgeted(evidence())
     report, _ = look(made)
-    following = next_look(made.plan, look_at(made.plan, opened(report.verdicts, "wrong")))
-    assert read_specification(following.model_dump(mode="json", exclude_none=True)).problems == []
+    open_report = report.model_copy(update={"verdicts": opened(report.verdicts, "wrong")})
+    said, asked = events_of_the_look(made, open_report, "the report's event")
+    assert (said.type, asked.type) == ("experiment.budget", "experiment.requested")
+    assert read_specification(asked.data).problems == []
+    assert asked.key == said.data["next"] == experiment_id(asked.source, asked.id)
+    assert {one.causationid for one in (said, asked)} == {"the report's event"}
 
 
 def test_runs_go_first_to_the_arm_that_the_fewest_would_settle(evidence):

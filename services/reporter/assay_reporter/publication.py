@@ -115,12 +115,12 @@ class Publication:
             correlation=report.experiment_id,
         )
         await tx.publish(event.model_copy(update={"causationid": due.caused_by}))
-        for following in _next_look(evidence, report, event.id):
+        for following in events_of_the_look(evidence, report, event.id):
             await tx.publish(following)
         self._app.log.info("report published", experiment_id=report.experiment_id, sentence=report.sentence)
 
 
-def _next_look(evidence: Evidence, report: ReportDocument, caused_by: str) -> list[Event]:
+def events_of_the_look(evidence: Evidence, report: ReportDocument, caused_by: str) -> list[Event]:
     """Of an experiment with a budget: what this look decided, and the request of the next where one follows."""
     decided = look_at(evidence.plan, report.verdicts, evidence.result.outcome)
     if decided is None:
@@ -129,11 +129,11 @@ def _next_look(evidence: Evidence, report: ReportDocument, caused_by: str) -> li
     identity = event_id("experiment.budget", key)
     said = [make_event("experiment.budget", decided, key=key, source=SOURCE, id=identity, correlation=correlation)]
     if decided.next is not None:
-        body = next_look(evidence.plan, decided)
-        said.append(
-            make_event("experiment.requested", body, key=decided.next, source=SOURCE, id=request_id(key),
-                       correlation=correlation)
-        )  # fmt: skip
+        body, asked = next_look(evidence.plan, decided), request_id(key)
+        request = make_event("experiment.requested", body, key=decided.next, source=SOURCE, id=asked,
+                             correlation=correlation)  # fmt: skip
+        # As a person would write it: a specification that names `model: null` has both dataset and model.
+        said.append(request.model_copy(update={"data": body.model_dump(mode="json", exclude_none=True)}))
     return [event.model_copy(update={"causationid": caused_by}) for event in said]
 
 
