@@ -87,7 +87,8 @@ async def measure(backend: KubernetesBackend, jobs: int, at_once: int, calls: Co
             submitted_s = time.monotonic() - began
     await submitting
     through_s = time.monotonic() - began
-    assert all(status.state == "succeeded" for status in await backend.list())
+    failed = [status for status in await backend.list() if status.state != "succeeded"]
+    assert not failed, f"{len(failed)} jobs did not succeed, such as {failed[0]}"
     for run in runs:
         await backend.forget(run.name)
     return {

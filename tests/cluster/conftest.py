@@ -22,7 +22,7 @@ from teams import ClusterBench, Team, new_team  # noqa: E402
 
 NUMBERS = itertools.count(1)
 WHERE = os.environ.get("ASSAY_TEST_KUBERNETES", "")
-REAL_ONLY = ["test_kueue.py", "test_sharing.py", "test_trouble.py"]
+REAL_ONLY = ["test_interruption.py", "test_kueue.py", "test_sharing.py", "test_trouble.py"]
 collect_ignore_glob = {"": ["test_*.py"], "stand-in": REAL_ONLY}.get(WHERE, [])
 
 

@@ -34,7 +34,7 @@ class ControlPlane:
 
     def __init__(self, binaries: Binaries, folder: Path) -> None:
         self.folder = folder
-        self._binaries = binaries
+        self.binaries = binaries
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, tuple[list[str], dict[str, str]]] = {}
         self._ports = {name: free_port() for name in ("api", "etcd", "peer", "webhook")}
@@ -55,7 +55,7 @@ class ControlPlane:
 
     def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
         """What kubectl prints, as the cluster's administrator. Raises AssertionError with its words."""
-        command = [str(self._binaries["kubectl"]), f"--kubeconfig={self.admin}", *arguments]
+        command = [str(self.binaries["kubectl"]), f"--kubeconfig={self.admin}", *arguments]
         done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
         assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout if check else done.stdout + done.stderr
@@ -125,7 +125,7 @@ class ControlPlane:
         give_up = time.monotonic() + START_S
         while time.monotonic() < give_up:
             assert self._processes[name].poll() is None, f"{name} ended: {self.log(name)}"
-            base = [str(self._binaries["kubectl"]), f"--kubeconfig={self.admin}", "--request-timeout=5s"]
+            base = [str(self.binaries["kubectl"]), f"--kubeconfig={self.admin}", "--request-timeout=5s"]
             done = subprocess.run([*base, *command], capture_output=True, timeout=30, check=False)
             if done.returncode == 0:
                 return
@@ -137,7 +137,7 @@ class ControlPlane:
         self._start(
             "etcd",
             [
-                str(self._binaries["etcd"]),
+                str(self.binaries["etcd"]),
                 f"--data-dir={self.folder / 'etcd'}",
                 f"--listen-client-urls={client}",
                 f"--advertise-client-urls={client}",
@@ -153,7 +153,7 @@ class ControlPlane:
         self._start(
             "apiserver",
             [
-                str(self._binaries["kube-apiserver"]),
+                str(self.binaries["kube-apiserver"]),
                 f"--etcd-servers={client}",
                 "--bind-address=127.0.0.1",
                 f"--secure-port={self._ports['api']}",
@@ -188,7 +188,7 @@ class ControlPlane:
         self._start(
             "controller-manager",
             [
-                str(self._binaries["kube-controller-manager"]),
+                str(self.binaries["kube-controller-manager"]),
                 f"--kubeconfig={manager}",
                 f"--root-ca-file={self._authority.pair.certificate}",
                 f"--service-account-private-key-file={self._accounts.key}",
@@ -203,7 +203,7 @@ class ControlPlane:
         self._start(
             "scheduler",
             [
-                str(self._binaries["kube-scheduler"]),
+                str(self.binaries["kube-scheduler"]),
                 f"--kubeconfig={scheduler}",
                 *UNHURRIED,
                 "--leader-elect=false",
@@ -229,7 +229,7 @@ class ControlPlane:
         }
         file = self.folder / "kueue.yaml"
         file.write_text(yaml.safe_dump(configuration))
-        command = [str(self._binaries["kueue"]), f"--config={file}", "--zap-log-level=info"]
+        command = [str(self.binaries["kueue"]), f"--config={file}", "--zap-log-level=info"]
         self._start("kueue", command, {"KUBECONFIG": str(self.admin), "POD_NAMESPACE": KUEUE_NAMESPACE})
         flavor = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ResourceFlavor", "metadata": {"name": "probe"}}
         file = self.folder / "probe.yaml"
@@ -239,7 +239,7 @@ class ControlPlane:
 
     def _kueue_manifests(self) -> list[dict[str, Any]]:
         """Kueue's own manifests, less what runs it in the cluster, and with its webhooks on this machine."""
-        rendered = self.kubectl("kustomize", str(self._binaries.kueue_manifests / "default"))
+        rendered = self.kubectl("kustomize", str(self.binaries.kueue_manifests / "default"))
         url = f"https://127.0.0.1:{self._ports['webhook']}"
         found = []
         for item in yaml.safe_load_all(rendered):

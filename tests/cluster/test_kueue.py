@@ -1,10 +1,12 @@
 """Jobs on a real cluster: who goes first, what an eviction costs, and what people are told."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from assay_chassis.compute import JobRun, Resources, ResourcesUnavailable, RunState
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured
 from contract_bench import make_run, submit_and_wait, wait_for, wait_for_end, wait_until_running
@@ -169,3 +171,22 @@ def test_everything_shipped_is_taken_strictly_by_the_api_server(control_plane: C
     rendered = control_plane.kubectl("kustomize", str(ROOT / "deploy" / "kubernetes"))
     answer = control_plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", text=rendered)
     assert answer.count("(server dry run)") == rendered.count("\nkind: ") + rendered.startswith("kind: ")
+
+
+def test_scaling_by_consumer_lag_is_taken_strictly_where_keda_is_installed(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    for name in ("keda.sh_scaledobjects.yaml", "keda.sh_triggerauthentications.yaml"):
+        definition = control_plane.binaries["keda-crds"] / name
+        control_plane.kubectl("apply", "--server-side", "-f", str(definition))
+    control_plane.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh", "--timeout=30s")
+    shipped = os.path.relpath(ROOT / "deploy/kubernetes", tmp_path)
+    overlay = {"resources": [shipped], "components": [f"{shipped}/autoscaling"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    rendered = control_plane.kubectl("kustomize", str(tmp_path))
+    scaled = [item for item in yaml.safe_load_all(rendered) if item["kind"] == "ScaledObject"]
+    assert len(scaled) == 4
+    control_plane.kubectl("create", "namespace", "assay", check=False)
+    text = yaml.safe_dump_all(scaled)
+    answer = control_plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", text=text)
+    assert answer.count("(server dry run)") == 4

@@ -27,6 +27,7 @@ class Informer:
         self._path = path
         self._query = {"labelSelector": selector} if selector else {}
         self._objects: dict[str, Object] = {}
+        self._made_while_listing: dict[str, Object] | None = None
         self._synced = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._trouble: ClusterUnavailable | None = None
@@ -39,6 +40,8 @@ class Informer:
     def add(self, item: Object) -> None:
         """Know at once what was created here; the watch brings it a little later."""
         self._objects.setdefault(item["metadata"]["name"], item)
+        if self._made_while_listing is not None:
+            self._made_while_listing[item["metadata"]["name"]] = item
 
     async def start(self, timeout_s: float) -> None:
         """Until everything was listed once. Raises ClusterUnavailable."""
@@ -73,7 +76,10 @@ class Informer:
             await asyncio.sleep(next(delays))
 
     async def _list(self) -> str:
-        """Take over everything that is there; the version to watch from."""
+        """Take over everything that is there; the version to watch from.
+
+        What was created here after the listing began may not be in it, and is there all the same."""
+        self._made_while_listing = made = {}
         found: dict[str, Object] = {}
         query: dict[str, str | int] = {**self._query, "limit": PAGE}
         while True:
@@ -81,7 +87,7 @@ class Informer:
             found |= {item["metadata"]["name"]: item for item in page["items"]}
             metadata = page["metadata"]
             if not metadata.get("continue"):
-                self._objects = found
+                self._objects, self._made_while_listing = {**made, **found}, None
                 return str(metadata["resourceVersion"])
             query["continue"] = metadata["continue"]
 

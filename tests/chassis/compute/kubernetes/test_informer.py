@@ -105,3 +105,18 @@ async def test_what_was_created_here_is_known_at_once_and_never_replaces_news() 
     informer.add(item("a", 5))
     informer.add(item("a", 4))
     assert informer.objects["a"]["metadata"]["resourceVersion"] == "5"
+
+
+async def test_what_is_created_during_a_listing_that_does_not_have_it_yet_is_not_lost() -> None:
+    class Slow(ScriptedApi):
+        async def get(self, path: str, **query: Any) -> Any:
+            await asyncio.sleep(0.05)
+            return await super().get(path, **query)
+
+    informer = Informer(Slow([page("a")], []), "/jobs")  # type: ignore[arg-type]
+    starting = asyncio.create_task(informer.start(5.0))
+    await asyncio.sleep(0.01)
+    informer.add(item("b", 11))
+    await starting
+    assert set(informer.objects) == {"a", "b"}
+    await informer.close()
