@@ -28,7 +28,6 @@ from assay_chassis.compute.kubernetes.seeing import Seen, see
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 
 SYNC_S = 30.0
-FRESH_S, STALE_S = 2.0, 30.0
 LOST_NAMESPACE = (
     f"where it was deleted, create it again with {MANIFESTS}; else give the service account its permissions back; "
     "it is tried again"
@@ -112,17 +111,11 @@ class Cluster:
 
     async def check_fits(self, run: JobRun) -> None:
         """Raises ResourcesUnavailable for a run that the queue can never hold, where that may be read."""
-        await self._queue.check_fits(run.resources, max_age_s=FRESH_S)
+        await self._queue.check_fits(run.resources)
 
     async def never_fits(self, run: JobRun) -> str | None:
         """Why a run that waits would wait for ever, by a reading of the last minute: quotas change."""
-        try:
-            await self._queue.check_fits(run.resources, max_age_s=STALE_S)
-        except ResourcesUnavailable as error:
-            return str(error)
-        except ClusterUnavailable as error:
-            log.debug("the quota was not read again", error=str(error))
-        return None
+        return await self._queue.never_fits(run.resources)
 
     async def logs(self, pod: str, tail: int) -> str | None:
         """The last lines of a pod's output; None where the cluster does not have them."""

@@ -79,7 +79,8 @@ class Informer:
         """Take over everything that is there; the version to watch from.
 
         What was created here after the listing began may not be in it, and is there all the same."""
-        self._made_while_listing = made = {}
+        made: dict[str, Object] = {}
+        self._made_while_listing = made
         found: dict[str, Object] = {}
         query: dict[str, str | int] = {**self._query, "limit": PAGE}
         while True:

@@ -3,17 +3,20 @@ Never says what is free now: that is Kueue's affair."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from assay_chassis.compute.base import Resources
+from assay_chassis.compute.errors import ResourcesUnavailable
 from assay_chassis.compute.kubernetes.api import KubernetesApi, Object
-from assay_chassis.compute.kubernetes.errors import Forbidden, NotThere
+from assay_chassis.compute.kubernetes.errors import ClusterUnavailable, Forbidden, NotThere
 from assay_chassis.compute.kubernetes.quota import check_fits, check_gpu_type, flavors_of
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 
+FRESH_S, STALE_S = 2.0, 30.0
 log = structlog.get_logger(__name__)
 
 
@@ -34,14 +37,37 @@ class Queue:
         self._settings = settings
         self._kueue = kueue
         self._reading: Reading | None = None
+        self._one_reads = asyncio.Lock()
 
-    async def check_fits(self, resources: Resources, max_age_s: float) -> None:
-        """By a reading of the last `max_age_s`, where the queue may be read at all.
+    async def check_fits(self, resources: Resources) -> None:
+        """By a fresh reading, where the queue may be read at all.
 
         Raises ResourcesUnavailable for what it could never hold, and ClusterUnavailable."""
-        if self._reading is None or time.monotonic() - self._reading.at > max_age_s:
-            self._reading = await self._read()
-        if self._reading.cluster_queue is not None:
+        async with self._one_reads:
+            if self._is_older_than(FRESH_S):
+                self._reading = await self._read()
+        self._judge(resources)
+
+    async def never_fits(self, resources: Resources) -> str | None:
+        """Why what waits would wait for ever, by a reading that may be half a minute old, or older in an outage."""
+        async with self._one_reads:
+            if self._is_older_than(STALE_S):
+                try:
+                    self._reading = await self._read()
+                except ClusterUnavailable as error:
+                    log.debug("the quota was not read again", error=str(error))
+                    self._reading = replace(self._reading or Reading(0.0), at=time.monotonic())
+        try:
+            self._judge(resources)
+        except ResourcesUnavailable as error:
+            return str(error)
+        return None
+
+    def _is_older_than(self, age_s: float) -> bool:
+        return self._reading is None or time.monotonic() - self._reading.at > age_s
+
+    def _judge(self, resources: Resources) -> None:
+        if self._reading is not None and self._reading.cluster_queue is not None:
             check_fits(resources, self._settings, self._reading.cluster_queue)
             check_gpu_type(resources, self._settings, self._reading.flavors)
 
