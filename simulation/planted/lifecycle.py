@@ -144,6 +144,11 @@ BUGS = (
     ),
     bug("admission without lock", "two schedulers admit into the same capacity", (Admitter, "run", _without_lock)),
     bug(
+        "room for an older need",
+        "a job that was planned anew with another need is admitted by what it needed before",
+        (_Turn, "admitted", _whatever_it_needs),
+    ),
+    bug(
         "settled twice", "an experiment that another replica ended is ended again", (Settlement, "_end", _say_it_again)
     ),
     bug("no row locks", "jobs are read without being locked", (WorldStore, "_lock", _read_only)),
