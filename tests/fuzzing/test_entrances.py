@@ -9,12 +9,12 @@ from fuzzing.run import fuzz
 from fuzzing.target import WrongAnswer
 from fuzzing.targets import TARGETS
 
+pytestmark = pytest.mark.slow
 INPUTS = 400
 FIRST = 5_000_000
 """Far from the numbers that `make fuzz` tries."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", list(TARGETS))
 def test_malformed_inputs_are_accepted_or_refused_and_nothing_else(name: str) -> None:
     count = INPUTS if name != "pages" else INPUTS // 10

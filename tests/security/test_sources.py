@@ -11,13 +11,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "chassis", "services", "client", "deploy/local")
 UNPICKLING = frozenset({"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"})
+SUSPICIOUS = (*UNPICKLING, ".load(", "read_pickle", "trust_remote_code", "shell=", "verify=", "os.system")
+"""Only files with one of these words are parsed."""
 WAYS_TO_UNPICKLE = frozenset({"torch.load", "numpy.load", "np.load", "pandas.read_pickle", "pd.read_pickle"})
 
 
 def trees() -> Iterator[tuple[Path, ast.AST]]:
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
-            yield path.relative_to(ROOT), ast.parse(path.read_text())
+            text = path.read_text()
+            if any(word in text for word in SUSPICIOUS):
+                yield path.relative_to(ROOT), ast.parse(text)
 
 
 @pytest.fixture(scope="module")
