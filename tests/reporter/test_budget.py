@@ -45,7 +45,7 @@ def test_an_experiment_whose_verdicts_are_given_ends_and_says_what_it_saved(evid
     assert by_arm(decided) == {"clean": ("decided", 0), "wrong": ("decided", 0)}
     assert (decided.next, decided.used, decided.saved_runs) == (None, 9, 21)
     section = next(one for one in report.sections if one["anchor"] == "budget")
-    assert "21 runs of the budget were not needed" in str(section)
+    assert "21 runs of the budget not needed" in str(section)
 
 
 def test_without_a_budget_nothing_is_said_of_one(evidence):

@@ -10,6 +10,7 @@ import pytest
 from assay_reporter.compile import compile_report
 from assay_reporter.evidence import with_leading_metrics
 from assay_reporter.render import FORMS, render_html, render_json, render_markdown
+from assay_reporter.render.picture import picture_spec, render_picture
 from assay_schemas.reports import ReportDocument
 from assay_schemas.results import Metric
 
@@ -190,3 +191,16 @@ def test_evaluations_by_different_library_versions_are_named(evidence):
     mixed = replace(made, evaluations={**made.evaluations, key: replace(made.evaluations[key], result=older)})
     assert "torch 2.12.0 and 2.13.0" in json.dumps(compile_report(mixed, NOW).sections)
     assert "torch 2.12.0 and" not in json.dumps(compile_report(made, NOW).sections)
+
+
+def test_the_picture_shows_the_sentence_and_the_declared_differences(evidence):
+    report = compile_report(evidence(), NOW)
+    spec = picture_spec(report)
+    assert " ".join(spec["title"]["text"]) == report.sentence
+    assert [chart["title"] for chart in spec["vconcat"]] == ["numeric", "perplexity"]
+    assert render_picture(report).startswith(b"\x89PNG")
+
+
+def test_a_picture_without_differences_has_the_sentence_alone(evidence):
+    report = compile_report(evidence(), NOW).model_copy(update={"sections": []})
+    assert render_picture(report).startswith(b"\x89PNG")

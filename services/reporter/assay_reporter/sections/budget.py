@@ -38,7 +38,7 @@ def _ending(findings: Findings, following: str | None, saved: int) -> str:
         return "This was the last look."
     hours = _hours_a_run(findings)
     about = f", about {saved * hours:.3g} device-hours of training" if hours else ""
-    return f"This was the last look: {saved} runs of the budget were not needed{about}."
+    return f"This was the last look: {saved} run{'s' if saved > 1 else ''} of the budget not needed{about}."
 
 
 def _hours_a_run(findings: Findings) -> float:

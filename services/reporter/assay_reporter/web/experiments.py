@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from assay_reporter.render import FORMS
+from assay_reporter.render.picture import render_picture
 from assay_reporter.sinks.store import DeliveryStore
 from assay_reporter.store import ReadModel
 from assay_reporter.web.curves import charts
@@ -89,10 +91,17 @@ def router(app: ServiceApp) -> APIRouter:
             return page("experiment.html", **live)
         return page("finished.html", **live, report=report, body=await report_body(app, experiment_id))
 
+    @routes.get("/experiments/{experiment_id}/report.png")
+    async def report_picture(experiment_id: str) -> Response:
+        report = await load_report(app, experiment_id)
+        if report is None:
+            return not_found(f"Experiment {experiment_id} has no report yet.")
+        return Response(await asyncio.to_thread(render_picture, report), media_type="image/png")
+
     @routes.get("/experiments/{experiment_id}/report.{form}")
     async def report_file(experiment_id: str, form: str) -> Response:
         if form not in FORMS:
-            return not_found(f"A report comes as {', '.join(FORMS)}.")
+            return not_found(f"A report comes as {', '.join([*FORMS, 'png'])}.")
         try:
             data = await app.store.get_bytes(f"{report_prefix(experiment_id)}/report.{form}")
         except ObjectNotFound:
