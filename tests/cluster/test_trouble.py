@@ -5,7 +5,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from assay_chassis.compute import BackendUnavailable, Resources, ResourcesUnavailable, RunState
+from assay_chassis.compute import Resources, ResourcesUnavailable, RunState
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured
 from contract_bench import make_run, submit_and_wait, wait_for, wait_for_end, wait_until_running
 from control_plane import ControlPlane
@@ -90,21 +90,6 @@ async def test_a_secret_that_is_missing_is_named_on_the_job(team_bench: ClusterB
     assert (status.state, status.error_class) == (RunState.FAILED, "pod")
     assert "assay-store" in str(status.reason)
     assert "ASSAY_KUBERNETES_ENV_FROM" in str(status.reason)
-
-
-async def test_a_namespace_deleted_in_the_middle_loses_the_run_and_refuses_the_next(
-    team_bench: ClusterBench, team: Team, tmp_path: Path
-) -> None:
-    backend = await team_bench.open()
-    run = make_run("wait_until_file", payload={"file": str(tmp_path / "never")})
-    await backend.submit(run)
-    await wait_until_running(backend, run)
-    team.plane.kubectl("delete", "namespace", team.namespace, "--wait=false")
-    with pytest.raises(BackendUnavailable, match=f"namespace {team.namespace} takes no jobs"):
-        await backend.submit(make_run(key="b" * 64))
-    status = await wait_for_end(backend, run)
-    assert (status.state, status.error_class, status.retryable) == (RunState.FAILED, "lost", True)
-    assert "with its namespace" in str(status.reason)
 
 
 async def test_a_lost_node_is_said_and_the_run_goes_on_elsewhere(
