@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 from assay_chassis.clock import SystemClock
-from assay_chassis.compute import LocalBackend, RunState
+from assay_chassis.compute import Environments, LocalBackend, RunState
 from assay_chassis.job_service import JobService
 from assay_chassis.memory import InMemoryBroker
 from assay_chassis.object_store import FileStore
@@ -23,6 +24,7 @@ from assay_schemas.experiments import Hardware
 from assay_schemas.jobs import TrainingRequest
 from assay_schemas.results import TrainingResult
 from assay_trainer.handlers import PRELOAD, TRAINING
+from assay_trainer.version import ENGINE_VERSION
 from training_ground import Ground
 
 pytestmark = pytest.mark.real
@@ -139,7 +141,8 @@ async def _shut_down(backend: LocalBackend) -> None:
 
 def backend_at(root: Path, ground: Ground) -> LocalBackend:
     environment = {"ASSAY_OBJECT_STORE": ground.root.as_uri()}
-    return LocalBackend(root, preload=PRELOAD, environment=environment, grace_s=5.0)
+    own = Environments("engine", own=ENGINE_VERSION)
+    return LocalBackend(root, preload=PRELOAD, environment=environment, grace_s=5.0, environments=own)
 
 
 @pytest.fixture
@@ -172,14 +175,14 @@ async def test_equal_jobs_give_equal_weights_in_different_processes(
 async def test_a_job_over_two_processes_runs_on_the_backend_and_computes_the_same(
     trainer: Trainer, ground: Ground, train_afresh: Train
 ) -> None:
-    request = ground.request(steps=60, checkpoint_every=20, seed=10)
+    request = ground.request(steps=300, checkpoint_every=100, seed=random.randrange(2**31))
     layout = {"cpus": 2, "parallelism": {"data": 2}}
     hardware = Hardware.model_validate({**request.hardware.model_dump(), **layout})
     await trainer.ask(request.model_copy(update={"hardware": hardware}))
     await trainer.step(1)
     spread, alone = await trainer.result(), train_afresh(request)
     assert spread.final_loss == pytest.approx(alone.final_loss, rel=1e-4)
-    assert [saved.checkpoint.step for saved in spread.checkpoints] == [20, 40, 60]
+    assert [saved.checkpoint.step for saved in spread.checkpoints] == [100, 200, 300]
 
 
 def _digests(result: TrainingResult) -> list[str]:
