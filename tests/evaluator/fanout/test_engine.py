@@ -29,10 +29,15 @@ CHOICES = [(prompt, choice) for prompt in PROMPTS[:8] for choice in "abc"]
 
 
 @pytest.fixture(scope="module")
-def alone(model: Path) -> Any:
+def alone(model: Path) -> Iterator[Any]:
+    """With one thread, as each of the two processes has: another number rounds probabilities differently."""
+    import torch
     from assay_evaluator.engines.transformers import open_engine
 
-    return open_engine(EngineSettings(model, batch_size=4), EvaluationProgress(lambda _: None))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield open_engine(EngineSettings(model, batch_size=4), EvaluationProgress(lambda _: None))
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
