@@ -21,6 +21,6 @@ class ComputeSettings(BaseSettings):
     compute_root: Path = Field(default=Path(".assay/compute"), description="Folder of the runs and their logs")
     stop_grace_s: float = Field(default=10.0, ge=0, description="Seconds from asking a job to end to killing it")
     warm_up_after_s: float = Field(
-        default=7.0, ge=0, description="Seconds from the start to loading what jobs import; the first job is sooner"
+        default=15.0, ge=0, description="Seconds from the start to loading what jobs import; the first job is sooner"
     )
     ray_address: str | None = Field(default=None, description="Ray cluster; none: one is started here")
