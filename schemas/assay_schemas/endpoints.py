@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from assay_schemas.artifacts import ModelRef
 from assay_schemas.canonical import digest_of
+from assay_schemas.problems import in_one_line
 
 PREFIX = "endpoint:"
 _LOCATION = re.compile(r"^endpoint:(?P<name>[A-Za-z0-9][A-Za-z0-9_-]*)/(?P<model>[A-Za-z0-9][A-Za-z0-9._:/@-]*)$")
@@ -86,5 +87,4 @@ def read_endpoints(path: Path | None) -> dict[str, Endpoint]:
     except OSError as error:
         raise EndpointsUnreadable(f"ASSAY_ENDPOINTS_FILE: {error}") from error
     except ValidationError as error:
-        listed = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
-        raise EndpointsUnreadable(f"ASSAY_ENDPOINTS_FILE: {path}: {listed}") from error
+        raise EndpointsUnreadable(f"ASSAY_ENDPOINTS_FILE: {path}: {in_one_line(error)}") from error

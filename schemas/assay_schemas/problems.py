@@ -56,6 +56,11 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
     return [_problem(entry, model, prefix) for entry in error.errors(include_url=False)]
 
 
+def in_one_line(error: ValidationError) -> str:
+    """Every error with its field, without what was given: inputs.seed: Field required; ..."""
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
+
+
 def joined(prefix: str, *parts: str | int) -> str:
     return ".".join(str(part) for part in (prefix, *parts) if part != "")
 

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from assay_schemas.experiments import Hardware
+from assay_schemas.problems import in_one_line
 
 SHIPPED = Path(__file__).with_suffix(".yaml")
 
@@ -61,5 +62,4 @@ def hardware_table(path: Path = SHIPPED) -> HardwareTable:
     except (OSError, yaml.YAMLError) as error:
         raise HardwareTableUnreadable(f"{path}: {error}") from error
     except ValidationError as error:
-        listed = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
-        raise HardwareTableUnreadable(f"{path}: {listed}") from error
+        raise HardwareTableUnreadable(f"{path}: {in_one_line(error)}") from error

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_schemas.algorithms import ENGINE_VERSIONS
 from assay_schemas.benchmarks import HARNESS_VERSIONS
+from assay_schemas.problems import in_one_line
 
 VARIABLE = "ASSAY_VERSIONS_FILE"
 VersionKind = Literal["engine", "harness"]
@@ -91,8 +92,7 @@ def declared_versions(path: Path | None) -> Versions:
     except OSError as error:
         raise VersionsUnreadable(f"{VARIABLE}: {error}") from error
     except ValidationError as error:
-        listed = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
-        raise VersionsUnreadable(f"{VARIABLE}: {path}: {listed}") from error
+        raise VersionsUnreadable(f"{VARIABLE}: {path}: {in_one_line(error)}") from error
 
 
 def available_versions(path: Path | None) -> Versions:

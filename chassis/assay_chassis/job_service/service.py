@@ -14,6 +14,7 @@ from assay_schemas.envelope import Event
 from assay_schemas.events import JobCancelRequested, JobCompleted
 from assay_schemas.ids import JobKey
 from assay_schemas.jobs import JobError, JobRequest, job_key
+from assay_schemas.problems import in_one_line
 from pydantic import BaseModel, Field, ValidationError
 
 from assay_chassis.clock import Clock
@@ -284,17 +285,11 @@ def _read(job_type: JobType, event: Event) -> JobRequest:
     try:
         request = job_type.request.model_validate(event.data)
     except ValidationError as error:
-        raise Refused(f"data: not a request for a {job_type.kind} job: {_listed(error)}") from error
+        raise Refused(f"data: not a request for a {job_type.kind} job: {in_one_line(error)}") from error
     inputs = getattr(request, "inputs")  # noqa: B009  every request has them, each kind its own
     if job_key(inputs) != request.job_key:
         raise Refused("data.job_key: is not the digest of data.inputs; compute it with assay_schemas.jobs.job_key")
     return request
-
-
-def _listed(error: ValidationError) -> str:
-    """Every problem with its field: inputs.seed: Field required."""
-    found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)]
-    return "; ".join(found)
 
 
 def _is(run: JobRun, job_type: JobType, key: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 from assay_chassis.errors import Misconfigured
 from assay_schemas.experiments import ExperimentSpec, Hardware
-from assay_schemas.problems import Problem
+from assay_schemas.problems import Problem, in_one_line
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from assay_scheduler.planner import hardware_of
@@ -40,8 +40,7 @@ def read_quotas(path: Path | None) -> dict[str, Resources]:
     except (OSError, yaml.YAMLError) as error:
         raise Misconfigured(f"ASSAY_OWNER_QUOTAS_FILE: {error}; correct the file, or leave it out") from error
     except ValidationError as error:
-        listed = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
-        raise Misconfigured(f"ASSAY_OWNER_QUOTAS_FILE: {path}: {listed}") from error
+        raise Misconfigured(f"ASSAY_OWNER_QUOTAS_FILE: {path}: {in_one_line(error)}") from error
     return {owner: Resources(quota.cpus, quota.gpus, quota.memory_gib) for owner, quota in found.items()}
 
 
