@@ -9,9 +9,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from assay_trainer.loop import Watch
+if TYPE_CHECKING:  # the service reads the trackers' settings, and shall not load what its jobs load
+    from assay_trainer.loop import Watch
 
 log = logging.getLogger(__name__)
 
