@@ -271,3 +271,28 @@ async def test_a_dry_run_says_what_it_would_cost_and_the_plan_keeps_it(system, f
         again = (await running.http.post("/experiments?dry_run=true", json=cases.minimal(files))).json()["cost"]
         assert again["device_hours"] == 0
         assert again["reused_device_hours"] == pytest.approx(cost["device_hours"])
+
+
+async def test_a_versions_file_that_breaks_later_is_said_and_mended_without_a_restart(
+    system, files: Path, tmp_path: Path
+) -> None:
+    versions = tmp_path / "versions.json"
+    versions.write_text("{}")
+    body = {
+        "training_config": {
+            "base_model": str(files / "MODELS/pilot"),
+            "dataset": str(files / "DATA/sft.jsonl"),
+            "training_alg": "SFT",
+        }
+    }
+    async with system(answer=silent, versions_file=versions) as running:
+        assert (await running.http.get("/versions")).status_code == 200
+        versions.write_text("{")
+        for answer, status in (
+            (await running.http.get("/versions"), 503),
+            (await running.http.post("/training_job", json=body), 422),
+        ):
+            assert answer.status_code == status
+            assert "ASSAY_VERSIONS_FILE" in answer.json()["detail"]
+        versions.write_text("{}")
+        assert (await running.http.post("/training_job", json=body)).status_code == 201

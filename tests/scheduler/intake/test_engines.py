@@ -1,4 +1,4 @@
-"""An engine for evaluations is taken where evaluators have it, and refused with the mend elsewhere."""
+"""Engines and actors are taken where a system has them, and refused with the mend elsewhere."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from assay_schemas.jobs import EvalInputs
 from scheduler_plans import ID
 
 
-def inspector(root: Path, *engines: str) -> Inspector:
+def inspector(root: Path, *engines: str, backend: str = "local") -> Inspector:
     store = MemoryStore()
     locations = Locations(store, [root], root / "scratch", lambda _: store)
     models = ModelIntake(store, locations, MemoryCache(), HubModels(offline=True, cache=root / "hub"))
     (root / "intake").mkdir(exist_ok=True)
     datasets = DatasetIntake(store, locations, MemoryCache(), root / "intake")
-    return Inspector(datasets, models, Resources(8, 0, 64), 1, evaluation_engines=engines)
+    return Inspector(datasets, models, Resources(8, 0, 64), 1, evaluation_engines=engines, backend=backend)
 
 
 @pytest.fixture
@@ -53,6 +53,17 @@ async def test_an_engine_that_evaluators_have_is_the_same_for_control_and_every_
     asked = [job.inputs for job in plan.jobs if isinstance(job.inputs, EvalInputs)]
     first = document["benchmarks"][0]["name"]
     assert {inputs.engine for inputs in asked if inputs.benchmark == first} == {"vllm"}
+
+
+async def test_actors_that_sample_beside_the_trainer_are_refused_without_ray(
+    document, tmp_path: Path
+) -> None:
+    del document["benchmarks"][0]["engine"]
+    document["hardware"] = {"cpus": 1, "rollout_actors": 2}
+    found = await inspector(tmp_path, "transformers").inspect(document)
+    assert [problem.field for problem in found.problems] == ["hardware.rollout_actors"]
+    assert "are only on the ray backend, and this system's is local" in str(found.problems[0])
+    assert (await inspector(tmp_path, "transformers", backend="ray").inspect(document)).problems == []
 
 
 def test_what_evaluators_have_is_what_is_said_or_what_is_installed_here(monkeypatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from assay_chassis.errors import EventTooLarge, Transient
 from assay_schemas.problems import Problem
+from assay_schemas.versions import VersionsUnreadable
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -80,4 +81,5 @@ def add_refusals(api: FastAPI) -> None:
     api.add_exception_handler(HTTPException, framework)
     api.add_exception_handler(RequestValidationError, parameters)
     api.add_exception_handler(Transient, away)
+    api.add_exception_handler(VersionsUnreadable, away)
     api.add_exception_handler(EventTooLarge, too_large)

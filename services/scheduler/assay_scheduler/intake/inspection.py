@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from assay_schemas.algorithms import ALGORITHMS
@@ -18,7 +18,7 @@ from assay_schemas.comparability import version_warnings
 from assay_schemas.endpoints import Endpoint, is_endpoint
 from assay_schemas.experiments import ExperimentSpec, Hardware, Location
 from assay_schemas.problems import WHOLE_DOCUMENT, Problem
-from assay_schemas.specification import not_yet_available, read_specification
+from assay_schemas.specification import Reading, not_yet_available, read_specification
 from assay_schemas.standard_hardware import HardwareTable, hardware_table
 from assay_schemas.versions import SHIPPED, Versions, VersionsUnreadable
 from pydantic import TypeAdapter, ValidationError
@@ -79,12 +79,7 @@ class Inspector:
 
     async def inspect(self, document: Mapping[str, Any], dataschema: str = "") -> Inspection:
         """Everything that is wrong with a document, or its specification with what it refers to."""
-        try:
-            versions = self.versions()
-        except VersionsUnreadable as error:
-            problem = Problem(field=WHOLE_DOCUMENT, message=f"cannot be read now: {error}.", mend="Mend that file.")
-            return Inspection(problems=[problem])
-        reading = read_specification(document, dataschema, versions)
+        reading = self.reading(document, dataschema)
         known = {problem.field for problem in reading.problems}
         look_up = _LookUps(self, document, known)
         await look_up.run()
@@ -101,8 +96,19 @@ class Inspector:
         arms = {reading.spec.arms[place].name: found for place, found in look_up.datasets.items()}
         references = {reading.spec.arms[place].name: found for place, found in look_up.references.items()}
         findings = Findings(look_up.model, arms, look_up.items, look_up.rewards, self.rollout_engine, references)
-        warnings = [*reading.warnings, *version_warnings(reading.spec, versions), *equipped.words]
+        warnings = [*reading.warnings, *equipped.words]
         return Inspection(equipped.spec, findings, warnings=warnings)
+
+    def reading(self, document: Mapping[str, Any], dataschema: str = "") -> Reading:
+        """What a document says by the versions there are now; a file of theirs that is broken is its one problem."""
+        try:
+            versions = self.versions()
+        except VersionsUnreadable as error:
+            problem = Problem(field=WHOLE_DOCUMENT, message=f"cannot be read now: {error}.", mend="Mend that file.")
+            return Reading(None, [problem])
+        found = read_specification(document, dataschema, versions)
+        more = version_warnings(found.spec, versions) if found.spec else []
+        return replace(found, warnings=[*found.warnings, *more])
 
     async def equipped(self, spec: ExperimentSpec, model: ModelRef) -> Equipped:
         """The specification with standard hardware where it gives none, checked against what there is."""

@@ -21,7 +21,6 @@ from assay_schemas.specification import (
     engine_version_of,
     hyperparameters_of,
     not_yet_available,
-    read_specification,
 )
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -193,7 +192,7 @@ class _Request:
     """A request as the specification of a stand-in experiment, whose problems are told in the request's words."""
 
     def __init__(self, stand_in: dict[str, Any], fields: Mapping[str, str], inspector: Inspector) -> None:
-        reading = read_specification(stand_in, versions=inspector.versions())
+        reading = inspector.reading(stand_in)
         self._fields = fields
         self._inspector = inspector
         self._spec: ExperimentSpec | None = reading.spec
