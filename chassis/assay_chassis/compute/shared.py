@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from assay_chassis.compute.base import ComputeBackend, JobRun, RunStatus
+from assay_chassis.compute.base import ComputeBackend, JobRun, RunStatus, older_attempts
 from assay_chassis.compute.errors import RunUnknown
 from assay_chassis.compute.members import KIND, member_status, members_of, shared_run
 
@@ -20,6 +20,7 @@ class SharedRuns:
         self._ask_to_end = ask_to_end
         self._forgotten: set[str] = set()
         self._unwanted: set[str] = set()
+        self._members: dict[str, list[JobRun]] = {}
 
     async def start(self) -> None:
         await self._beneath.start()
@@ -45,10 +46,16 @@ class SharedRuns:
         elif fresh:
             await self._beneath.submit(shared_run(fresh, entrypoint))
 
+    def _members_of(self, shared: RunStatus) -> list[JobRun]:
+        """Read once: every poll asks for them, and a payload never changes."""
+        if shared.name not in self._members:
+            self._members[shared.name] = members_of(shared.run.payload)
+        return self._members[shared.name]
+
     def _seen(self, status: RunStatus) -> list[RunStatus]:
         if status.run.kind != KIND:
             return [status]
-        members = members_of(status.run.payload)
+        members = self._members_of(status)
         return [member_status(status, one) for one in members if one.name not in self._forgotten]
 
     async def status(self, name: str) -> RunStatus:
@@ -73,13 +80,7 @@ class SharedRuns:
             await self._beneath.cancel(shared.name)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
-        older = [
-            status.name
-            for status in await self.list()
-            if (status.run.kind, status.run.job_key) == (kind, job_key)
-            and status.run.attempt < attempt
-            and not status.state.ended
-        ]
+        older = older_attempts(await self.list(), kind, job_key, attempt)
         for name in older:
             await self.cancel(name)
         return older
@@ -99,12 +100,12 @@ class SharedRuns:
         for status in await self._beneath.list():
             if status.run.kind == KIND and status.state.ended and not self._seen(status):
                 await self._beneath.forget(status.name)
-                self._forgotten -= {member.name for member in members_of(status.run.payload)}
+                self._forgotten -= {member.name for member in self._members.pop(status.name)}
 
     async def _shared_by(self, name: str) -> RunStatus | None:
         """The shared run with this member, if any."""
         for status in await self._beneath.list():
-            if status.run.kind == KIND and any(one.name == name for one in members_of(status.run.payload)):
+            if status.run.kind == KIND and any(one.name == name for one in self._members_of(status)):
                 return status
         return None
 

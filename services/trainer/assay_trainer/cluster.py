@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 
-ADDRESS = "RAY_ADDRESS"
+from assay_chassis.compute.ray import CLUSTER
+
 SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "KEY")
 
 
@@ -15,7 +16,7 @@ def connect() -> None:
     """Join the cluster of the environment; nothing where this process has joined."""
     import ray
 
-    ray.init(address=os.environ[ADDRESS], log_to_driver=True, logging_level="warning", ignore_reinit_error=True)
+    ray.init(address=os.environ[CLUSTER], log_to_driver=True, logging_level="warning", ignore_reinit_error=True)
 
 
 def settings_of(environment: dict[str, str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ def layout_for(request: TrainingRequest) -> Parallelism:
     hardware = request.hardware
     if hardware.parallelism is not None:
         return hardware.parallelism
-    if hardware.gpus * hardware.nodes <= 1 and hardware.nodes == 1:
+    if hardware.gpus <= 1 and hardware.nodes == 1:
         return SINGLE
     with SyncObjectStore(StoreSettings()) as store:
         shape = shape_of(json.loads(store.get_bytes(f"{request.model.uri.rstrip('/')}/config.json")))

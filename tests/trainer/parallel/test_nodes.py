@@ -20,6 +20,7 @@ from assay_schemas.experiments import Hardware
 from assay_schemas.jobs import TrainingRequest
 from assay_schemas.parallelism import Parallelism
 from assay_schemas.results import TrainingResult
+from raylets import raylets
 from training_ground import Ground
 
 pytestmark = [
@@ -34,31 +35,10 @@ LAYOUT = Parallelism(data=2)
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    """A head without cores and three machines with one each, on this one.
-
-    Ray gives each 30 s to start, which a busy machine may exceed: so there are three tries."""
-    import ray
-    from ray.cluster_utils import Cluster
-
+    """A head without cores and three machines with one each, on this one."""
     system = {"health_check_period_ms": 1000, "health_check_failure_threshold": 10}
-    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": system}
-    for _ in range(3):
-        made = Cluster()
-        try:
-            made.add_node(**head)
-            for _ in range(3):
-                made.add_node(num_cpus=1)
-        except Exception as error:  # Ray raises no class of its own
-            made.shutdown()
-            reason = error
-            continue
-        try:
-            yield made
-        finally:
-            ray.shutdown()
-            made.shutdown()
-        return
-    pytest.skip(f"Ray did not start its machines in three tries ({reason}): this machine is too busy")
+    with raylets({"num_cpus": 0, "_system_config": system}, others=3) as made:
+        yield made
 
 
 def over_two(request: TrainingRequest) -> TrainingRequest:

@@ -17,6 +17,7 @@ import pytest
 from assay_chassis.compute import JobRun, Resources
 from assay_schemas.experiments import Hardware
 from assay_schemas.results import TrainingResult
+from raylets import raylets
 from training_ground import Ground
 
 pytestmark = [
@@ -40,24 +41,8 @@ CHANGES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    import ray
-    from ray.cluster_utils import Cluster
-
-    for _ in range(3):
-        made = Cluster()
-        try:
-            made.add_node(num_cpus=4, include_dashboard=False)
-        except Exception as error:  # Ray raises no class of its own
-            made.shutdown()
-            reason = error
-            continue
-        try:
-            yield made
-        finally:
-            ray.shutdown()
-            made.shutdown()
-        return
-    pytest.skip(f"Ray did not start in three tries ({reason}): this machine is too busy")
+    with raylets({"num_cpus": 4}) as made:
+        yield made
 
 
 def tokens_of(groups: Any) -> list[list[tuple[int, ...]]]:
@@ -69,13 +54,13 @@ def test_two_actors_draw_what_one_process_draws_also_when_one_is_killed(
 ) -> None:
     import ray
     import torch
-    from assay_trainer.cluster import ADDRESS
+    from assay_chassis.compute.ray import CLUSTER
     from assay_trainer.model import load_model
     from assay_trainer.rollouts import open_engine
     from assay_trainer.rollouts.actors import open_on_actors
     from assay_trainer.rollouts.base import EngineSettings, Sampling
 
-    monkeypatch.setenv(ADDRESS, cluster.address)
+    monkeypatch.setenv(CLUSTER, cluster.address)
     settings, sampling = EngineSettings(model_folder, (258,), 258, 64), Sampling(1.0, 1.0, 8)
     model = load_model(model_folder, torch.device("cpu"))
     with torch.no_grad():

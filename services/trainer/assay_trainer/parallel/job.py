@@ -29,11 +29,11 @@ from assay_trainer.model import load_model
 from assay_trainer.parallel.build import build_stepper
 from assay_trainer.parallel.checkpoints import SpreadCheckpoints, plain_shell, restore_spread
 from assay_trainer.parallel.launch import launch
+from assay_trainer.parallel.rank_job import RankJob
 from assay_trainer.parallel.replicated import ReplicatedTrainingJob
-from assay_trainer.parallel.watch import AgreedWatch
 from assay_trainer.parallel.world import World, join, leave
 from assay_trainer.stepper import Stepping
-from assay_trainer.worker import TrainingJob, tracked
+from assay_trainer.worker import tracked
 
 RENDEZVOUS = "rendezvous"
 
@@ -88,22 +88,12 @@ def train_in(world: World, request: TrainingRequest, folder: Path, watch: Watch)
         leave()
 
 
-class SpreadTrainingJob(TrainingJob):
-    """One process's part of a job. `folder` is one that all processes reach."""
+class SpreadTrainingJob(RankJob):
+    """Every process holds a part of the model, or of the rows, as the layout says."""
 
-    def __init__(
-        self, request: TrainingRequest, store: SyncObjectStore, folder: Path, watch: Watch, world: World
-    ) -> None:
-        super().__init__(request, store, folder / f"rank-{world.rank}", AgreedWatch(watch, world))
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._world = world
-        self._model_type: type[Any] = type(None)
-        self._config: Any = None
-        self._taken: SpreadCheckpoints | None = None
-
-    def _device(self) -> torch.device:
-        return self._world.device
+    _model_type: type[Any] = type(None)
+    _config: Any = None
+    _taken: SpreadCheckpoints | None = None
 
     def _stepper(
         self, algorithm: Algorithm, around: Surroundings, padding_id: int, resumed: ResumePoint | None

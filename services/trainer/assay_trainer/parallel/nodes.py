@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from assay_chassis.compute import JobContext
+from assay_chassis.compute.ray import CLUSTER
 from assay_chassis.job_service.failures import JobFailed
 from assay_schemas.jobs import TrainingRequest
 from assay_schemas.parallelism import Parallelism
 
-from assay_trainer.cluster import ADDRESS, connect, settings_of
+from assay_trainer.cluster import connect, settings_of
 from assay_trainer.errors import BadInput
 from assay_trainer.parallel import meeting
 from assay_trainer.parallel.node_rank import be_rank
@@ -45,7 +46,7 @@ class NodesLost(JobFailed):
 def run_over_nodes(context: JobContext, request: TrainingRequest, layout: Parallelism, folder: Path) -> None:
     """Do the job in `layout.processes` processes of a Ray cluster. Raises the JobFailed of the first that failed, or
     NodesLost."""
-    if ADDRESS not in os.environ:
+    if CLUSTER not in os.environ:
         raise BadInput("hardware.nodes: only the ray backend has several machines; set it to 1, or ASSAY_BACKEND=ray")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

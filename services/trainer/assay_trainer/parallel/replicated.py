@@ -10,18 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from assay_chassis.object_store import SyncObjectStore
-from assay_schemas.jobs import TrainingRequest, Usage
+from assay_schemas.jobs import Usage
 
 from assay_trainer.algorithms.base import Algorithm, Surroundings
 from assay_trainer.checkpoints.resume import ResumePoint
-from assay_trainer.loop import Watch
 from assay_trainer.metrics import MetricsLog
 from assay_trainer.parallel.peers import WorldPeers
-from assay_trainer.parallel.watch import AgreedWatch
-from assay_trainer.parallel.world import World, sum_over_all
+from assay_trainer.parallel.rank_job import RankJob
+from assay_trainer.parallel.world import sum_over_all
 from assay_trainer.stepper import Stepping
-from assay_trainer.worker import Trained, TrainingJob, Writer
+from assay_trainer.worker import Trained, Writer
 
 
 class NoCheckpoints:
@@ -34,24 +32,15 @@ class NoCheckpoints:
         """Nothing was opened."""
 
 
-class ReplicatedTrainingJob(TrainingJob):
-    """`folder` is one that all processes reach."""
+class ReplicatedTrainingJob(RankJob):
+    """Every process trains the whole model, in step with the others."""
 
-    def __init__(
-        self, request: TrainingRequest, store: SyncObjectStore, folder: Path, watch: Watch, world: World
-    ) -> None:
-        super().__init__(request, store, folder / f"rank-{world.rank}", AgreedWatch(watch, world))
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        self._world = world
-        self._processor_s = 0.0
+    _processor_s = 0.0
 
     def train(self) -> Trained:
         trained = super().train()
         self._processor_s = sum_over_all([time.process_time()], self._world.device)[0]
         return trained
-
-    def _device(self) -> torch.device:
-        return self._world.device
 
     def _stepper(
         self, algorithm: Algorithm, around: Surroundings, padding_id: int, resumed: ResumePoint | None

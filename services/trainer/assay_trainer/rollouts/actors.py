@@ -16,7 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from assay_trainer.cluster import ADDRESS, connect, settings_of
+from assay_chassis.compute.ray import CLUSTER
+
+from assay_trainer.cluster import connect, settings_of
 from assay_trainer.errors import BadInput, RolloutEngineLost
 from assay_trainer.lora import adapted, merged
 from assay_trainer.rollouts.base import Completion, EngineSettings, PolicyNotFinite, Sampling
@@ -28,7 +30,7 @@ CALL_S = 1800.0
 
 def open_on_actors(name: str, settings: EngineSettings, count: int, *, gpus: bool) -> ActorsEngine:
     """Raises BadInput where there is no Ray cluster."""
-    if ADDRESS not in os.environ:
+    if CLUSTER not in os.environ:
         raise BadInput("hardware.rollout_actors: only the ray backend has them; set it to 0, or ASSAY_BACKEND=ray")
     connect()
     return ActorsEngine(name, settings, count, gpus=gpus)
