@@ -34,6 +34,7 @@ CONTROL = "control"
 PLACEBO = "placebo"
 RESERVED_ARMS = (CONTROL, PLACEBO)
 MAX_SEEDS = 100
+DEFAULT_SEEDS = 3
 
 
 class SpecModel(BaseModel):
@@ -213,7 +214,7 @@ class ExperimentSpec(SpecModel):
     base_model: Location
     training: Training
     arms: Annotated[list[ArmSpec], Field(min_length=1, max_length=200)]
-    seeds: Seeds = Field(default_factory=lambda: [0, 1, 2])
+    seeds: Seeds = Field(default_factory=lambda: list(range(DEFAULT_SEEDS)))
     placebo: bool = False
     selection: Selection = Field(default_factory=Selection)
     benchmarks: Annotated[list[BenchmarkSpec], Field(min_length=1, max_length=200)]

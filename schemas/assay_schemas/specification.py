@@ -22,14 +22,13 @@ from assay_schemas.benchmarks import (
     known_benchmarks,
 )
 from assay_schemas.endpoints import endpoint_model, is_endpoint
-from assay_schemas.experiments import RESERVED_ARMS, ArmSpec, ExperimentSpec, safe_location
+from assay_schemas.experiments import DEFAULT_SEEDS, RESERVED_ARMS, ArmSpec, ExperimentSpec, safe_location
 from assay_schemas.interventions import intervention_problems
 from assay_schemas.parallelism import ONLINE_ALGORITHMS, Parallelism, why_not
 from assay_schemas.problems import UNKNOWN_KEY, WHOLE_DOCUMENT, Problem, joined, nearest, problems_of, shown
 from assay_schemas.versions import SHIPPED, Versions
 
 SCHEMA_VERSION = "experiment.requested/1.0"
-DEFAULT_SEEDS = 3
 
 
 @dataclass(frozen=True)

@@ -112,8 +112,9 @@ class TransformersEngine(ToldEngine, HFLM):  # type: ignore[misc]
     def _remember(
         self, generated: Sequence[list[int]], lengths: Sequence[int | None], logprobs: Sequence[list[float]]
     ) -> None:
+        last = self._end_tokens()
         for tokens, length, likely in zip(generated, lengths, logprobs, strict=True):
-            ends = [position for position, token in enumerate(tokens) if token in self._end_tokens()]
+            ends = [position for position, token in enumerate(tokens) if token in last]
             stopped = [value for value in (length, ends[0] + 1 if ends else None) if value is not None]
             reason = "stop" if stopped else "length"
             count = min(stopped, default=len(tokens))
