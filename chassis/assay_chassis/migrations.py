@@ -18,6 +18,7 @@ from assay_chassis.errors import Misconfigured
 
 _FILE = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('assay.migrate.' || $1, 0))"
+_SCHEMA_EXISTS = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)"
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     package text NOT NULL, number integer NOT NULL, name text NOT NULL, sha256 text NOT NULL,
@@ -57,7 +58,9 @@ async def migrate(database: Database, *packages: str) -> int:
     applied = 0
     async with database.transaction() as connection:
         await connection.execute(_LOCK, database.schema)
-        await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"')
+        # Asked first: PostgreSQL wants the right to make schemas even where IF NOT EXISTS finds one.
+        if not await connection.fetchval(_SCHEMA_EXISTS, database.schema):
+            await connection.execute(f'CREATE SCHEMA "{database.schema}"')
         await connection.execute(_TABLE)
         for package in packages:
             applied += await _apply(connection, package)
