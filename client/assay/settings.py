@@ -23,11 +23,19 @@ class ClientSettings(BaseSettings):
 
     kafka_bootstrap_servers: str = Field(default="", description="host:port of the broker, several with commas")
     kafka_security_protocol: str = Field(default="PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
-    kafka_sasl_mechanism: str = Field(default="PLAIN", description="SASL mechanism")
+    kafka_sasl_mechanism: str = Field(default="SCRAM-SHA-512", description="SASL mechanism")
     kafka_sasl_username: str = Field(default="", description="SASL user")
     kafka_sasl_password: SecretStr = Field(default=SecretStr(""), description="SASL password")
+    kafka_ssl_cafile: str = Field(
+        default="", description="PEM file of the authority that signed the broker's certificate; default: the system's"
+    )
+    kafka_ssl_certfile: str = Field(default="", description="PEM file of this client's certificate")
+    kafka_ssl_keyfile: str = Field(default="", description="PEM file of this client's key")
     object_store: str = Field(default="", description="file:///folder or s3://bucket/prefix")
     s3_endpoint_url: str = Field(default="", description="endpoint of an S3 server that is not AWS")
+    s3_ssl_cafile: str = Field(
+        default="", description="PEM file of the authority that signed the store's certificate; default: the system's"
+    )
     s3_access_key_id: str = Field(default="", description="S3 access key; default the AWS environment's")
     s3_secret_access_key: SecretStr = Field(default=SecretStr(""), description="S3 secret key")
     api_url: str = Field(default="", description="the scheduler's HTTP API")

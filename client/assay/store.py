@@ -77,6 +77,8 @@ class Store:
         if self._settings.s3_endpoint_url:
             scheme, _, host = self._settings.s3_endpoint_url.rpartition("://")
             options |= {"endpoint_override": host, "scheme": scheme or "https"}
+        if self._settings.s3_ssl_cafile:
+            options["tls_ca_file_path"] = self._settings.s3_ssl_cafile
         if self._settings.s3_access_key_id:
             options["access_key"] = self._settings.s3_access_key_id
             options["secret_key"] = self._settings.s3_secret_access_key.get_secret_value()

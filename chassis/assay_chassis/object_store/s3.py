@@ -138,4 +138,5 @@ def _connect(settings: StoreSettings) -> Any:
         aws_access_key_id=key_id.get_secret_value() if key_id else None,
         aws_secret_access_key=secret.get_secret_value() if secret else None,
         config=config,
+        verify=str(settings.s3_ssl_cafile) if settings.s3_ssl_cafile else None,
     )
