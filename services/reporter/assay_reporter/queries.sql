@@ -61,7 +61,10 @@ UPDATE reports SET state = 'failed', tries = tries + 1, failure = $2 WHERE exper
 
 -- name: add_baseline
 INSERT INTO baselines (key, experiment_id, value, half_width, measured_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (key) DO NOTHING;
+ON CONFLICT (key) DO UPDATE
+   SET experiment_id = excluded.experiment_id, value = excluded.value, half_width = excluded.half_width,
+       measured_at = excluded.measured_at
+ WHERE baselines.measured_at > excluded.measured_at;
 
 -- name: get_baselines
 SELECT key, experiment_id, value, half_width, measured_at FROM baselines WHERE key = ANY($1::text[]);

@@ -128,7 +128,9 @@ class ReadModel:
         await self._connection.execute(QUERIES.concluded, experiment_id, sentence)
 
     async def first_baselines(self, found: Mapping[str, Baseline]) -> dict[str, Baseline]:
-        """Remembers the baselines that are new; what was first measured in the place of each, by the same names."""
+        """Remembers the baselines that are new, or older than what is known: a rebuild reads events in another order.
+
+        What was first measured in the place of each, by the same names."""
         rows = [(one.key, one.experiment_id, one.value, one.half_width, one.measured_at) for one in found.values()]
         await self._connection.executemany(QUERIES.add_baseline, rows)
         stored = await self._connection.fetch(QUERIES.get_baselines, [one.key for one in found.values()])
