@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from assay_schemas.envelope import Event
 from fastapi import FastAPI
 
-from assay_chassis import telemetry
+from assay_chassis import telemetry, tracing
 from assay_chassis.broker import Broker, KafkaBroker
 from assay_chassis.clock import Clock, SystemClock
 from assay_chassis.database import Database
@@ -165,6 +165,7 @@ class ServiceApp:
     async def run(self) -> None:
         """Start, serve until SIGTERM, SIGINT or `stop`, and end in order. Raises SystemExit(1) when something broke."""
         telemetry.configure_logging(self.name, self.settings.log_level, self.settings.log_format)
+        tracing.start(self.name)
         with _ending_on_signals(self.stop):
             await self._run()
 
@@ -266,6 +267,7 @@ class ServiceApp:
             await self._database.close()
         if self._server is not None:
             await self._server.stop()
+        await asyncio.to_thread(tracing.stop)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import structlog
 from assay_schemas.envelope import Event, Record, Unreadable, decode
 from pydantic import ValidationError
 
-from assay_chassis import telemetry
+from assay_chassis import telemetry, tracing
 from assay_chassis.clock import Clock
 from assay_chassis.dead_letter import dead_letter, truncated
 from assay_chassis.errors import AssayError, EventTooLarge, Permanent
@@ -74,7 +74,8 @@ class Delivery:
             await several([event])
 
         async def in_time(events: Sequence[Event]) -> None:
-            await self._in_time(f"{len(events)} events together", partial(several, events))
+            with tracing.handling(*events):
+                await self._in_time(f"{len(events)} events together", partial(several, events))
 
         together = Together(in_time, self._clock)
         for topic in topics:
@@ -136,9 +137,10 @@ class Delivery:
                 return None
 
     async def _call(self, handle: Handle, event: Event) -> None:
-        with structlog.contextvars.bound_contextvars(
+        bound = structlog.contextvars.bound_contextvars(
             event_type=event.type, event_id=event.id, key=event.key, correlation=event.correlationid
-        ):
+        )
+        with bound, tracing.handling(event):
             await self._in_time(event.type, partial(handle, event))
 
     async def _in_time(self, what: str, handle: Callable[[], Awaitable[None]]) -> None:

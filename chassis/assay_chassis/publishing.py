@@ -14,6 +14,7 @@ from assay_schemas.ids import event_id
 from assay_schemas.topics import TOPICS
 from pydantic import BaseModel
 
+from assay_chassis import tracing
 from assay_chassis.errors import EventTooLarge
 
 
@@ -56,8 +57,15 @@ def make_event(
         dataschema=TOPICS[topic].dataschema if topic in TOPICS else "",
         correlationid=correlation or (cause.correlationid if cause else ""),
         causationid=cause.id if cause else "",
-        traceparent=cause.traceparent if cause else "",
+        traceparent=_context(topic, correlation, cause),
     )
+
+
+def _context(topic: str, correlation: str, cause: Event | None) -> str:
+    """Signs of life come twice a second: they are no part of a trace."""
+    if topic in TOPICS and TOPICS[topic].kind == "progress":
+        return ""
+    return tracing.onward(correlation, cause)
 
 
 def encode_checked(event: Event) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:

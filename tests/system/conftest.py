@@ -36,6 +36,7 @@ def load_beside(name: str, path: Path) -> ModuleType:
 if str(root := Path(__file__).resolve().parents[2]) not in sys.path:
     sys.path.insert(0, str(root))
 ground = load_beside("system_ground", Path(__file__).parent / "ground.py")
+collectors = load_beside("system_collector", Path(__file__).parent / "collector.py")
 cases = load_beside("contract_cases", Path(__file__).parents[1] / "contract" / "cases.py")
 
 
@@ -60,9 +61,20 @@ def running(folder: Path, services: Mapping[str, str], environment: Mapping[str,
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Every service."""
-    environment = {"ASSAY_RETRY_BACKOFF_S": "0.5", "OMP_NUM_THREADS": "1"}
+def collector() -> Iterator[Any]:
+    """Takes the traces of `whole`."""
+    with collectors.collector() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory, collector: Any) -> Iterator[Any]:
+    """Every service, with traces."""
+    environment = {
+        "ASSAY_RETRY_BACKOFF_S": "0.5",
+        "OMP_NUM_THREADS": "1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+    }
     with running(tmp_path_factory.mktemp("whole"), SERVICES, environment) as one:
         yield one
 

@@ -101,6 +101,45 @@ async def test_every_event_is_valid_against_its_schema_and_well_enveloped(
     assert tape.letters() == []
 
 
+async def test_one_trace_follows_the_experiment_through_all_services(
+    whole: Ground, tape: Tape, ran: tuple[Run, datetime], collector: Any
+) -> None:
+    run, _ = ran
+    trace = run.id.replace("-", "")
+    for event in tape.of("report.published", run.id):
+        assert event.traceparent.split("-")[1] == trace
+    spans = ground.until(lambda: whole_trace(collector.of_trace(trace)), "spans of the whole loop came", 30.0)
+    names = {(span.service, span.name) for span in spans}
+    assert names >= {
+        ("assay-scheduler", "requested"),
+        ("assay-scheduler", "plan"),
+        ("assay-trainer", "training.requested"),
+        ("assay-trainer", "training job"),
+        ("assay-scheduler", "training.completed"),
+        ("assay-evaluator", "selection.requested"),
+        ("assay-evaluator", "eval job"),
+        ("assay-scheduler", "eval.completed"),
+        ("assay-scheduler", "settle"),
+        ("assay-reporter", "experiment.completed"),
+        ("assay-reporter", "report"),
+    }
+    by_id = {span.id: span for span in spans}
+    (root,) = (span for span in spans if not span.parent)
+    assert (root.name, root.attributes["assay.outcome"]) == ("experiment", "succeeded")
+    assert all(span.parent in by_id for span in spans if span is not root)
+    for job in (span for span in spans if span.name == "training job"):
+        assert by_id[job.parent].name == "training.requested"
+        assert {by.name for by in spans if by.parent == job.id} >= {"training.completed"}
+        assert root.started <= job.started < job.ended <= root.ended
+    assert not [span for span in spans if span.failed]
+
+
+def whole_trace(spans: list[Any]) -> list[Any]:
+    """Nothing while the first or the last span is missing: they come within a second or two."""
+    names = {span.name for span in spans}
+    return spans if {"experiment", "report", "experiment.completed", "plan", "eval job"} <= names else []
+
+
 def validator(topic: str) -> Any:
     schema = json.loads((SCHEMAS / f"{topic}-1.0.json").read_text())
     return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())

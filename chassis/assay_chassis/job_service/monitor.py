@@ -6,11 +6,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 import structlog
 from assay_schemas.envelope import Event
 from assay_schemas.ids import JobKind, event_id
 
+from assay_chassis import tracing
 from assay_chassis.clock import Clock
 from assay_chassis.compute.base import ComputeBackend, JobRun, RunStatus
 from assay_chassis.job_service.completions import completion_event, ended, succeeded
@@ -32,6 +34,20 @@ log = structlog.get_logger(__name__)
 def correlation_of(run: JobRun) -> str:
     """What the event that asked for the run belongs to: an experiment, mostly."""
     return run.labels.get(CORRELATION, "")
+
+
+def _span_of(status: RunStatus, outcome: str) -> AbstractContextManager[None]:
+    """The span of a run from its start to now, below that of the request for it."""
+    run = status.run
+    return tracing.span(
+        f"{run.kind} job",
+        correlation=correlation_of(run),
+        parent=run.labels.get(tracing.LABEL, ""),
+        started=status.started_at,
+        job=run.job_key,
+        attempt=run.attempt,
+        outcome=outcome,
+    )
 
 
 class Monitor:
@@ -137,5 +153,7 @@ class Monitor:
         else:
             completion = ended(job_type, status, self._clock.now())
         await self._records.write_completion(completion)
-        await self._publisher.publish(completion_event(job_type, completion, self._source, correlation_of(run)))
+        with _span_of(status, completion.outcome):
+            said = completion_event(job_type, completion, self._source, correlation_of(run))
+        await self._publisher.publish(said)
         await self._backend.forget(status.name)

@@ -17,6 +17,7 @@ from assay_schemas.jobs import JobError, JobRequest, job_key
 from assay_schemas.problems import in_one_line
 from pydantic import BaseModel, Field, ValidationError
 
+from assay_chassis import tracing
 from assay_chassis.clock import Clock
 from assay_chassis.compute.base import ComputeBackend, JobRun, Resources, run_name
 from assay_chassis.compute.errors import ResourcesUnavailable
@@ -214,7 +215,7 @@ class JobService:
                 nodes=hardware.nodes,
             ),
             deadline_s=request.deadline_s,
-            labels={CORRELATION: event.correlationid, "priority": request.priority},
+            labels={CORRELATION: event.correlationid, "priority": request.priority, **tracing.labels_for(event)},
         )
 
     async def _submit(self, job_type: JobType, request: JobRequest, run: JobRun, event: Event) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 
+from assay_chassis import tracing
 from assay_chassis.app import ServiceApp
 from assay_chassis.errors import AssayError, Transient
-from assay_chassis.object_store import ObjectStore
+from assay_chassis.object_store import ObjectNotFound, ObjectStore
 from assay_chassis.outbox import Transaction
 from assay_chassis.publishing import make_event
 from assay_schemas.artifacts import ArtifactRef, report_prefix
@@ -24,6 +25,7 @@ from assay_schemas.ids import event_id
 from assay_schemas.reports import ReportDocument, Verdict
 from assay_schemas.results import ExperimentResult
 from jinja2 import TemplateError
+from pydantic import ValidationError
 
 from assay_reporter.baselines import baselines_of
 from assay_reporter.budget import SOURCE, look_at, next_look, request_id
@@ -77,7 +79,8 @@ class Publication:
             if due is None:
                 return False
             try:
-                await self._publish(due, tx, model)
+                with tracing.span("report", correlation=due.experiment_id, tries=due.tries):
+                    await self._publish(due, tx, model)
             except Transient as error:
                 await model.report_delayed(due.experiment_id, str(error), min(2.0**due.tries, 60.0))
             except BUGS_AND_BAD_EVIDENCE as error:
@@ -101,7 +104,8 @@ class Publication:
         evidence = replace(evidence, baselines=await model.first_baselines(baselines_of(evidence)))
         asked = evidence.plan.spec.sinks
         unknown = [self._sinks.unknown(name) for name in dict.fromkeys(asked) if name not in self._sinks]
-        report, texts = await asyncio.to_thread(_compiled, evidence, unknown)
+        kept = await kept_report(store, due.experiment_id)
+        report, texts = kept or await asyncio.to_thread(_compiled, evidence, unknown)
         refs = await write_report(self._app.store, report, texts)
         await model.report_made(report.experiment_id, report.sentence)
         body = published(report, refs, self._web_url())
@@ -144,6 +148,18 @@ def _compiled(evidence: Evidence, unknown: list[str]) -> tuple[ReportDocument, d
     report = compile_report(evidence, evidence.result.completed_at)
     report = report.model_copy(update={"next_steps": [*report.next_steps, *unknown]})
     return report, {form: render(report) for form, (render, _) in FORMS.items()}
+
+
+async def kept_report(store: ObjectStore, experiment_id: str) -> tuple[ReportDocument, dict[str, str]] | None:
+    """The report that was made before, whole: what people and events refer to is never made differently a second
+    time, by a rebuild say, or by another version. None where there is none, or not every form of it."""
+    prefix, texts = report_prefix(experiment_id), {}
+    try:
+        for form in FORMS:
+            texts[form] = (await store.get_bytes(f"{prefix}/report.{form}")).decode()
+        return ReportDocument.model_validate_json(texts["json"]), texts
+    except (ObjectNotFound, UnicodeDecodeError, ValidationError):
+        return None
 
 
 async def write_report(store: ObjectStore, report: ReportDocument, texts: dict[str, str]) -> dict[str, ArtifactRef]:

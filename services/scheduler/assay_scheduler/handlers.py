@@ -42,6 +42,7 @@ class Handlers:
                 dataschema=event.dataschema,
                 owner=self._system_user,
                 at=self._clock.now(),
+                asked_in=event.traceparent,
             )
 
     async def experiment_cancel_requested(self, event: Event, tx: Transaction) -> None:

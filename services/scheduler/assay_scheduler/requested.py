@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from assay_chassis import tracing
 from assay_chassis.outbox import Transaction
 from assay_schemas.canonical import digest_of
 from assay_schemas.experiments import PRIORITIES
@@ -27,8 +28,9 @@ async def store_request(
     dataschema: str,
     owner: str,
     at: datetime,
+    asked_in: str = "",
 ) -> bool:
-    """Whether the request is new. Wakes intake at commit."""
+    """Whether the request is new. Wakes intake at commit. `asked_in`: the trace context of who asks."""
     priority = document.get("priority")
     new = await tx.connection.fetchval(
         QUERIES.add_experiment,
@@ -43,7 +45,10 @@ async def store_request(
         at,
     )
     tx.notify(CHANNEL, REQUEST)
-    return new is not None
+    if new is not None:
+        with tracing.span("requested", correlation=identity, started=at, links=(asked_in,), kind=kind):
+            return True
+    return False
 
 
 def _text(value: Any, otherwise: str) -> str:

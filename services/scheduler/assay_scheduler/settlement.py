@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from assay_chassis import tracing
 from assay_chassis.app import ServiceApp
 from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.events import ExperimentCompleted, ExperimentOutcome
@@ -35,10 +36,11 @@ class Settlement:
         if row is None:
             return False
         ends = [JobEnd.model_validate(end) for end in row["ends"]]
-        if row["plan"] is None:
-            await self._end(row["id"], single_outcome(ends, cancelled=row["cancelled"]), None, None, now)
-        else:
-            await self._settle(row, ends, now)
+        with tracing.span("settle", correlation=row["id"]):
+            if row["plan"] is None:
+                await self._end(row, single_outcome(ends, cancelled=row["cancelled"]), None, None, now)
+            else:
+                await self._settle(row, ends, now)
         return True
 
     async def _settle(self, row: Any, ends: list[JobEnd], now: datetime) -> None:
@@ -63,19 +65,22 @@ class Settlement:
             jobs=len(ends),
             reused=row["reused_count"],
         )
-        await self._end(row["id"], outcome, reference, payload, now)
+        await self._end(row, outcome, reference, payload, now)
 
     async def _end(
         self,
-        identity: str,
+        row: Any,
         outcome: ExperimentOutcome,
         reference: ArtifactRef | None,
         payload: ExperimentCompleted | None,
         now: datetime,
     ) -> None:
+        identity = row["id"]
         async with self._app.transaction() as tx:
             result = reference.model_dump() if reference else None
             ended = await tx.connection.fetchval(QUERIES.end_experiment, identity, outcome, result, now)
             if ended and payload is not None:
                 await say(tx, [Message("experiment.completed", identity, payload, (identity,), identity)], now)
             tx.notify(CHANNEL)
+        if ended:
+            tracing.whole(identity, row["kind"], row["requested_at"], now, outcome=outcome)

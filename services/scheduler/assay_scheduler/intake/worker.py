@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from assay_chassis import tracing
 from assay_chassis.errors import Transient
 from assay_chassis.object_store import StoreUnavailable
 from assay_schemas.artifacts import ArtifactRef, CheckpointRef
@@ -50,6 +51,7 @@ class Claim:
     document: dict[str, Any]
     dataschema: str
     tries: int
+    requested_at: datetime
 
 
 class IntakeWorker:
@@ -73,7 +75,8 @@ class IntakeWorker:
             return False
         try:
             async with self._renewing(claim.id), asyncio.timeout(self._parts.settings.intake_timeout_s):
-                await self._take(claim)
+                with tracing.span("plan", correlation=claim.id, tries=claim.tries):
+                    await self._take(claim)
         except TakenByAnother as error:
             self._app.log.info(str(error), experiment_id=claim.id)
         except Exception as error:
@@ -97,7 +100,9 @@ class IntakeWorker:
             row = await connection.fetchrow(QUERIES.claim_intake, self._app.clock.now(), self._lease)
         if row is None:
             return None
-        return Claim(row["id"], row["kind"], row["owner"], row["document"], row["dataschema"], row["tries"])
+        return Claim(
+            row["id"], row["kind"], row["owner"], row["document"], row["dataschema"], row["tries"], row["requested_at"]
+        )
 
     @asynccontextmanager
     async def _renewing(self, identity: str) -> AsyncIterator[None]:
@@ -177,6 +182,8 @@ class IntakeWorker:
                     experiment_id=claim.id, name=row["name"], owner=row["owner"], problems=listed
                 )
                 await say(tx, [Message("experiment.rejected", claim.id, payload, (claim.id,), claim.id)], at)
+        if row is not None:
+            tracing.whole(claim.id, claim.kind, claim.requested_at, at, outcome="rejected")
 
 
 def sayable(problems: Sequence[Problem]) -> list[Problem]:
