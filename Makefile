@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local
 
-.PHONY: demo test test-unit simulate fault-points fuzz test-nodes test-kubernetes check bench notebooks venv generate clean help
+.PHONY: demo test test-unit simulate fault-points fuzz fuzz-api audit test-nodes test-kubernetes check bench notebooks venv generate clean help
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,6 +33,12 @@ fault-points: $(STAMP) ## kill a process at every fault point of a simulated run
 
 fuzz: $(STAMP) ## a million malformed inputs at every entrance (about half an hour)
 	$(BIN)/python -m fuzzing --inputs 1000000 --result
+
+fuzz-api: $(STAMP) ## a thousand requests to every operation of both HTTP interfaces (several minutes)
+	$(BIN)/python -m fuzzing.api --requests 1000 --result
+
+audit: $(STAMP) ## the list of parts (SBOM), and known vulnerabilities where the network is there
+	$(BIN)/python -m scripts.audit
 
 test-nodes: $(STAMP) ## training over several machines of a Ray cluster, and sampling beside it; some are killed
 	ASSAY_TEST_NODES=1 $(BIN)/python -m pytest tests/trainer/parallel/test_nodes.py tests/trainer/rollouts/test_actors.py

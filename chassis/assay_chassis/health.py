@@ -32,13 +32,24 @@ def add_health_routes(api: FastAPI, service: str, problems: Problems, retrying: 
     async def healthz() -> dict[str, str]:
         return {"service": service, "status": "alive"}
 
-    @api.get("/readyz", tags=["health"], summary="Whether events are read and written; 503 with the reasons if not")
+    @api.get(
+        "/readyz",
+        tags=["health"],
+        summary="Whether events are read and written; 503 with the reasons if not",
+        responses={503: {"description": "Not ready", "content": {"application/json": {"schema": {"type": "object"}}}}},
+    )
     async def readyz() -> JSONResponse:
         reasons = [str(telemetry.without_secrets(reason)) for reason in await problems()]
         body = {"service": service, "ready": not reasons, "reasons": reasons, "retrying": retrying()[:_MOST_SHOWN]}
         return JSONResponse({**body, "system": os.environ.get(SYSTEM_ID)}, 503 if reasons else 200)
 
-    @api.get("/metrics", tags=["health"], summary="Metrics in Prometheus' text format", response_class=Response)
+    @api.get(
+        "/metrics",
+        tags=["health"],
+        summary="Metrics in Prometheus' text format",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     async def metrics() -> Response:
         return Response(telemetry.exposition(), media_type=METRICS_TYPE)
 

@@ -188,6 +188,37 @@ async def test_problems_of_a_single_job_are_told_in_its_own_words(system, files:
         assert running.events("experiment.rejected") == []
 
 
+@pytest.mark.parametrize("odd", [None, 7, ["a"], {"uri": "x"}])
+async def test_a_location_that_is_no_text_is_a_problem_of_its_field(system, files: Path, odd: object) -> None:
+    model, rows = str(files / "MODELS/pilot"), str(files / "DATA/sft.jsonl")
+    bodies = {
+        "training_config.dataset": {"base_model": model, "dataset": odd, "training_alg": "SFT"},
+        "training_config.base_model": {"base_model": odd, "dataset": rows, "training_alg": "SFT"},
+    }
+    async with system(intake_wait_s=5) as running:
+        for field, body in bodies.items():
+            answer = await running.http.post("/training_job", json={"training_config": body})
+            assert answer.status_code == 422, answer.text
+            assert field in {problem["field"] for problem in answer.json()["problems"]}
+        parameters = {"harness_params": {"dataset": odd}} if odd is not None else {}
+        evaluation = {"model_checkpoint_path": odd, "benchmark_name": "numeric", **parameters}
+        answer = await running.http.post("/eval_job", json=evaluation)
+        assert answer.status_code == 422, answer.text
+        assert "model_checkpoint_path" in {problem["field"] for problem in answer.json()["problems"]}
+
+
+async def test_what_a_route_does_not_do_is_said_with_what_it_does(system, tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.json"
+    tokens.write_text('{"alice": "a"}')
+    async with system(api_tokens_file=tokens) as running:
+        refused = await running.http.delete("/jobs")
+        assert refused.status_code == 405
+        assert "GET" in refused.headers["Allow"]
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        unknown = await running.http.get("/jobs")
+        assert (unknown.status_code, unknown.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
 async def test_hardware_that_is_never_there_is_refused_at_intake(system, files: Path) -> None:
     document = cases.minimal(files) | {"hardware": {"cpus": 64, "gpus": 1, "memory_gib": 8000}}
     async with system(capacity_cpus=2) as running:

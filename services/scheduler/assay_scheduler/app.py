@@ -122,6 +122,7 @@ def _store_settings(settings: SchedulerSettings) -> StoreSettings:
         object_store=settings.object_store,
         s3_endpoint_url=settings.s3_endpoint_url,
         s3_region=settings.s3_region,
+        s3_ssl_cafile=settings.s3_ssl_cafile,
         s3_access_key_id=settings.s3_access_key_id,
         s3_secret_access_key=settings.s3_secret_access_key,
     )

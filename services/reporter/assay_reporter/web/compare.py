@@ -18,6 +18,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from assay_reporter.render.words import table_cells
+from assay_reporter.web.answers import pages
 from assay_reporter.web.experiments import load_report
 from assay_reporter.web.pages import not_found, page
 
@@ -43,7 +44,7 @@ class Row:
 def router(app: ServiceApp) -> APIRouter:
     routes = APIRouter()
 
-    @routes.get("/compare", response_class=HTMLResponse)
+    @routes.get("/compare", response_class=HTMLResponse, responses=pages(404))
     async def compare(ids: Annotated[list[str] | None, Query()] = None) -> HTMLResponse:
         listed = dict.fromkeys(one.strip() for given in ids or [] for one in given.split(",") if one.strip())
         wanted = list(listed)[:MOST]

@@ -18,6 +18,7 @@ from assay_reporter.render import FORMS
 from assay_reporter.render.picture import render_picture
 from assay_reporter.sinks.store import DeliveryStore
 from assay_reporter.store import ReadModel
+from assay_reporter.web.answers import files, pages
 from assay_reporter.web.curves import charts
 from assay_reporter.web.live import running, stages
 from assay_reporter.web.pages import not_found, page
@@ -79,7 +80,7 @@ def router(app: ServiceApp) -> APIRouter:
         filters = {"owner": owner, "status": status, "q": q}
         return page("index.html", experiments=rows, filters=filters, older=older, owners=owners)
 
-    @routes.get("/experiments/{experiment_id}", response_class=HTMLResponse)
+    @routes.get("/experiments/{experiment_id}", response_class=HTMLResponse, responses=pages(404))
     async def experiment_page(experiment_id: str) -> HTMLResponse:
         live = await live_context(app, experiment_id)
         if live is None:
@@ -91,14 +92,22 @@ def router(app: ServiceApp) -> APIRouter:
             return page("experiment.html", **live)
         return page("finished.html", **live, report=report, body=await report_body(app, experiment_id))
 
-    @routes.get("/experiments/{experiment_id}/report.png")
+    @routes.get(
+        "/experiments/{experiment_id}/report.png",
+        response_class=Response,
+        responses={**files("image/png"), **pages(404)},
+    )
     async def report_picture(experiment_id: str) -> Response:
         report = await load_report(app, experiment_id)
         if report is None:
             return not_found(f"Experiment {experiment_id} has no report yet.")
         return Response(await asyncio.to_thread(render_picture, report), media_type="image/png")
 
-    @routes.get("/experiments/{experiment_id}/report.{form}")
+    @routes.get(
+        "/experiments/{experiment_id}/report.{form}",
+        response_class=Response,
+        responses={**files(*(media for _, media in FORMS.values())), **pages(404)},
+    )
     async def report_file(experiment_id: str, form: str) -> Response:
         if form not in FORMS:
             return not_found(f"A report comes as {', '.join([*FORMS, 'png'])}.")

@@ -12,6 +12,7 @@ from assay_chassis.app import ServiceApp
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
+from assay_reporter.web.answers import pages
 from assay_reporter.web.pages import not_found, page
 from assay_reporter.web.response_table import Only, Wanted
 from assay_reporter.web.response_tables import ResponseTables
@@ -21,7 +22,7 @@ def router(app: ServiceApp) -> APIRouter:
     routes = APIRouter()
     tables = ResponseTables(app)
 
-    @routes.get("/experiments/{experiment_id}/responses", response_class=HTMLResponse)
+    @routes.get("/experiments/{experiment_id}/responses", response_class=HTMLResponse, responses=pages(202, 404))
     async def responses(
         experiment_id: str,
         benchmark: str = "",

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from assay_scheduler.api.asking import ask, find_experiment, store_asked
 from assay_scheduler.api.bodies import Asked, read_asked, read_document
 from assay_scheduler.api.cursors import next_cursor, read_cursor
+from assay_scheduler.api.described import body, refusals
 from assay_scheduler.api.refusals import Refusal, invalid
 from assay_scheduler.api.views import experiment_summary, experiment_view, waits_of
 from assay_scheduler.handlers import cancel_experiment
@@ -20,13 +21,23 @@ from assay_scheduler.quotas import over_quota
 from assay_scheduler.store import QUERIES
 
 DRY_RUN_ID = "00000000-0000-0000-0000-000000000000"
+OTHER_ENDS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The plan, with dry_run"},
+    202: {"description": "Being taken in"},
+}
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 def experiment_routes(parts: Parts) -> APIRouter:
     router = APIRouter(tags=["experiments"])
 
-    @router.post("/experiments", status_code=201, summary="Ask for an experiment; 202 while it is being taken in")
+    @router.post(
+        "/experiments",
+        status_code=201,
+        summary="Ask for an experiment; 202 while it is being taken in",
+        responses={**refusals(413), **OTHER_ENDS},
+        openapi_extra=body("Experiment"),
+    )
     async def ask_for_experiment(request: Request, response: Response, dry_run: bool = False) -> dict[str, Any]:
         if dry_run:
             response.status_code = 200
@@ -46,11 +57,18 @@ def experiment_routes(parts: Parts) -> APIRouter:
         items = [{**experiment_summary(row), "ended_jobs": row["ended_jobs"]} for row in rows]
         return {"items": items, "cursor": next_cursor(rows, limit, "requested_at", "id")}
 
-    @router.get("/experiments/{experiment_id}", summary="One experiment with its jobs, arm by arm")
+    @router.get(
+        "/experiments/{experiment_id}", summary="One experiment with its jobs, arm by arm", responses=refusals(404)
+    )
     async def get_experiment(experiment_id: str) -> dict[str, Any]:
         return await view_experiment(parts, await find_experiment(parts, experiment_id))
 
-    @router.post("/experiments/{experiment_id}/cancel", status_code=202, summary="Stop an experiment")
+    @router.post(
+        "/experiments/{experiment_id}/cancel",
+        status_code=202,
+        summary="Stop an experiment",
+        responses=refusals(404),
+    )
     async def cancel(experiment_id: str, request: Request, reason: str = "") -> dict[str, Any]:
         row = await find_experiment(parts, experiment_id)
         request.state.asker.must_own(row["owner"])
@@ -60,7 +78,12 @@ def experiment_routes(parts: Parts) -> APIRouter:
                 await cancel_experiment(parts.commander, tx, experiment_id, reason, now)
         return await view_experiment(parts, await find_experiment(parts, experiment_id))
 
-    @router.post("/experiments/{experiment_id}/retry", status_code=201, summary="Ask for an ended experiment again")
+    @router.post(
+        "/experiments/{experiment_id}/retry",
+        status_code=201,
+        summary="Ask for an ended experiment again",
+        responses=refusals(404, 409, 413),
+    )
     async def retry(experiment_id: str, request: Request, response: Response) -> dict[str, Any]:
         row = await find_experiment(parts, experiment_id)
         if row["status"] != "ended" or row["kind"] != "experiment":

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Query, Request, Response
 from assay_scheduler.api.asking import ask, store_asked, taken_in
 from assay_scheduler.api.bodies import Asked, read_asked
 from assay_scheduler.api.cursors import next_cursor, read_cursor
+from assay_scheduler.api.described import body, refusals
 from assay_scheduler.api.refusals import Refusal, not_found
 from assay_scheduler.api.views import job_summary, job_view, waits_of
 from assay_scheduler.parts import Parts
@@ -23,17 +24,26 @@ from assay_scheduler.store import QUERIES
 
 MAX_LOG_BYTES = 4 * 2**20
 LOGS = ("log.txt", "log-live.txt")
+ASKED = {**refusals(413), 202: {"description": "Being taken in"}}
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 def job_routes(parts: Parts) -> APIRouter:
     router = APIRouter(tags=["jobs"])
 
-    @router.post("/training_job", status_code=201, summary="Ask for one training run")
+    @router.post(
+        "/training_job",
+        status_code=201,
+        summary="Ask for one training run",
+        responses=ASKED,
+        openapi_extra=body("TrainingJob"),
+    )
     async def training_job(request: Request, response: Response) -> dict[str, Any]:
         return await _ask_for_one(parts, request, response, "training_job")
 
-    @router.post("/eval_job", status_code=201, summary="Ask for one eval")
+    @router.post(
+        "/eval_job", status_code=201, summary="Ask for one eval", responses=ASKED, openapi_extra=body("EvalJob")
+    )
     async def eval_job(request: Request, response: Response) -> dict[str, Any]:
         return await _ask_for_one(parts, request, response, "eval_job")
 
@@ -48,24 +58,33 @@ def job_routes(parts: Parts) -> APIRouter:
         items = [job_summary(row, waits) for row in rows]
         return {"items": items, "cursor": next_cursor(rows, limit, "created_at", "key")}
 
-    @router.get("/jobs/{key}", summary="One job")
+    @router.get("/jobs/{key}", summary="One job", responses=refusals(404))
     async def get_job(key: str) -> dict[str, Any]:
         return await _view(parts, key)
 
-    @router.get("/jobs/{key}/logs", summary="The log of a job's last attempt, or of the one asked for")
+    @router.get(
+        "/jobs/{key}/logs",
+        summary="The log of a job's last attempt, or of the one asked for",
+        responses=refusals(404),
+    )
     async def logs(key: str, attempt: int | None = None) -> dict[str, Any]:
         job = await _view(parts, key)
         number = attempt or job["attempt"]
         return {"key": key, "attempt": number, "log": await _log(parts, job, number)}
 
-    @router.post("/jobs/{key}/cancel", status_code=202, summary="Stop a job, whoever wants it")
+    @router.post("/jobs/{key}/cancel", status_code=202, summary="Stop a job, whoever wants it", responses=refusals(404))
     async def cancel(key: str, request: Request, reason: str = "") -> dict[str, Any]:
         await _must_own_all(parts, request, key)
         async with parts.app.transaction() as tx:
             await parts.commander.apply(tx, JobCancelled(key, parts.app.clock.now(), reason))
         return await _view(parts, key)
 
-    @router.post("/jobs/{key}/retry", status_code=202, summary="Try an ended job again, with what it depends on")
+    @router.post(
+        "/jobs/{key}/retry",
+        status_code=202,
+        summary="Try an ended job again, with what it depends on",
+        responses=refusals(404, 409, 413),
+    )
     async def retry(key: str, request: Request) -> dict[str, Any]:
         job = await _view(parts, key)
         if job["status"] == "succeeded" or job["status"] not in ENDED:

@@ -38,7 +38,8 @@ class Refusal(Exception):
             content["detail"] = self.detail
         if self.problems:
             content["problems"] = [problem.model_dump() for problem in self.problems]
-        return JSONResponse(content, self.status, media_type=MEDIA_TYPE)
+        headers = {"WWW-Authenticate": "Bearer"} if self.status == 401 else None
+        return JSONResponse(content, self.status, headers, MEDIA_TYPE)
 
 
 def not_found(what: str, identity: str) -> Refusal:
@@ -60,7 +61,9 @@ def add_refusals(api: FastAPI) -> None:
 
     async def framework(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return Refusal(error.status_code, str(error.detail)).response()
+        response = Refusal(error.status_code, str(error.detail)).response()
+        response.headers.update(error.headers or {})
+        return response
 
     async def parameters(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

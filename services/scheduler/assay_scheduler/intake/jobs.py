@@ -121,11 +121,13 @@ async def inspect_training_job(document: Mapping[str, Any], inspector: Inspector
         inspector,
     )
     needs = needs_of_algorithm(ALGORITHMS.get(str(config.training_alg)), truth_columns(config.hyperparams))
-    dataset = await request.found("arms.0.dataset", lambda: inspector.datasets.take(config.dataset, needs))
-    model = await request.found("base_model", lambda: inspector.models.take(config.base_model))
+    dataset = await request.found(
+        "arms.0.dataset", config.dataset, lambda: inspector.datasets.take(config.dataset, needs)
+    )
+    model = await request.found("base_model", config.base_model, lambda: inspector.models.take(config.base_model))
     rewards = {}
     for field, location in reward_checkpoints(config.hyperparams, "training.hyperparameters").items():
-        rewards[location] = await request.found(field, partial(inspector.models.take_reward_model, location))
+        rewards[location] = await request.found(field, location, partial(inspector.models.take_reward_model, location))
     spec = await request.checked(model)
     if spec is None or dataset is None or model is None:
         return SingleJob(None, request.problems)
@@ -170,8 +172,10 @@ async def inspect_eval_job(document: Mapping[str, Any], inspector: Inspector) ->
     if location is not None:
         needs = needs_of_benchmark(definition_of(name, body.harness_version or NEWEST_HARNESS))
         field = "benchmarks.0.parameters.dataset"
-        items = await request.found(field, lambda: inspector.datasets.take(location, needs))
-    model = await request.found("base_model", lambda: inspector.models.take(body.model_checkpoint_path))
+        items = await request.found(field, location, lambda: inspector.datasets.take(location, needs))
+    model = await request.found(
+        "base_model", body.model_checkpoint_path, lambda: inspector.models.take(body.model_checkpoint_path)
+    )
     spec = await request.checked(model)
     if spec is None or model is None:
         return SingleJob(None, request.problems)
@@ -201,9 +205,13 @@ class _Request:
         hardware = inspector.hardware_problems(stand_in.get("hardware"), self._known)
         self.problems += [self._renamed(problem) for problem in hardware]
 
-    async def found(self, field: str, look_up: Any) -> Any:
+    async def found(self, field: str, location: Any, look_up: Any) -> Any:
         """What a look-up finds, or None with its problem noted; not asked where the location itself is wrong."""
         if any(known == field for known in self._known):
+            return None
+        if not isinstance(location, str):
+            mend = "Name a file, a folder or a URI."
+            self.problems.append(self._renamed(Problem(field=field, message="is not text.", mend=mend)))
             return None
         try:
             return await look_up()

@@ -1,0 +1,53 @@
+"""What pages answer when they cannot show what was asked for, and how the OpenAPI description says so.
+
+Never shows a stack trace.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assay_chassis.errors import Transient
+from assay_chassis.object_store import KeyRefused
+from fastapi import FastAPI, Request, Response
+
+from assay_reporter.web.pages import not_found, page
+
+WORDS = {
+    202: "Is being prepared; reload in a moment",
+    400: "An address with a null character",
+    404: "There is no such thing",
+    503: "The database or the store is away; try again in two seconds",
+}
+HTML = {"text/html": {"schema": {"type": "string"}}}
+ANY_PAGE = (400, 503)
+
+
+def pages(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The answers of these statuses, for a route's description."""
+    return {status: {"description": WORDS[status], "content": HTML} for status in statuses}
+
+
+def files(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """A success that is a file of one of these types."""
+    content = {kind.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for kind in media_types}
+    return {200: {"description": "The file", "content": content}}
+
+
+def add_answers(web: FastAPI) -> None:
+    """Errors of the database, the store and its keys become pages."""
+
+    async def away(_: Request, error: Exception) -> Response:
+        response = page("message.html", 503, title="Not available now", text=str(error))
+        response.headers["Retry-After"] = "2"
+        return response
+
+    async def no_key(_request: Request, _error: Exception) -> Response:
+        return not_found("No experiment has such a name.")
+
+    web.add_exception_handler(Transient, away)
+    web.add_exception_handler(KeyRefused, no_key)
+
+
+def null_character() -> Response:
+    return page("message.html", 400, title="Not an address", text="An address holds no null character.")
