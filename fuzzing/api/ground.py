@@ -19,6 +19,7 @@ from assay_chassis.app import ServiceApp
 from assay_chassis.memory import InMemoryBroker, MemoryLog
 from assay_local import testing
 from assay_reporter.app import make_app
+from assay_reporter.render import FORMS
 from assay_reporter.settings import ReporterSettings
 from assay_scheduler.app import build
 from assay_scheduler.settings import SchedulerSettings
@@ -104,7 +105,8 @@ def _populate(made: Ground, folder: Path) -> None:
         view = requests.get(f"{api}/experiments/{identity}", timeout=10).json()
         heard = requests.get(f"{made.urls['reporter']}/experiments/{identity}", timeout=10).status_code == 200
         if view["status"] == "running" and heard:
-            made.known = {"experiment_id": [identity], "key": [job["key"] for job in view["jobs"]]}
+            jobs = [job["key"] for job in view["jobs"]]
+            made.known = {"experiment_id": [identity], "key": jobs, "form": list(FORMS)}
             return
         waited.wait(0.1)
     raise AssertionError(f"the experiment was not accepted in {START_S:.0f} s: {view}")

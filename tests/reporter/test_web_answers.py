@@ -1,0 +1,46 @@
+"""Pages that cannot be shown: what is away, what has no such name, and odd addresses, all said in a page."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from assay_chassis.errors import DatabaseUnavailable
+from assay_chassis.object_store.memory import MemoryStore
+from assay_reporter.web import make_web
+
+
+class Away:
+    def connection(self) -> Any:
+        raise DatabaseUnavailable("PostgreSQL (ASSAY_DATABASE_URL): does not answer; it is tried again")
+
+
+@pytest.fixture
+async def pages() -> Any:
+    app: Any = SimpleNamespace(database=Away(), store=MemoryStore())
+    transport = httpx.ASGITransport(app=make_web(app), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        yield client
+
+
+async def test_while_the_database_is_away_pages_say_so_and_when_to_come_again(pages: httpx.AsyncClient) -> None:
+    for path in ("/", "/experiments/a", "/costs"):
+        answer = await pages.get(path)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2"), path
+        assert "does not answer" in answer.text
+        assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize("name", ["..%2Fx", "x" * 2000, "%5C", "%0A"])
+async def test_a_name_that_no_experiment_can_have_is_not_found(pages: httpx.AsyncClient, name: str) -> None:
+    answer = await pages.get(f"/experiments/{name}/report.html")
+    assert answer.status_code == 404, answer.text
+
+
+async def test_a_null_character_is_refused(pages: httpx.AsyncClient) -> None:
+    for path in ("/experiments/%00", "/?q=%00"):
+        answer = await pages.get(path)
+        assert answer.status_code == 400
+        assert answer.headers["X-Frame-Options"] == "DENY"
