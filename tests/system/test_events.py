@@ -104,6 +104,8 @@ async def test_every_event_is_valid_against_its_schema_and_well_enveloped(
 async def test_one_trace_follows_the_experiment_through_all_services(
     whole: Ground, tape: Tape, ran: tuple[Run, datetime], collector: Any
 ) -> None:
+    if collector is None:
+        pytest.skip("the exporter of traces is not installed; `make venv` installs it")
     run, _ = ran
     trace = run.id.replace("-", "")
     for event in tape.of("report.published", run.id):

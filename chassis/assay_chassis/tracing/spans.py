@@ -40,8 +40,12 @@ def start(service: str) -> bool:
     for name in PROTOCOLS:
         if os.environ.get(name, "http/protobuf") != "http/protobuf":
             raise Misconfigured(f"{name}: {os.environ[name]!r} is not offered; only 'http/protobuf' is (port 4318)")
-    from assay_chassis.tracing.exporting import Exporter
-
+    try:
+        from assay_chassis.tracing.exporting import Exporter
+    except ModuleNotFoundError as error:
+        raise Misconfigured(
+            f"{ENDPOINTS[0]} is set, and {error.name} is not installed: install assay-chassis again, or unset it"
+        ) from error
     _exporter = Exporter(service)
     return True
 

@@ -104,8 +104,10 @@ class Publication:
         evidence = replace(evidence, baselines=await model.first_baselines(baselines_of(evidence)))
         asked = evidence.plan.spec.sinks
         unknown = [self._sinks.unknown(name) for name in dict.fromkeys(asked) if name not in self._sinks]
-        kept = await kept_report(store, due.experiment_id)
-        report, texts = kept or await asyncio.to_thread(_compiled, evidence, unknown)
+        made = await kept_report(store, due.experiment_id)
+        if made is None:
+            made = await asyncio.to_thread(_compiled, evidence, unknown)
+        report, texts = made
         refs = await write_report(self._app.store, report, texts)
         await model.report_made(report.experiment_id, report.sentence)
         body = published(report, refs, self._web_url())
