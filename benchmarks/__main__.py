@@ -14,6 +14,7 @@ from collections.abc import Sequence
 NAMES = (
     "startup",
     "control_plane",
+    "load",
     "demo",
     "peer",
     "training_throughput",

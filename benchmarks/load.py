@@ -1,0 +1,282 @@
+"""Does the scheduler stay quick when much is stored and much is live? Decisions, admissions and bursts, timed.
+
+The real scheduler on real PostgreSQL, in one process; the broker is in memory, jobs do nothing, nothing is trained.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assay_chassis.memory import InMemoryBroker, MemoryLog
+from assay_chassis.object_store.memory import MemoryStore
+from assay_chassis.publishing import make_event
+from assay_local.component import running
+from assay_local.postgres import PostgresServer
+from assay_scheduler.admission import Admitter
+from assay_scheduler.app import build
+from assay_scheduler.parts import Parts
+from assay_scheduler.progress import ProgressReader
+from assay_scheduler.settings import SchedulerSettings
+from assay_schemas.envelope import Record, decode
+from assay_schemas.events import JobProgressed
+
+from benchmarks import results_file
+from benchmarks.control_plane import request, write_rows
+from benchmarks.load_stock import add_live, add_stored, live_jobs
+from benchmarks.no_op_workers import KIND, completion
+
+ROOT = Path(__file__).resolve().parents[1]
+WARM_UP = 3
+PATIENCE_S = 120.0
+SIGNS_A_SECOND = 10
+GOAL = {
+    "decision_p99_ms, stored and live": "<= 50",
+    "decision_ratio": "<= 1.5",
+    "burst": "absorbed, no lease lost, signs of life coalesced",
+}
+NOTES = [
+    "An experiment has 10 jobs. A decision is one event taken up to its commit (a request, or the end of a job); an "
+    "admission is one turn of the queue. Experiments are run one after the other, so that nothing waits in line.",
+    "stored: ended experiments, copies of one that was run, in tables that were analysed. live: running experiments, "
+    "copies of one whose jobs nobody answers; each has jobs that hold capacity and others that wait.",
+    "decision_ratio = p99 with all that is stored / p99 of the empty database, with nothing live in either.",
+    "burst: signs of life of every live job, ten of each, handed over at once; absorbed when the last is written.",
+]
+
+
+@dataclass
+class Times:
+    """Seconds of each decision and each admission, since the last `clear`."""
+
+    decisions: list[float] = field(default_factory=list)
+    admissions: list[float] = field(default_factory=list)
+
+    def figures(self) -> dict[str, float]:
+        """Milliseconds."""
+        found: dict[str, float] = {"decisions": len(self.decisions)}
+        for name, seconds in (("decision", self.decisions), ("admission", self.admissions)):
+            percentiles = statistics.quantiles(seconds, n=100)
+            found |= {
+                f"{name}_p50_ms": round(1e3 * percentiles[49], 1),
+                f"{name}_p99_ms": round(1e3 * percentiles[98], 1),
+            }
+        return found
+
+    def clear(self) -> None:
+        self.decisions.clear()
+        self.admissions.clear()
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A running scheduler, its log and what was timed."""
+
+    parts: Parts
+    log: MemoryLog
+    client: InMemoryBroker
+    times: Times
+    folder: Path
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        async with self.parts.app.database.connection() as connection:
+            return await connection.fetchval(query, *arguments, timeout=PATIENCE_S)
+
+    async def is_ready(self) -> bool:
+        return not await self.parts.app.problems()
+
+    async def until(self, condition: Callable[[], Awaitable[Any]]) -> Any:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                if found := await condition():
+                    return found
+                await asyncio.sleep(0.01)
+
+    async def ask(self, number: int, status: str) -> str:
+        """One experiment, until it has that status; its id."""
+        event = request(self.folder, number)
+        await self.client.publish(event)
+        named = "SELECT id FROM experiments WHERE name = $1 AND status = $2"
+        found: str = await self.until(lambda: self.fetchval(named, f"no-op-{number}", status))
+        return found
+
+
+class Workers:
+    """Answer every request at once, while they are on."""
+
+    def __init__(self, log: MemoryLog, store: MemoryStore) -> None:
+        self.on = True
+        self._store = store
+        self.broker = InMemoryBroker(log)
+        self.broker.subscribe(list(KIND), "workers", self._on_record)
+
+    async def _on_record(self, record: Record) -> None:
+        if self.on:
+            event = decode(record)
+            await self.broker.publish(await completion(KIND[event.type], event.data, self._store))
+
+
+@asynccontextmanager
+async def scheduler(url: str, folder: Path) -> AsyncIterator[tuple[Ground, Workers]]:
+    log, store, times = MemoryLog(partitions=4), MemoryStore(), Times()
+    settings = SchedulerSettings(
+        database_url=url,
+        state_dir=folder / "state",
+        readable_roots=f"{ROOT}:{folder}",
+        capacity_cpus=1e6,
+        capacity_memory_gib=1e6,
+        log_level="error",
+    )
+    parts = build(settings, broker=InMemoryBroker(log), store=store)
+    _timed(parts, times)
+    workers, client = Workers(log, store), InMemoryBroker(log)
+    await workers.broker.start()
+    await client.start()
+    task = asyncio.create_task(parts.app.run())
+    ground = Ground(parts, log, client, times, folder)
+    try:
+        await ground.until(ground.is_ready)
+        yield ground, workers
+    finally:
+        parts.app.stop()
+        await asyncio.wait_for(task, 30)
+        await workers.broker.stop()
+        await client.stop()
+
+
+def _timed(parts: Parts, times: Times) -> None:
+    """Time what the broker calls for records, and each turn of admission."""
+    delivery, admit = parts.app.delivery, Admitter.run
+    deliver, together = delivery.deliver, delivery.deliver_together
+
+    async def timed_deliver(record: Record) -> None:
+        began = time.perf_counter()
+        await deliver(record)
+        if record.topic != "job.progressed":
+            times.decisions.append(time.perf_counter() - began)
+
+    async def timed_together(records: Any) -> bool:
+        began = time.perf_counter()
+        done = await together(records)
+        if done:
+            times.decisions.append(time.perf_counter() - began)
+        return done
+
+    async def timed_admit(self: Admitter, tx: Any, now: datetime) -> Any:
+        began = time.perf_counter()
+        admission = await admit(self, tx, now)
+        times.admissions.append(time.perf_counter() - began)
+        return admission
+
+    delivery.deliver, delivery.deliver_together = timed_deliver, timed_together  # type: ignore[method-assign]
+    Admitter.run = timed_admit  # type: ignore[method-assign]
+
+
+async def decisions(ground: Ground, numbers: range) -> dict[str, float]:
+    """Experiments one after the other, to their ends."""
+    ground.times.clear()
+    for number in numbers:
+        await ground.ask(number, "ended")
+    return ground.times.figures()
+
+
+async def burst(ground: Ground) -> dict[str, float]:
+    """Ten signs of life of every live job at once."""
+    jobs = await live_jobs(ground.fetchval)
+    now, reader_calls = datetime.now(UTC), 0
+    flush = ProgressReader.flush
+
+    async def counted(self: ProgressReader, at: datetime) -> None:
+        nonlocal reader_calls
+        reader_calls += 1
+        await flush(self, at)
+
+    ProgressReader.flush = counted  # type: ignore[method-assign, assignment]
+    before_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    began = time.perf_counter()
+    for sign in range(1, SIGNS_A_SECOND + 1):
+        for key, attempt in jobs:
+            body = JobProgressed(
+                job_key=key,
+                kind="training",
+                attempt=attempt,
+                sequence=sign,
+                phase="running",
+                at=now,
+                step=sign,
+                total=10,
+            )
+            await ground.client.publish(make_event("job.progressed", body, key=key, source="/load"))
+    last = "SELECT count(*) FROM jobs WHERE progress_sequence = $1 AND status = 'running'"
+
+    async def written() -> bool:
+        return bool(await ground.fetchval(last, SIGNS_A_SECOND) == len(jobs))
+
+    await ground.until(written)
+    seconds = time.perf_counter() - began
+    lost = await ground.fetchval("SELECT count(*) FROM attempts WHERE outcome = 'lost'")
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "signs_of_life": len(jobs) * SIGNS_A_SECOND,
+        "seconds": round(seconds, 2),
+        "signs_per_s": round(len(jobs) * SIGNS_A_SECOND / seconds),
+        "transactions": reader_calls,
+        "leases_lost": lost,
+        "memory_grown_mib": round(peak_mib - before_mib),
+    }
+
+
+async def measure(url: str, folder: Path, stored: int, live: int, sample: int) -> dict[str, Any]:
+    write_rows(folder, 4 * (3 * sample + WARM_UP + 2))
+    found: dict[str, Any] = {"experiments_stored": stored, "experiments_live": live, "experiments_timed": sample}
+    async with scheduler(url, folder) as (ground, workers):
+        await decisions(ground, range(WARM_UP))
+        template = await ground.fetchval("SELECT id FROM experiments ORDER BY requested_at DESC LIMIT 1")
+        first = WARM_UP
+        found["empty"] = await decisions(ground, range(first, first + sample))
+        print(f"   empty: {found['empty']}", flush=True)
+        began = time.perf_counter()
+        await add_stored(url, template, stored)
+        print(f"   {stored} experiments were added in {time.perf_counter() - began:.0f} s", flush=True)
+        found["stored"] = await decisions(ground, range(first + sample, first + 2 * sample))
+        print(f"   stored: {found['stored']}", flush=True)
+        workers.on = False
+        template = await ground.ask(first + 3 * sample, "running")
+        await asyncio.sleep(1.0)
+        workers.on = True
+        await add_live(url, template, live)
+        found["stored and live"] = await decisions(ground, range(first + 2 * sample, first + 3 * sample))
+        print(f"   stored and live: {found['stored and live']}", flush=True)
+        found["burst"] = await burst(ground)
+    found["decision_ratio"] = round(found["stored"]["decision_p99_ms"] / found["empty"]["decision_p99_ms"], 2)
+    return found
+
+
+def main() -> None:
+    """Measure, write the result and print its figures."""
+    sizes = {
+        "stored": (100_000, "ended experiments of 10 jobs in the database"),
+        "live": (1000, "running experiments"),
+        "sample": (40, "experiments timed in each state"),
+    }
+    run = results_file.begin("load", __doc__, sizes)
+    given = run.given
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder).resolve()
+        postgres = PostgresServer(place / "postgres")
+        with running(postgres):
+            figures = asyncio.run(measure(postgres.url, place, given.stored, given.live, given.sample))
+    run.write(figures, goal=GOAL, packages=("asyncpg", "faststream", "pydantic"), notes=NOTES)
+
+
+if __name__ == "__main__":
+    main()
