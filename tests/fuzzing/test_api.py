@@ -19,7 +19,7 @@ def test_every_answer_is_one_that_the_openapi_description_knows(tmp_path: Path) 
     from fuzzing.api.ground import ground
 
     with ground(tmp_path) as made:
-        found = explore(made, 10, first=5_000_000)
+        found = explore(made, 4, first=5_000_000)
     assert {one.operation: one.wrong for one in found if one.wrong} == {}
     assert len(found) > 15
 

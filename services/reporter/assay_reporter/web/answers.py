@@ -30,7 +30,8 @@ def pages(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def files(*media_types: str) -> dict[int | str, dict[str, Any]]:
     """A success that is a file of one of these types."""
-    content = {kind.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for kind in media_types}
+    names = [kind.partition(";")[0] for kind in media_types]
+    content = {name: {"schema": {"type": "object" if name == "application/json" else "string"}} for name in names}
     return {200: {"description": "The file", "content": content}}
 
 
