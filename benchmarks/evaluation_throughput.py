@@ -30,7 +30,9 @@ GOAL = {"ratio": ">= 5"}
 PACKAGES = ("torch", "transformers", "lm_eval")
 NOTES = [
     "Ours: one process evaluates every checkpoint on every benchmark, its start included, weights put in place of the "
-    "earlier ones. Theirs: one `lm_eval run` a checkpoint, all three tasks in one command. Sample files on both sides."
+    "earlier ones. Theirs: one `lm_eval run` a checkpoint, all three tasks in one command. Sample files on both sides.",
+    "With fewer command lines than checkpoints (`--lines`), each pair runs that many of them, the next in turn, and "
+    "their time is scaled to all checkpoints: they are processes of their own, one after another.",
 ]
 PILOT = Path(__file__).parents[1] / "examples" / "pilot" / "model"
 HARNESS = "lm-eval-0.4.13"
@@ -143,6 +145,11 @@ def theirs(folder: Path, models: list[Path], batch: int) -> tuple[float, dict[tu
     return time.perf_counter() - began, scores
 
 
+def in_turn(models: list[Path], number: int, count: int) -> list[Path]:
+    """The `count` models whose turn it is in run `number`, from 0."""
+    return [models[(number * count + place) % len(models)] for place in range(count)]
+
+
 def prepared(folder: Path, models: list[Path], items: int, batch: int) -> None:
     """Requests for us, task files and rows for the command line."""
     with SyncObjectStore(FileStore(folder / "store")) as store:
@@ -159,20 +166,25 @@ def prepared(folder: Path, models: list[Path], items: int, batch: int) -> None:
 
 def main() -> None:
     """Measure, write the result and print its figures. Raises SystemExit where a score differs."""
-    options = {"checkpoints": (8, "checkpoints"), "items": (200, "items a benchmark"), "runs": (5, "runs")}
+    options = {
+        "checkpoints": (8, "checkpoints"),
+        "items": (200, "items a benchmark"),
+        "runs": (5, "runs"),
+        "lines": (8, "command lines of lm_eval a run, of one for each checkpoint"),
+    }
     run = results_file.begin("evaluation_throughput", __doc__, options)
     times: dict[str, list[float]] = {"ours": [], "theirs": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models = checkpoints(folder, run.given.checkpoints)
         prepared(folder, models, run.given.items, batch=64)
-        for _ in range(run.given.runs):
+        for number in range(run.given.runs):
             our_s, our_scores = ours(folder)
-            their_s, their_scores = theirs(folder, models, batch=64)
+            asked = in_turn(models, number, min(run.given.lines, len(models)))
+            their_s, their_scores = theirs(folder, asked, batch=64)
             times["ours"].append(our_s)
-            times["theirs"].append(their_s)
-            if our_scores != their_scores:
-                differing = [key for key in our_scores if our_scores[key] != their_scores[key]]
+            times["theirs"].append(their_s * len(models) / len(asked))
+            if differing := [key for key, score in their_scores.items() if our_scores[key] != score]:
                 raise SystemExit(f"scores differ: {differing}")
     medians = {side: statistics.median(found) for side, found in times.items()}
     figures = {

@@ -32,10 +32,13 @@ class BenchmarkParameters(Closed):
     min_k: float | None = Field(
         default=None, gt=0, le=1, description="share of least likely tokens: stores every item's membership scores"
     )
+    chat_template: bool = Field(
+        default=False, description="ask through the model's own chat template, as lm-eval's --apply_chat_template"
+    )
 
     def declared(self) -> dict[str, Any]:
         """What a job's key says of the parameters: each with its default, but for an option that is not used."""
-        unused = {"min_k"} if self.min_k is None else set()
+        unused = {name for name, value in (("min_k", self.min_k), ("chat_template", self.chat_template)) if not value}
         return self.model_dump(mode="json", exclude={"dataset", *unused})
 
 
@@ -102,6 +105,15 @@ class JudgeParameters(GenerationParameters):
         return endpoint_model(judge).location
 
 
+class VisualChoiceParameters(GenerationParameters):
+    """Choices beside images, answered with a letter; asked through the model's chat template, where images belong."""
+
+    chat_template: bool = True
+    num_fewshot: int = Field(default=0, ge=0, le=0, description="none: an example's images would not be shown")
+    max_tokens: int = Field(default=64, ge=1)
+    batch_size: int = Field(default=8, ge=1, description="items in one forward pass")
+
+
 class LikelihoodParameters(OwnParameters):
     """Scored on the likelihood of given text; nothing is generated."""
 
@@ -130,6 +142,7 @@ class BenchmarkDefinition(BaseModel):
     higher_is_better: bool = True
     smallest_effect: float = 0.02
     smallest_effect_is_relative: bool = False
+    shows_images: bool = False
     available: bool = True
 
 
@@ -156,6 +169,18 @@ OWN_BENCHMARKS: dict[str, BenchmarkDefinition] = {
             item_columns=(("prompt", "choices", "answer"), ("question", "choices", "answer")),
             scored_on="likelihood",
             primary_metric="accuracy",
+        ),
+        BenchmarkDefinition(
+            name="visual_multiple_choice",
+            parameters=VisualChoiceParameters,
+            item_columns=tuple(
+                (*text, "answer", image)
+                for image in ("image", "images", "image_1")
+                for text in (("question", "options"), ("question", "choices"), ("prompt", "choices"))
+            ),
+            scored_on="generation",
+            primary_metric="accuracy",
+            shows_images=True,
         ),
         BenchmarkDefinition(
             name="perplexity",

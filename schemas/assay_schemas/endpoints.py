@@ -28,6 +28,7 @@ class Endpoint(BaseModel):
 
     `key_variable` names the environment variable that holds its key. `likelihoods` says that its completions
     echo the prompt with log-probabilities, as vLLM's do: without it, only generated answers can be scored.
+    `logprobs` and `images` are asked for only where they are declared, since others refuse the whole request.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +38,8 @@ class Endpoint(BaseModel):
     key_variable: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]*$")
     models: list[str] = Field(default_factory=list, description="those that may be asked; none: all")
     likelihoods: bool = False
+    images: bool = Field(default=False, description="its chat takes images, as parts of a message")
+    logprobs: bool = Field(default=False, description="says how likely each generated token was, when it is asked")
     length_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     context: int = Field(default=8192, ge=16, description="tokens that prompt and answer share")
     at_once: int = Field(default=8, ge=1, le=1024, description="most requests under way")

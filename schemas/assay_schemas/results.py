@@ -143,6 +143,7 @@ class Sample(BaseModel):
     item_index: int
     sample_index: int = 0
     prompt: str
+    images: tuple[str, ...] = Field(default=(), description="keys in the object store, in the order they were shown")
     target: str
     response: str = ""
     extracted: str | None = None

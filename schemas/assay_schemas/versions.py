@@ -16,6 +16,12 @@ from assay_schemas.problems import in_one_line
 
 VARIABLE = "ASSAY_VERSIONS_FILE"
 VersionKind = Literal["engine", "harness"]
+LIBRARIES: Mapping[VersionKind, tuple[str, ...]] = {
+    "engine": ("torch", "transformers", "tokenizers", "safetensors", "assay-trainer"),
+    "harness": ("lm_eval", "torch", "transformers", "tokenizers", "datasets", "numpy"),
+}
+"""What computes a result of either kind, as every description and manifest names it."""
+
 VersionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,62}$")]
 
 

@@ -12,7 +12,13 @@ from typing import Any
 
 from assay_chassis.object_store import SyncObjectStore
 from assay_schemas.artifacts import DatasetRef
-from assay_schemas.benchmarks import BenchmarkParameters, HarnessTaskParameters, OwnParameters, definition_of
+from assay_schemas.benchmarks import (
+    OWN_BENCHMARKS,
+    BenchmarkParameters,
+    HarnessTaskParameters,
+    OwnParameters,
+    definition_of,
+)
 from assay_schemas.jobs import EvalInputs
 from assay_schemas.problems import problems_of
 from pydantic import ValidationError
@@ -21,6 +27,7 @@ from assay_evaluator.benchmarks import BENCHMARKS, OF_SCORERS
 from assay_evaluator.engines import ENGINES, is_scorer
 from assay_evaluator.engines.base import EngineSettings
 from assay_evaluator.failures import bad_input
+from assay_evaluator.images import with_images
 from assay_evaluator.inputs import read_rows
 from assay_evaluator.items import Item, ordered_items
 from assay_evaluator.scoring import Scored
@@ -90,6 +97,9 @@ def made_ready(inputs: EvalInputs, snapshot: DatasetRef | None, store: SyncObjec
         return Evaluation(inputs, parameters, None, cache)
     items, split = ordered_items(read_rows(store, snapshot)), inputs.split
     asked = [item for item in items if split is None or split.holds(item.id)]
+    definition = OWN_BENCHMARKS.get(inputs.benchmark)
+    if definition is not None and definition.shows_images:
+        asked = with_images(store, asked[: inputs.limit], cache / "images")
     if items and not asked and split is not None:
         raise bad_input(
             f"inputs.split: none of {len(items)} items is on the {split.side} side of a share of {split.share:g}; "

@@ -74,7 +74,9 @@ def evaluate_harness(
         chosen[task_name] = first_by_order(ids[task_name], limit, split)
         if not chosen[task_name]:
             raise bad_input(f"inputs.split: {task_name} has no item to ask; change selection.share")
-    logged = run_tasks(lm, loaded.tasks, groups=loaded.groups, samples=chosen, seed=seed)
+    logged = run_tasks(
+        lm, loaded.tasks, groups=loaded.groups, samples=chosen, seed=seed, chat_template=parameters.chat_template
+    )
     scored = result_of(lm, loaded.name, loaded.tasks, logged, ids)
     return replace(scored, texts=asked_texts(loaded.tasks, ids, chosen))
 
@@ -88,6 +90,10 @@ def load_tasks(manager: TaskManager, name: str, rows: Rows | None) -> LoadedTask
     spec: Any = name if rows is None else _with_rows(manager, name, rows)
     try:
         found = manager.load(spec)
+    except ImportError as error:
+        raise bad_input(
+            f"inputs.benchmark: {name} needs a library that is not installed where evaluations run: {error}"
+        ) from error
     except OSError as error:
         message = f"benchmarks.{name}: its data cannot be loaded: {error}; give parameters.dataset, or a way to the hub"
         raise JobFailed("data_unavailable", message, retryable=True) from error
@@ -110,10 +116,6 @@ def _with_rows(manager: TaskManager, name: str, rows: Rows) -> dict[str, Any]:
 def _check_runnable(task: Task) -> None:
     if getattr(task, "UNSAFE_CODE", False):
         raise bad_input(f"inputs.benchmark: {task.task_name} runs code that a model wrote; use code over its rows")
-    if getattr(task, "MULTIMODAL", False):
-        raise bad_input(
-            f"inputs.benchmark: {task.task_name} shows images or sound, which no engine here takes; leave it out"
-        )
 
 
 def configure(task: Task, parameters: HarnessTaskParameters) -> None:

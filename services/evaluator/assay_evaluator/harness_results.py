@@ -15,7 +15,15 @@ from lm_eval.api.task import Task
 from lm_eval.utils import handle_non_serializable
 
 from assay_evaluator.engines.base import UNKNOWN
-from assay_evaluator.running import LogEntry, entry_failed, failure_of, generations_of, prompt_of, task_metrics
+from assay_evaluator.running import (
+    LogEntry,
+    entry_failed,
+    failure_of,
+    generations_of,
+    prompt_of,
+    task_metrics,
+    tokens_over,
+)
 from assay_evaluator.scoring import Scored, failed_sample, item_value
 
 MetricKey = tuple[str, str]
@@ -93,6 +101,8 @@ def _sample(lm: Any, entry: LogEntry, metric: str, item_id: str, values: Mapping
     generated = isinstance(responses[0], str)
     extracted = entry["filtered_resps"][0] if generated else None
     details = {**values} if generated else {**values, "responses": responses}
+    if over := tokens_over(lm, entry):
+        details["prompt_tokens_cut"] = over
     return Sample(
         item_id=item_id,
         item_index=place,

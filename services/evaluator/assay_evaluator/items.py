@@ -7,21 +7,33 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from assay_schemas.datasets import row_ids
 
 ORDER_SALT = "item-order"
+PLACE = "<image>"
+"""Where a prompt shows its next image, in the harness's words."""
+
+
+@dataclass(frozen=True)
+class ShownImage:
+    """An image as it lies on this machine; `key` is where the object store has it."""
+
+    key: str
+    path: Path
 
 
 @dataclass(frozen=True)
 class Item:
-    """One row of a benchmark's items: its stable id and its place in the snapshot."""
+    """One row of a benchmark's items: its stable id, its place in the snapshot, and its images by their number."""
 
     id: str
     index: int
     row: Mapping[str, Any]
+    images: Mapping[int, ShownImage] = field(default_factory=dict)
 
 
 def order_key(item_id: str) -> str:

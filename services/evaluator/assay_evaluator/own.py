@@ -16,7 +16,15 @@ from assay_evaluator.benchmarks.base import Document, Logged, OwnBenchmark, Unus
 from assay_evaluator.contamination.words import item_texts
 from assay_evaluator.failures import bad_input
 from assay_evaluator.items import Item
-from assay_evaluator.running import entry_failed, failure_of, generations_of, prompt_of, run_tasks, task_metrics
+from assay_evaluator.running import (
+    entry_failed,
+    fail_cut_prompts,
+    failure_of,
+    generations_of,
+    prompt_of,
+    run_tasks,
+    task_metrics,
+)
 from assay_evaluator.scoring import Scored, failed_sample, in_item_order
 
 SPLIT = "test"
@@ -59,7 +67,10 @@ def evaluate_own(
             f"parameters.num_fewshot: {parameters.num_fewshot} examples need more than {len(usable)} usable items"
         )
     task = own_task(name, benchmark, parameters, list(usable.values()))
-    logged = run_tasks(lm, {name: task}, limit=len(chosen), seed=seed)["samples"][name]
+    logged = run_tasks(lm, {name: task}, limit=len(chosen), seed=seed, chat_template=parameters.chat_template)[
+        "samples"
+    ][name]
+    fail_cut_prompts(lm, logged)
     samples = [failed_sample(item.id, item.index, failures[item.id]) for item in asked if item.id in failures]
     for item, entry in zip(chosen, logged, strict=True):
         samples += _samples(lm, benchmark, item, usable[item.id], entry)

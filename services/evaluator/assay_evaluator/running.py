@@ -33,6 +33,7 @@ def run_tasks(
     limit: int | None = None,
     samples: Mapping[str, list[int]] | None = None,
     seed: int = 0,
+    chat_template: bool = False,
 ) -> Any:
     """lm-eval's results and every logged sample.
 
@@ -46,8 +47,34 @@ def run_tasks(
     for task in tasks.values():
         task.set_fewshot_seed(OTHER_SEED + seed)
         _check_room(lm, task)
+        _check_sight(lm, task)
+    if chat_template and not lm.has_chat_template:
+        raise bad_input(
+            "parameters.chat_template: the model has no chat template; set it to false, or save the model's tokenizer "
+            "(or processor) with one; of an endpoint, use its chat interface"
+        )
     loaded = {"tasks": dict(tasks), "groups": dict(groups or {})}
-    return evaluate(lm, loaded, limit=limit, samples=samples, bootstrap_iters=0, log_samples=True)
+    return evaluate(
+        lm,
+        loaded,
+        limit=limit,
+        samples=samples,
+        bootstrap_iters=0,
+        log_samples=True,
+        apply_chat_template=chat_template,
+    )
+
+
+def _check_sight(lm: Any, task: Task) -> None:
+    """Raises JobFailed where a task shows what the engine cannot take."""
+    if getattr(task, "MULTIMODAL", False) and task.config.doc_to_audio is not None:
+        raise bad_input(f"inputs.benchmark: {task.task_name} has sound, which no engine here takes; leave it out")
+    if getattr(task, "MULTIMODAL", False) and not getattr(lm, "MULTIMODAL", False):
+        raise bad_input(
+            f"inputs.benchmark: {task.task_name} shows images, and this model on this engine takes none; use the "
+            "engine transformers with a model that sees (its config.json has vision_config), or an endpoint that "
+            "declares images"
+        )
 
 
 def _check_room(lm: Any, task: Task) -> None:
@@ -60,6 +87,29 @@ def _check_room(lm: Any, task: Task) -> None:
             f"parameters.max_tokens: {longest} leaves no room for a prompt in the model's context of "
             f"{lm.max_length} tokens; lower it"
         )
+
+
+def tokens_over(lm: Any, entry: LogEntry) -> int:
+    """How many tokens of a prompt the harness left out, from its beginning, so that there was room for an answer.
+
+    0 where nothing was generated, and for an engine that does not tokenize: an endpoint refuses such a prompt.
+    """
+    prompt, *rest = entry["arguments"][0]
+    encode = getattr(lm, "tok_encode", None)
+    if encode is None or len(rest) != 1 or not isinstance(rest[0], dict):
+        return 0
+    room = int(lm.max_length - normalize_gen_kwargs(rest[0], lm.max_gen_toks)["max_gen_toks"])
+    if len(prompt.encode()) < room:  # no token is shorter than a byte, but for one that begins the text
+        return 0
+    return max(0, len(encode(prompt)) - room)
+
+
+def fail_cut_prompts(lm: Any, entries: Sequence[LogEntry]) -> None:
+    """Marks as failed what was asked with a prompt that the model's context cannot hold beside the answer."""
+    for entry in entries:
+        if over := tokens_over(lm, entry):
+            reason = f"the prompt is {over} tokens too long for the model's context beside the answer; shorten it, or "
+            entry["resps"] = [[FailedText(reason + "lower parameters.max_tokens or num_fewshot")]]
 
 
 def entry_failed(entry: LogEntry) -> bool:

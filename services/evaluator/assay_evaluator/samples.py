@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 
 from assay_schemas.results import Sample
 
+from assay_evaluator.tables import parquet_bytes, table_schema
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MEDIA_TYPE = "application/vnd.apache.parquet"
-SCHEMA_NAME = "samples/3"
+SCHEMA_NAME = "samples/4"
 COLUMNS: dict[str, tuple[str, str]] = {
     "item_id": ("string", "stable id of the item: joins the samples of all models on one benchmark"),
     "item_index": ("int64", "the item's row in the snapshot, from 0"),
     "sample_index": ("int32", "which of the item's responses, from 0"),
     "prompt": ("string", "the text given to the model, examples included"),
+    "images": ("string_list", "the images shown with it, in order, as keys in the object store; empty without any"),
     "target": ("string", "what a right response is compared with"),
     "response": ("string", "the model's text as it came; empty where nothing is generated"),
     "extracted": ("string", "the answer read from the response; null where none was found"),
@@ -39,31 +41,17 @@ COLUMNS: dict[str, tuple[str, str]] = {
 }
 
 
+OPTIONAL = frozenset({"extracted", "score", "logprob"})
+
+
 def parquet_schema() -> pa.Schema:
     """The file's columns in order, each with its type and, as metadata, its meaning."""
-    import pyarrow as pa
-
-    types: dict[str, pa.DataType] = {"string": pa.string(), "int64": pa.int64(), "int32": pa.int32()}
-    types |= {"double": pa.float64(), "int32_list": pa.list_(pa.int32()), "float_list": pa.list_(pa.float32())}
-    optional = {"extracted", "score", "logprob"}
-    return pa.schema(
-        [
-            pa.field(name, types[kind], nullable=name in optional, metadata={"description": meaning})
-            for name, (kind, meaning) in COLUMNS.items()
-        ],
-        metadata={"assay": SCHEMA_NAME},
-    )
+    return table_schema(SCHEMA_NAME, COLUMNS, OPTIONAL)
 
 
 def samples_to_parquet(samples: Sequence[Sample]) -> bytes:
     """The Parquet file of samples, in their order."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = [sample.model_dump() for sample in samples]
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=parquet_schema()), buffer, compression="zstd")
-    return buffer.getvalue()
+    return parquet_bytes([sample.model_dump() for sample in samples], parquet_schema())
 
 
 def samples_from_parquet(data: bytes) -> list[Sample]:

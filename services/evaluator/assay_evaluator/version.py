@@ -10,8 +10,9 @@ import json
 from importlib.metadata import version
 from typing import Any
 
+from assay_schemas.versions import LIBRARIES
+
 COMPARABLE_WITH: tuple[str, ...] = ()
-LIBRARIES = ("lm_eval", "torch", "transformers", "tokenizers", "datasets", "numpy")
 
 
 def harness_version() -> str:
@@ -21,7 +22,7 @@ def harness_version() -> str:
 
 def library_versions(engine: str = "transformers") -> dict[str, str]:
     """What computes an evaluation here, with its versions."""
-    found = {name: version(name) for name in LIBRARIES}
+    found = {name: version(name) for name in LIBRARIES["harness"]}
     if engine == "vllm":
         found["vllm"] = str(importlib.import_module("vllm").__version__)
     return found

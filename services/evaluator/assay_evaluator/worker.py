@@ -30,9 +30,10 @@ from assay_evaluator.failures import bad_input, classified
 from assay_evaluator.fanout.sizes import workers_for
 from assay_evaluator.inputs import model_folder
 from assay_evaluator.progress import EvaluationProgress, Stopped
-from assay_evaluator.samples import MEDIA_TYPE, samples_to_parquet
+from assay_evaluator.samples import samples_to_parquet
 from assay_evaluator.scoring import Scored
 from assay_evaluator.settings import EvaluatorSettings
+from assay_evaluator.tables import MEDIA_TYPE
 from assay_evaluator.version import library_versions
 
 if TYPE_CHECKING:

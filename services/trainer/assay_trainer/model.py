@@ -5,14 +5,21 @@ Reads safetensors only, and never runs code that came with a model.
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import torch
 from assay_schemas.algorithms import ModelKind
+from assay_schemas.images import takes_images
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
 from transformers.utils import logging as transformers_logging
 
 from assay_trainer.attention import ATTENTION, register
@@ -40,10 +47,20 @@ def padding_id_of(tokenizer: Any) -> int:
 def load_model(folder: Path, device: torch.device) -> Any:
     """The causal language model with weights in float32, which stay the masters also for bfloat16.
 
+    Of a model that sees, the whole: its rows are text, so the part that looks stays as it is, and is saved with it.
+
     Raises BadInput where there are no safetensors, or transformers does not know the architecture.
     """
-    model, _ = _loaded(AutoModelForCausalLM, folder)
+    model, _ = _loaded(AutoModelForImageTextToText if _sees(folder) else AutoModelForCausalLM, folder)
     return model.to(device)
+
+
+def _sees(folder: Path) -> bool:
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and takes_images(config)
 
 
 def load_scorer(folder: Path, device: torch.device, padding_id: int, seed: int) -> Any:

@@ -9,14 +9,15 @@ import importlib.metadata
 import json
 from typing import Any
 
+from assay_schemas.versions import LIBRARIES
+
 ENGINE_VERSION = "1"
 COMPARABLE_WITH: tuple[str, ...] = ()
-LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "assay-trainer")
 
 
 def library_versions() -> dict[str, str]:
     """What computes a training here, with its versions."""
-    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {name: importlib.metadata.version(name) for name in LIBRARIES["engine"]}
 
 
 def described() -> dict[str, Any]:

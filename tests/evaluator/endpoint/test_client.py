@@ -11,6 +11,7 @@ import httpx
 import pytest
 from assay_chassis.job_service.failures import JobFailed
 from assay_evaluator.endpoint import Answer, EndpointClient, Question, Unanswered, open_client
+from assay_evaluator.items import ShownImage
 from assay_schemas.endpoints import Endpoint
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -168,6 +169,55 @@ def test_an_echo_gives_the_prompt_its_log_probabilities() -> None:
     [reply] = Client(handle).ask(Question("abc", echo=True))
     assert (reply.echo.logprobs, reply.echo.likeliest) == ([None, -1.0, -2.0], [True, True, False])
     assert (seen[0]["echo"], seen[0]["max_tokens"]) == (True, 1)
+
+
+CHAT = Endpoint(url="http://endpoint.test/v1", logprobs=True)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "asked", "choice"),
+    [
+        (CHAT, True, {"message": {"content": "ab"}, "logprobs": {"content": [{"logprob": -0.5}, {"logprob": -1.0}]}}),
+        (ENDPOINT.model_copy(update={"logprobs": True}), 1, {"text": "ab", "logprobs": {"token_logprobs": [-0.5, -1]}}),
+    ],
+    ids=["chat", "completions"],
+)
+def test_token_probabilities_are_asked_for_where_they_are_declared(
+    endpoint: Endpoint, asked: Any, choice: dict[str, Any]
+) -> None:
+    handle, seen = in_turn(httpx.Response(200, json={"choices": [choice]}))
+    [reply] = Client(handle, endpoint).ask(Question("q"))
+    assert seen[0]["logprobs"] == asked
+    assert (reply.text, reply.logprobs, reply.tokens) == ("ab", (-0.5, -1.0), 2)
+
+
+def test_without_the_declaration_they_are_not_asked_for_and_what_does_not_come_is_unknown() -> None:
+    handle, seen = in_turn(said("ab"))
+    [reply] = Client(handle).ask(Question("q"))
+    assert "logprobs" not in seen[0]
+    assert reply.logprobs == ()
+    handle, _ = in_turn(httpx.Response(200, json={"choices": [{"message": {"content": "ab"}, "logprobs": None}]}))
+    assert Client(handle, CHAT).ask(Question("q"))[0].logprobs == ()
+
+
+def test_probabilities_of_a_text_that_was_cut_here_are_left_out() -> None:
+    handle, _ = in_turn(said("a\nb", logprobs={"token_logprobs": [-0.5, -1, -1]}))
+    [reply] = Client(handle, ENDPOINT.model_copy(update={"logprobs": True})).ask(Question("q", stop=["\n"]))
+    assert (reply.text, reply.logprobs) == ("a", ())
+
+
+def test_images_are_parts_of_the_message_at_their_places(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(b"one")
+    image = ShownImage(f"images/{'0' * 64}.png", tmp_path / "1.png")
+    handle, seen = in_turn(httpx.Response(200, json={"choices": [{"message": {"content": "A"}}]}))
+    Client(handle, CHAT).ask(Question("<image>\nIs it like <image>?", images=[image, image]))
+    shown = {"type": "image_url", "image_url": {"url": "data:image/png;base64,b25l"}}
+    assert seen[0]["messages"][0]["content"] == [
+        shown,
+        {"type": "text", "text": "\nIs it like "},
+        shown,
+        {"type": "text", "text": "?"},
+    ]
 
 
 def test_only_declared_endpoints_and_models_are_asked(tmp_path: Path) -> None:

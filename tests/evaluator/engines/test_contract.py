@@ -139,6 +139,15 @@ def test_likelihoods_and_what_is_the_greedy_choice_are_the_same(engine: Opened, 
     assert [greedy for _, greedy in expected[:2]] == [True, False]
 
 
+def test_min_k_is_the_same_and_where_only_chosen_tokens_are_known_it_stands_alone(engine: Opened, peer: Opened) -> None:
+    asked = [request(text, share) for text in ("one two three, four", "9 + 9 = 18") for share in (0.2, 1.0)]
+    found, expected = engine.lm.membership(asked), peer.lm.membership(asked)
+    assert [tokens for tokens, _, _ in found] == [tokens for tokens, _, _ in expected]
+    assert [first for _, first, _ in found] == pytest.approx([first for _, first, _ in expected], abs=1e-3)
+    assert [second is None for _, _, second in found] == [engine is not peer] * len(asked)
+    assert engine.lm.membership([request("a", 0.2)]) == [(0, None, None)]
+
+
 def test_a_likelihood_that_cannot_be_computed_fails_alone(engine: Opened) -> None:
     first, none = engine.likelihoods(("one", " two"), ("one", ""))
     assert math.isfinite(first[0])

@@ -80,7 +80,7 @@ def test_several_responses_to_an_item_count_as_one_and_vote() -> None:
 
 
 def test_a_file_from_before_scorers_were_named_is_judged_too() -> None:
-    old = table(SAMPLES).drop_columns(["scorer"])
+    old = table(SAMPLES).drop_columns(["scorer", "images", "token_ids", "token_logprobs"])
     assert rescore(old, scorer_of("exact_match", {"extract": r"(\d+)$"}))[1].scorer.startswith("exact_match/1")
     with pytest.raises(NotSamples, match="no column response"):
         rescore(old.drop_columns(["response"]), scorer_of("numeric", {}))

@@ -16,11 +16,13 @@ from assay_evaluator.benchmarks.multiple_choice import MultipleChoice
 from assay_evaluator.benchmarks.numeric import Numeric
 from assay_evaluator.benchmarks.perplexity import Perplexity
 from assay_evaluator.benchmarks.preference import Preference, ScoredPreference
+from assay_evaluator.benchmarks.visual_multiple_choice import VisualMultipleChoice
 
 BENCHMARKS: dict[str, Callable[[Any], OwnBenchmark]] = {
     "exact_match": ExactMatch,
     "numeric": Numeric,
     "multiple_choice": MultipleChoice,
+    "visual_multiple_choice": VisualMultipleChoice,
     "perplexity": Perplexity,
     "preference": Preference,
     "code": Code,

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from importlib import resources
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ from assay_evaluator.canary.compare import changes
 from assay_evaluator.canary.model import make_model
 from assay_evaluator.canary.running import cases, responses
 from assay_evaluator.settings import EvaluatorSettings
-
-LIBRARIES = ("lm_eval", "torch", "transformers", "tokenizers", "datasets", "numpy")
+from assay_evaluator.version import library_versions
 
 
 def recorded() -> dict[str, Any]:
@@ -35,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         found = responses(make_model(Path(folder)), EvaluatorSettings().cache_folder, cases())
-    libraries = {name: version(name) for name in LIBRARIES}
+    libraries = library_versions()
     if given.record:
         document = {"libraries": libraries, "responses": found}
         given.record.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -22,8 +22,8 @@ from assay_schemas.results import Contamination
 from assay_evaluator.contamination.index import OverlapIndex
 from assay_evaluator.contamination.provenance import training_snapshot
 from assay_evaluator.contamination.table import SCHEMA_NAME, overlaps_to_parquet
+from assay_evaluator.tables import MEDIA_TYPE
 
-MEDIA_TYPE = "application/vnd.apache.parquet"
 ROWS_BETWEEN_BEATS = 1000
 Texts = Mapping[str, Sequence[str]]
 

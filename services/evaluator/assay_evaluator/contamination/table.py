@@ -5,14 +5,11 @@ Only writes the file; what a column means is here and in its metadata.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assay_evaluator.contamination.index import Overlap
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from assay_evaluator.tables import parquet_bytes, table_schema
 
 SCHEMA_NAME = "overlap/1"
 COLUMNS: dict[str, tuple[str, str]] = {
@@ -32,33 +29,10 @@ OPTIONAL = frozenset({"overlap_8", "overlap_13", "contaminated", "row_index", "r
 RowNames = Callable[[int], str]
 
 
-def overlap_schema() -> pa.Schema:
-    """The file's columns in order, each with its type and, as metadata, its meaning."""
-    import pyarrow as pa
-
-    types = {
-        "string": pa.string(),
-        "int64": pa.int64(),
-        "int32": pa.int32(),
-        "double": pa.float64(),
-        "bool": pa.bool_(),
-    }
-    fields = [
-        pa.field(name, types[kind], nullable=name in OPTIONAL, metadata={"description": meaning})
-        for name, (kind, meaning) in COLUMNS.items()
-    ]
-    return pa.schema(fields, metadata={"assay": SCHEMA_NAME})
-
-
 def overlaps_to_parquet(overlaps: Sequence[Overlap], row_id: RowNames) -> bytes:
     """The Parquet file of overlaps, in their order; `row_id` names a training row by its place."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     rows = [_row(overlap, row_id) for overlap in overlaps]
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=overlap_schema()), buffer, compression="zstd")
-    return buffer.getvalue()
+    return parquet_bytes(rows, table_schema(SCHEMA_NAME, COLUMNS, OPTIONAL))
 
 
 def _row(overlap: Overlap, row_id: RowNames) -> dict[str, Any]:

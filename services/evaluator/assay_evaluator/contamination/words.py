@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from assay_schemas.images import is_image_column
+
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 """Scripts written without spaces: Thai, Lao, Burmese, Khmer, kana and Han. Each of their characters is a word."""
 
@@ -25,8 +27,8 @@ def words_of(text: str) -> list[str]:
 
 
 def item_texts(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Every text of a benchmark item, wherever in the row it stands, but for ids."""
-    return tuple(_leaves(row))
+    """Every text of a benchmark item, wherever in the row it stands, but for ids and the names of images."""
+    return tuple(_leaves({name: value for name, value in row.items() if not is_image_column(name)}))
 
 
 def trained_texts(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """What is said to an endpoint and what comes back, as values, and how each looks on the wire.
 
-Pure: reads and writes JSON structures; never opens a connection.
+Reads and writes JSON structures, and the files of images that a question shows; never opens a connection.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any, Literal
 from assay_schemas.endpoints import Endpoint
 from pydantic import BaseModel, Field, ValidationError
 
+from assay_evaluator.endpoint.pictures import content_with
+
 Why = Literal["timeout", "rate_limited", "unavailable", "nonsense", "refused"]
 
 
@@ -19,10 +21,12 @@ Why = Literal["timeout", "rate_limited", "unavailable", "nonsense", "refused"]
 class Question:
     """A prompt, or messages of a conversation, and how to answer. `max_tokens` bounds the answer.
 
-    With `echo`, nothing is generated: the answer is the prompt's own log-probabilities.
+    With `echo`, nothing is generated: the answer is the prompt's own log-probabilities. `images` are shown at the
+    prompt's places for them.
     """
 
     prompt: str = ""
+    images: Sequence[Any] = ()
     messages: Sequence[dict[str, str]] = ()
     max_tokens: int = 256
     temperature: float = 0.0
@@ -46,12 +50,16 @@ class Echo:
 
 @dataclass(frozen=True)
 class Answer:
-    """A text, its tokens (0 where unknown), and `stop`, `length` or another word for how it ended."""
+    """A text, its tokens (0 where unknown), and `stop`, `length` or another word for how it ended.
+
+    `logprobs` are its tokens' natural-log probabilities as the endpoint gives them, and empty where it does not.
+    """
 
     text: str
     tokens: int = 0
     finish_reason: str = ""
     echo: Echo | None = None
+    logprobs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,17 @@ class _Logprobs(BaseModel):
     token_logprobs: list[float | None]
     text_offset: list[int]
     top_logprobs: list[dict[str, float] | None] | None = None
+
+
+class _ChatToken(BaseModel):
+    logprob: float
+
+
+class _Generated(BaseModel):
+    """A chat lists tokens in `content`, completions their values in `token_logprobs`."""
+
+    content: list[_ChatToken] | None = None
+    token_logprobs: list[float] | None = None
 
 
 class _Choice(BaseModel):
@@ -109,9 +128,11 @@ def wire(question: Question, model: str, endpoint: Endpoint) -> tuple[str, dict[
     if question.echo:
         return "completions", body | {"prompt": question.prompt, "echo": True, "logprobs": 1}
     if endpoint.interface == "chat" or question.messages:
-        messages = list(question.messages) or [{"role": "user", "content": question.prompt}]
-        return "chat/completions", body | {"messages": messages}
-    return "completions", body | {"prompt": question.prompt}
+        content = content_with(question.prompt, question.images)
+        messages = list(question.messages) or [{"role": "user", "content": content}]
+        wanted = {"logprobs": True} if endpoint.logprobs else {}
+        return "chat/completions", body | wanted | {"messages": messages}
+    return "completions", body | ({"logprobs": 1} if endpoint.logprobs else {}) | {"prompt": question.prompt}
 
 
 def read_answer(question: Question, data: Any) -> Answer:
@@ -120,14 +141,26 @@ def read_answer(question: Question, data: Any) -> Answer:
         body = _Body.model_validate(data)
         first = body.choices[0]
         echo = _echo(question.prompt, first) if question.echo else None
+        logprobs = () if question.echo else _logprobs(first)
     except ValidationError as error:
         place = error.errors(include_url=False)[0]
         raise NoSense(f"{'.'.join(map(str, place['loc'])) or 'body'}: {place['msg']}") from error
     text = first.text if first.message is None else (first.message.content or first.message.refusal)
     if text is None:
         raise NoSense("choices.0: has neither text nor a message with content")
-    tokens = body.usage.completion_tokens if body.usage else 0
-    return Answer(_cut(text, question.stop), tokens, first.finish_reason or "", echo)
+    tokens = body.usage.completion_tokens if body.usage else len(logprobs)
+    kept = _cut(text, question.stop)
+    return Answer(kept, tokens, first.finish_reason or "", echo, logprobs if kept == text else ())
+
+
+def _logprobs(choice: _Choice) -> tuple[float, ...]:
+    """The generated tokens' log-probabilities, where the endpoint gives them."""
+    if choice.logprobs is None:
+        return ()
+    found = _Generated.model_validate(choice.logprobs)
+    if found.content is not None:
+        return tuple(token.logprob for token in found.content)
+    return tuple(found.token_logprobs or ())
 
 
 def _echo(prompt: str, choice: _Choice) -> Echo:

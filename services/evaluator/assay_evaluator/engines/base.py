@@ -79,6 +79,17 @@ class FailedValue(float):
         return made
 
 
+def conversation(tokenizer: Any, chat_history: list[dict[str, str]], add_generation_prompt: bool) -> str:
+    """A conversation in the words of the tokenizer's template, up to where the answer begins or goes on."""
+    text: str = tokenizer.apply_chat_template(
+        chat_history,
+        tokenize=False,
+        add_generation_prompt=add_generation_prompt,
+        continue_final_message=not add_generation_prompt,
+    )
+    return text
+
+
 class GenerationLog:
     """Remembers generations by request, in the order in which the harness asked for repeats of it."""
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from assay_evaluator.engines import is_scorer, open_engine
+from assay_evaluator.engines import is_scorer, open_engine, sees
 from assay_evaluator.engines.base import EngineSettings, Progress
 from assay_evaluator.engines.weights import same_but_for_weights
 
@@ -60,7 +60,8 @@ class ResidentEngine:
     def _open(self, name: str, settings: EngineSettings) -> None:
         self.close()
         gc.collect()
-        workers = self._workers(settings.folder) if name in SPREAD and not is_scorer(settings.folder) else 1
+        spread = name in SPREAD and not is_scorer(settings.folder) and not sees(settings.folder)
+        workers = self._workers(settings.folder) if spread else 1
         if workers > 1:
             from assay_evaluator.fanout.engine import FannedEngine
 

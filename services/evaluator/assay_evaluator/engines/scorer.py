@@ -14,7 +14,7 @@ import torch
 from lm_eval.api.model import LM
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from assay_evaluator.engines.base import EngineSettings, GenerationLog, Progress
+from assay_evaluator.engines.base import EngineSettings, GenerationLog, Progress, conversation
 from assay_evaluator.engines.weights import swap_weights
 from assay_evaluator.failures import bad_input
 
@@ -40,6 +40,14 @@ class ScorerEngine(LM):  # type: ignore[misc]
     def swap(self, folder: Path) -> bool:
         """Goes on with another folder's weights; False where it cannot, and nothing has changed."""
         return swap_weights(self._model, folder)
+
+    @property
+    def has_chat_template(self) -> bool:
+        return bool(self._tokenizer.chat_template)
+
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        """The conversation up to where the answer begins."""
+        return conversation(self._tokenizer, chat_history, add_generation_prompt)
 
     def loglikelihood(self, requests: list[Any], **_: Any) -> list[tuple[float, bool]]:
         """The score of each (prompt, answer), in the place of its log-likelihood; never greedy."""

@@ -34,6 +34,11 @@ class ToldEngine(TemplateLM):  # type: ignore[misc]
         self.set_cache_hook(_AnswerHook(self))
 
     @property
+    def has_chat_template(self) -> bool:
+        """Whether the model says how a conversation is put to it."""
+        return bool(getattr(self.tokenizer, "chat_template", None))
+
+    @property
     def longest_continuation(self) -> int:
         """Tokens of the longest continuation that can be scored."""
         return int(self.max_length)

@@ -20,6 +20,7 @@ os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
 
 from transformers import AutoConfig
 
+from assay_evaluator.contamination.membership import Scores, min_k_alone
 from assay_evaluator.engines.base import EngineSettings, Generation, Progress
 from assay_evaluator.engines.told import ToldEngine
 from assay_evaluator.engines.weights import same_tensors
@@ -83,6 +84,19 @@ class VllmEngine(ToldEngine, VLLM):  # type: ignore[misc]
             prompt, settings = request.args
             self.generations.add(prompt, settings, self._by_prompt[prompt].popleft())
         return texts
+
+    def membership(self, requests: list[Any]) -> list[Scores]:
+        """Min-K% of each request's (text, share), of as much as the context holds beside one token of an answer."""
+        self._progress.expect(len(requests))
+        texts = [self.tok_encode(request.args[0])[: int(self.max_length) - 1] for request in requests]
+        places = [place for place, ids in enumerate(texts) if len(ids) > 1]
+        outputs = self._model_generate([texts[place] for place in places]) if places else []
+        found: list[Scores] = [(0, None, None)] * len(requests)
+        for place, output in zip(places, outputs, strict=True):
+            likely = zip(texts[place][1:], output.prompt_logprobs[1:], strict=True)
+            logprobs = [entry[token].logprob for token, entry in likely]
+            found[place] = min_k_alone(logprobs, requests[place].args[1])
+        return found
 
     def _model_generate(self, requests: list[list[int]], generate: bool = False, sampling_params: Any = None) -> Any:
         if generate:

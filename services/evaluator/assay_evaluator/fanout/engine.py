@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from assay_chassis.job_service.failures import JobFailed
 from lm_eval.api.model import LM
 
 from assay_evaluator.contamination.membership import Scores
-from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress
+from assay_evaluator.engines.base import EngineSettings, Generation, GenerationLog, Progress, conversation
 from assay_evaluator.fanout.shards import Batch, ShardLost, Shards
 from assay_evaluator.fanout.worker import Message, heard, say, serve
 
@@ -76,6 +77,25 @@ class FannedEngine(LM):  # type: ignore[misc]
 
     def membership(self, requests: list[Any]) -> list[Scores]:
         return [(tokens, first, second) for tokens, first, second in self._compute("membership", requests)[0]]
+
+    @property
+    def has_chat_template(self) -> bool:
+        return bool(self._tokenizer.chat_template)
+
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        return conversation(self._tokenizer, chat_history, add_generation_prompt)
+
+    def tok_encode(self, string: str) -> list[int]:
+        tokens: list[int] = self._tokenizer.encode(string)
+        return tokens
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        """What the harness asks of the model before any request; models whose weights are exchanged share theirs."""
+        from transformers import AutoTokenizer
+
+        folder = self._settings.folder
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
     def swap(self, folder: Path) -> bool:
         """Every worker goes on with another folder's model."""

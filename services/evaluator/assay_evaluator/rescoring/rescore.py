@@ -130,6 +130,15 @@ def _table(samples: pa.Table, replaced: dict[str, list[Any]]) -> pa.Table:
         elif wanted.name in samples.column_names:
             columns.append(samples.column(wanted.name).cast(wanted.type))
         else:
-            empty = "" if pa.types.is_string(wanted.type) else 0
-            columns.append(pa.array([None if wanted.nullable else empty] * len(samples), type=wanted.type))
+            empty = None if wanted.nullable else _nothing(wanted.type)
+            columns.append(pa.array([empty] * len(samples), type=wanted.type))
     return pa.table(columns, schema=schema)
+
+
+def _nothing(kind: pa.DataType) -> Any:
+    """What stands in a column that the file was written before, and that is never null."""
+    import pyarrow as pa
+
+    if pa.types.is_list(kind):
+        return []
+    return "" if pa.types.is_string(kind) else 0

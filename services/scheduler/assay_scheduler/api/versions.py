@@ -11,7 +11,7 @@ from typing import Any
 
 from assay_schemas.algorithms import NEWEST_ENGINE
 from assay_schemas.benchmarks import NEWEST_HARNESS
-from assay_schemas.versions import Environment, VersionKind
+from assay_schemas.versions import LIBRARIES, Environment, VersionKind
 from fastapi import APIRouter
 
 from assay_scheduler.parts import Parts
@@ -20,10 +20,6 @@ KINDS: tuple[tuple[VersionKind, str, str], ...] = (
     ("engine", NEWEST_ENGINE, "assay-trainer"),
     ("harness", NEWEST_HARNESS, "assay-evaluator"),
 )
-LIBRARIES = {
-    "engine": ("torch", "transformers", "tokenizers", "safetensors", "assay-trainer"),
-    "harness": ("lm_eval", "torch", "transformers", "tokenizers", "datasets", "numpy"),
-}
 
 
 def version_routes(parts: Parts) -> APIRouter:

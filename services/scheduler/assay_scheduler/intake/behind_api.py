@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from assay_schemas.artifacts import ModelRef
-from assay_schemas.benchmarks import OWN_BENCHMARKS
+from assay_schemas.benchmarks import OWN_BENCHMARKS, BenchmarkDefinition
 from assay_schemas.endpoints import Endpoint, EndpointsUnreadable, endpoint_model
 from assay_schemas.problems import nearest
 
@@ -30,14 +30,19 @@ def usable_endpoint(location: str, endpoints: Callable[[], Mapping[str, Endpoint
         raise Unusable(f"the endpoint {named.name!r} is not declared here.", mend)
     if endpoint.models and named.model not in endpoint.models:
         raise Unusable(f"{named.name!r} may not be asked for {named.model!r}.", nearest(named.model, endpoint.models))
-    if not endpoint.likelihoods and (needing := _of_likelihoods(benchmarks)):
+    asked = _own_benchmarks(benchmarks)
+    if not endpoint.likelihoods and (needing := [one.name for one in asked if one.scored_on == "likelihood"]):
         message = f"the endpoint {named.name!r} gives no likelihoods, which {', '.join(needing)} needs."
         raise Unusable(message, "Use benchmarks of generated answers, or leave the arm out.")
+    if not endpoint.images and (needing := [one.name for one in asked if one.shows_images]):
+        message = (
+            f"the endpoint {named.name!r} does not declare that it takes images, which {', '.join(needing)} shows."
+        )
+        raise Unusable(message, "Declare images for it, or leave the arm out.")
     return named.reference()
 
 
-def _of_likelihoods(benchmarks: Any) -> list[str]:
-    """Own benchmarks that score likelihoods; what a harness task needs is not known before it runs."""
+def _own_benchmarks(benchmarks: Any) -> list[BenchmarkDefinition]:
+    """The own benchmarks among them; what a harness task needs is not known before it runs."""
     names = [one.get("name") for one in benchmarks if isinstance(one, Mapping)] if isinstance(benchmarks, list) else []
-    known = [OWN_BENCHMARKS[name] for name in names if isinstance(name, str) and name in OWN_BENCHMARKS]
-    return [one.name for one in known if one.scored_on == "likelihood"]
+    return [OWN_BENCHMARKS[name] for name in names if isinstance(name, str) and name in OWN_BENCHMARKS]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ from assay_schemas.artifacts import DatasetRef, dataset_prefix, row_sample_key, 
 from assay_schemas.canonical import canonical_json, digest_of
 from assay_schemas.cost_tokens import SAMPLED_ROWS
 from assay_schemas.datasets import RowSample, SnapshotManifest, formats_of
+from assay_schemas.images import media_type_of_key
 from pydantic import ValidationError
 
 from assay_scheduler.intake.cache import FindingCache
+from assay_scheduler.intake.images import MAX_IMAGE_BYTES, ImageIntake
 from assay_scheduler.intake.locations import Locations, SourceFile
 from assay_scheduler.intake.rows import Needs, RowChecker
 from assay_scheduler.intake.unusable import Unusable
@@ -56,7 +58,7 @@ class DatasetIntake:
 
     async def _known_or_new(self, files: Sequence[SourceFile], needs: Needs, location: str) -> DatasetRef:
         key = digest_of([RULES, needs.who, needs.alternatives, [file.identity for file in files]])
-        known = await self._cache.get(key)
+        known = None if needs.images else await self._cache.get(key)  # an image may have changed where the rows did not
         if known is not None and await self._store.exists(rows_key(known["digest"])):
             return DatasetRef.model_validate({**known, "source": location})
         manifest = await self._snapshot(files, needs, location)
@@ -70,7 +72,9 @@ class DatasetIntake:
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             target = Path(folder) / "rows.jsonl"
             sample = RowSample(SAMPLED_ROWS)
-            manifest = await asyncio.to_thread(write_rows, files, needs, target, location, sample)
+            images = ImageIntake(Path(folder), self._reader()) if needs.images else None
+            manifest = await asyncio.to_thread(write_rows, files, needs, target, location, sample, images)
+            await self._keep_images(images)
             prefix = dataset_prefix(manifest.digest)
             if not await self._store.exists(row_sample_key(manifest.digest)):
                 lines = b"".join(sample.lines())
@@ -81,6 +85,27 @@ class DatasetIntake:
                     f"{prefix}/manifest.json", manifest.model_dump_json().encode(), media_type="application/json"
                 )
         return manifest
+
+    def _reader(self) -> Callable[[str], bytes]:
+        """Reads a named file from another thread than the loop's, with the checks of any location."""
+        loop = asyncio.get_running_loop()
+
+        async def content(location: str) -> bytes:
+            files = await self._locations.files(location)
+            try:
+                if len(files) > 1 or files[0].path.stat().st_size > MAX_IMAGE_BYTES:
+                    raise Unusable(f"{location!r} is not one small file.", "Name one image.")
+                return await asyncio.to_thread(files[0].path.read_bytes)
+            finally:
+                await self._locations.release(files)
+
+        return lambda location: asyncio.run_coroutine_threadsafe(content(location), loop).result()
+
+    async def _keep_images(self, images: ImageIntake | None) -> None:
+        """Before the rows that name them: where a snapshot is, its images are."""
+        for key, path in images.kept.items() if images else ():
+            if not await self._store.exists(key):
+                await self._store.put_file(key, path, media_type=media_type_of_key(key))
 
     async def _complete(self, prefix: str) -> bool:
         try:
@@ -98,17 +123,27 @@ def _digest_in(location: str) -> str:
 
 
 def write_rows(
-    files: Sequence[SourceFile], needs: Needs, target: Path, source: str, sample: RowSample
+    files: Sequence[SourceFile],
+    needs: Needs,
+    target: Path,
+    source: str,
+    sample: RowSample,
+    images: ImageIntake | None = None,
 ) -> SnapshotManifest:
-    """Writes the canonical JSONL of all rows to `target`, and shows each row to `sample`. Raises Unusable."""
+    """Writes the canonical JSONL of all rows to `target`, and shows each row to `sample`. Raises Unusable.
+
+    With `images`, those of the rows are kept there and named in their place."""
     checker, hasher = RowChecker(needs), hashlib.sha256()
     most = max(ALWAYS_FINE_BYTES, MOST_GROWTH * sum(file.path.stat().st_size for file in files))
     rows, size, columns = 0, 0, dict[str, int]()
     with target.open("wb") as sink:
         for file in files:
             many = f"{file.name}, " if len(files) > 1 else ""
+            beside = source.rpartition("/")[0] if file.copied else str(file.path.parent)
             for where, row in _rows(file, checker, many):
                 checker.check(where, row)
+                if images is not None:
+                    row = images.row(where, row, beside)
                 line = _canonical_line(where, row, checker)
                 hasher.update(line)
                 sink.write(line)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from assay_schemas.algorithms import ALGORITHMS
 from assay_schemas.artifacts import DatasetRef, ModelRef
-from assay_schemas.benchmarks import NEWEST_HARNESS, definition_of
+from assay_schemas.benchmarks import NEWEST_HARNESS, OWN_BENCHMARKS, definition_of
 from assay_schemas.canonical import canonical_json
 from assay_schemas.comparability import version_warnings
 from assay_schemas.endpoints import Endpoint, is_endpoint
@@ -86,8 +86,8 @@ class Inspector:
         problems = [*reading.problems, *look_up.problems, *self.hardware_problems(document.get("hardware"), known)]
         if problems or reading.spec is None or look_up.model is None:
             return Inspection(problems=problems, warnings=reading.warnings)
-        if bulky := _bulky(reading.spec):
-            return Inspection(problems=bulky, warnings=reading.warnings)
+        if unusable := _bulky(reading.spec) + await self._blind_problems(reading.spec, look_up.model):
+            return Inspection(problems=unusable, warnings=reading.warnings)
         equipped = await self.equipped(reading.spec, look_up.model)
         if equipped.problems:
             return Inspection(problems=equipped.problems, warnings=reading.warnings)
@@ -118,6 +118,19 @@ class Inspector:
         if found.spec.evaluation_hardware is not None:
             found.problems += self.hardware_problems(found.spec.evaluation_hardware, set(), "evaluation_hardware")
         return found
+
+    async def _blind_problems(self, spec: ExperimentSpec, model: ModelRef) -> list[Problem]:
+        """Benchmarks that show images, where the model sees none."""
+        shown = [
+            place
+            for place, benchmark in enumerate(spec.benchmarks)
+            if (own := OWN_BENCHMARKS.get(benchmark.name)) is not None and own.shows_images
+        ]
+        if not shown or await self.models.sees(model):
+            return []
+        message = "shows images, and the base model takes none: its config.json has no vision_config."
+        mend = "Use a base model that sees, or leave the benchmark out."
+        return [Problem(field=f"benchmarks.{place}.name", message=message, mend=mend) for place in shown]
 
     def _engine_problems(self, spec: ExperimentSpec) -> list[Problem]:
         """Benchmarks whose engine no evaluator has."""

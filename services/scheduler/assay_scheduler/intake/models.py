@@ -17,6 +17,7 @@ from assay_chassis.object_store.digests import sha256_of_file
 from assay_schemas.artifacts import ModelRef, model_prefix
 from assay_schemas.canonical import digest_of
 from assay_schemas.cost_shape import ModelShape, shape_of
+from assay_schemas.images import takes_images
 from assay_schemas.results import SavedCheckpoint, TrainingResult
 from pydantic import ValidationError
 
@@ -35,7 +36,7 @@ KEPT = (
     "merges.txt",
     "*.model",
     "chat_template*",
-    "*preprocessor_config.json",
+    "*processor_config.json",
     "*.safetensors",
     "*.safetensors.index.json",
 )
@@ -79,6 +80,10 @@ class ModelIntake:
         if len(labels) > 1:
             raise Unusable(f"has {len(labels)} outputs, and a reward model has one.", mend)
         return reference
+
+    async def sees(self, reference: ModelRef) -> bool:
+        """Whether a taken model takes images."""
+        return takes_images(json.loads(await self._store.get_bytes(f"{reference.uri}/config.json")))
 
     async def shape(self, reference: ModelRef) -> ModelShape | None:
         """A taken model's shape; None for an architecture that is not known."""

@@ -21,10 +21,13 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Needs:
-    """Which columns rows must have: all of one alternative, the same one in every row. None: any object will do."""
+    """Which columns rows must have: all of one alternative, the same one in every row. None: any object will do.
+
+    `images`: what the rows name as images is kept with them."""
 
     who: str
     alternatives: tuple[tuple[str, ...], ...] = ()
+    images: bool = False
 
     def in_words(self) -> str:
         return ", or ".join(" + ".join(columns) for columns in self.alternatives)
@@ -42,7 +45,7 @@ def needs_of_algorithm(algorithm: Algorithm | None, truth: tuple[str, ...] = ())
 
 
 def needs_of_benchmark(definition: BenchmarkDefinition | None) -> Needs:
-    return Needs(definition.name, definition.item_columns) if definition else ANY_ROWS
+    return Needs(definition.name, definition.item_columns, definition.shows_images) if definition else ANY_ROWS
 
 
 class RowChecker:

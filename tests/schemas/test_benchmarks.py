@@ -1,0 +1,21 @@
+"""Options that are not used leave a benchmark's declared parameters, and so its jobs' keys, as they were."""
+
+from __future__ import annotations
+
+from assay_schemas.benchmarks import OWN_BENCHMARKS, HarnessTaskParameters, VisualChoiceParameters
+
+
+def test_an_option_that_is_not_used_is_no_part_of_a_jobs_key() -> None:
+    assert not {"min_k", "chat_template"} & HarnessTaskParameters().declared().keys()
+    used = HarnessTaskParameters(min_k=0.2, chat_template=True).declared()
+    assert (used["min_k"], used["chat_template"]) == (0.2, True)
+
+
+def test_asking_with_and_without_a_template_are_two_things() -> None:
+    with_template, without = VisualChoiceParameters(), VisualChoiceParameters(chat_template=False)
+    assert with_template.declared() != without.declared()
+
+
+def test_rows_with_images_may_have_them_in_any_of_three_columns() -> None:
+    columns = OWN_BENCHMARKS["visual_multiple_choice"].item_columns
+    assert {alternative[-1] for alternative in columns} == {"image", "images", "image_1"}
