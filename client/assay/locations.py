@@ -18,6 +18,7 @@ from assay_schemas.canonical import canonical_json, sha256_hex
 from assay_schemas.datasets import SnapshotManifest, formats_of, snapshot_bytes
 
 from assay.errors import AssayError
+from assay.files import read_document
 from assay.store import Store
 
 _SCHEME = re.compile(r"^(s3|file|https?)://|^(hf|sha256|training|endpoint):")
@@ -36,7 +37,8 @@ def located(document: Mapping[str, Any], folder: Path, store: Store) -> dict[str
         found["arms"] = [_with(arm, ("dataset", "model"), place) for arm in found["arms"]]
     if isinstance(found.get("benchmarks"), list):
         found["benchmarks"] = [
-            _nested(benchmark, "parameters", ("dataset",), place) for benchmark in found["benchmarks"]
+            _nested(_with_task(benchmark, folder), "parameters", ("dataset",), place)
+            for benchmark in found["benchmarks"]
         ]
     return found
 
@@ -64,6 +66,15 @@ def snapshot(rows: Iterable[Mapping[str, Any]], store: Store, source: str = "") 
     store.write(f"{dataset_prefix(digest)}/rows.jsonl", data)
     store.write(f"{dataset_prefix(digest)}/manifest.json", canonical_json(manifest))
     return f"sha256:{digest}"
+
+
+def _with_task(benchmark: Any, folder: Path) -> Any:
+    """The benchmark with its task's YAML file read in. Raises Refused where that is no mapping."""
+    parameters = benchmark.get("parameters") if isinstance(benchmark, Mapping) else None
+    task = parameters.get("task") if isinstance(parameters, Mapping) else None
+    if not isinstance(task, str) or not (folder / Path(task).expanduser()).is_file():
+        return benchmark
+    return {**benchmark, "parameters": {**parameters, "task": read_document(folder / Path(task).expanduser(), "task")}}
 
 
 def _with(value: Any, keys: tuple[str, ...], place: Callable[[Any], Any]) -> Any:

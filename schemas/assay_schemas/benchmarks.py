@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from assay_schemas.algorithms import Closed, ModelKind
 from assay_schemas.endpoints import endpoint_model
+from assay_schemas.task_files import HarnessTask
 
 HARNESS_VERSIONS = ("lm-eval-0.4.13",)
 NEWEST_HARNESS = HARNESS_VERSIONS[-1]
@@ -128,6 +129,12 @@ class HarnessTaskParameters(BenchmarkParameters):
     stop: list[str] | None = None
 
 
+class TaskFileParameters(HarnessTaskParameters):
+    """A task of the harness that is not among its own: its YAML, over the rows of `dataset`."""
+
+    task: HarnessTask
+
+
 class BenchmarkDefinition(BaseModel):
     """One benchmark known by name: how it is scored, on which models, which number leads, whether it runs yet."""
 
@@ -215,6 +222,13 @@ OWN_BENCHMARKS: dict[str, BenchmarkDefinition] = {
             item_columns=(("prompt",), ("question",)),
             scored_on="generation",
             primary_metric="preferred",
+        ),
+        BenchmarkDefinition(
+            name="harness_task",
+            parameters=TaskFileParameters,
+            item_columns=((),),
+            scored_on="harness",
+            primary_metric="",
         ),
     )
 }

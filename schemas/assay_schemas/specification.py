@@ -279,7 +279,7 @@ def _parameter_problems(prefix: str, name: str, version: str, given: Mapping[str
 
 
 def _columns(alternatives: tuple[tuple[str, ...], ...]) -> str:
-    return " or ".join(" + ".join(columns) for columns in alternatives)
+    return " or ".join(" + ".join(columns) or "the columns its templates name" for columns in alternatives)
 
 
 def _location_problems(field_path: str, location: str) -> list[Problem]:

@@ -80,3 +80,13 @@ def test_an_experiment_takes_rows_frames_and_paths(store):
     assert found["arms"][2]["dataset"] == "/data/a.jsonl"
     assert found["benchmarks"][0]["parameters"]["dataset"].startswith("sha256:")
     assert found["seeds"] == [4, 5]
+
+
+def test_a_tasks_yaml_file_is_read_in_and_one_with_python_is_refused(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "task.yaml").write_text("doc_to_text: '{{q}}'\ndoc_to_target: a\n")
+    asked = {"benchmarks": [{"name": "harness_task", "parameters": {"task": "task.yaml"}}]}
+    found = located(asked, tmp_path, store)["benchmarks"][0]["parameters"]["task"]
+    assert found == {"doc_to_text": "{{q}}", "doc_to_target": "a"}
+    (tmp_path / "task.yaml").write_text("process_results: !function utils.scored\n")
+    with pytest.raises(AssayError, match="!function"):
+        located(asked, tmp_path, store)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from assay_chassis.job_service.failures import JobFailed
-from assay_schemas.benchmarks import HarnessTaskParameters
+from assay_schemas.benchmarks import HarnessTaskParameters, TaskFileParameters
 from assay_schemas.datasets import row_ids
 from assay_schemas.jobs import ItemSplit
 from datasets import Dataset
@@ -25,6 +25,7 @@ from assay_evaluator.harness_results import item_id, result_of
 from assay_evaluator.items import order_key
 from assay_evaluator.running import run_tasks
 from assay_evaluator.scoring import Scored
+from assay_evaluator.task_files import task_of_file, template_problems
 from assay_evaluator.task_names import runs_code, stands_for_several
 
 Rows = Sequence[Mapping[str, Any]]
@@ -65,7 +66,10 @@ def evaluate_harness(
 
     With `split`, only documents on its side count. Raises JobFailed where a task has none left.
     """
-    loaded = load_tasks(manager, name, rows)
+    if isinstance(parameters, TaskFileParameters):
+        loaded = _of_file(name, parameters, rows)
+    else:
+        loaded = load_tasks(manager, name, rows)
     ids: dict[str, list[str]] = {}
     chosen: dict[str, list[int]] = {}
     for task_name, task in loaded.tasks.items():
@@ -74,11 +78,19 @@ def evaluate_harness(
         chosen[task_name] = first_by_order(ids[task_name], limit, split)
         if not chosen[task_name]:
             raise bad_input(f"inputs.split: {task_name} has no item to ask; change selection.share")
-    logged = run_tasks(
-        lm, loaded.tasks, groups=loaded.groups, samples=chosen, seed=seed, chat_template=parameters.chat_template
-    )
+    with template_problems():
+        logged = run_tasks(
+            lm, loaded.tasks, groups=loaded.groups, samples=chosen, seed=seed, chat_template=parameters.chat_template
+        )
     scored = result_of(lm, loaded.name, loaded.tasks, logged, ids)
     return replace(scored, texts=asked_texts(loaded.tasks, ids, chosen))
+
+
+def _of_file(name: str, parameters: TaskFileParameters, rows: Rows | None) -> LoadedTasks:
+    if not rows:
+        raise bad_input("parameters.dataset: is missing or empty; give a file of items")
+    with template_problems():
+        return LoadedTasks(name, {name: task_of_file(name, parameters.task, rows)}, {})
 
 
 def load_tasks(manager: TaskManager, name: str, rows: Rows | None) -> LoadedTasks:

@@ -1,0 +1,32 @@
+"""A benchmark that shows images is refused at once where the base model sees none."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from assay_chassis.object_store import MemoryStore
+from assay_scheduler.intake.inspection import Inspector
+from assay_scheduler.intake.models import KEPT, ModelIntake, _matches
+from assay_scheduler.policy import Resources
+from assay_schemas.artifacts import ModelRef
+
+
+@pytest.mark.parametrize(("config", "problems"), [({"vision_config": {}}, 0), ({"model_type": "llama"}, 1)])
+async def test_a_model_that_sees_is_known_by_its_configuration(config: dict[str, Any], problems: int) -> None:
+    store = MemoryStore()
+    await store.put_bytes("models/m/config.json", json.dumps(config).encode())
+    models = ModelIntake(store, None, None, None)  # type: ignore[arg-type]
+    inspector = Inspector(None, models, Resources(1, 0, 1), 1)  # type: ignore[arg-type]
+    names = ("numeric", "visual_multiple_choice", "gsm8k")
+    spec: Any = SimpleNamespace(benchmarks=[SimpleNamespace(name=name) for name in names])
+    model = ModelRef(uri=store.uri("models/m"), digest="0" * 64)
+    found = await inspector._blind_problems(spec, model)
+    assert [problem.field for problem in found] == ["benchmarks.1.name"] * problems
+
+
+def test_what_prepares_images_is_kept_with_a_model() -> None:
+    assert _matches("processor_config.json", KEPT)
+    assert _matches("preprocessor_config.json", KEPT)
