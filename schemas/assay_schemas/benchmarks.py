@@ -210,8 +210,13 @@ OWN_BENCHMARKS: dict[str, BenchmarkDefinition] = {
         BenchmarkDefinition(
             name="code",
             parameters=CodeParameters,
-            item_columns=tuple(
-                (prompt, tests) for prompt in ("prompt", "question", "text") for tests in ("tests", "test_list", "test")
+            item_columns=(
+                ("question_content", "public_test_cases"),
+                *(
+                    (prompt, tests)
+                    for prompt in ("prompt", "question", "text")
+                    for tests in ("tests", "test_list", "test")
+                ),
             ),
             scored_on="generation",
             primary_metric="passed",

@@ -51,6 +51,58 @@ def test_tests_come_with_their_set_up_and_a_row_without_any_cannot_be_asked() ->
         source_of_tests({"prompt": "x", "tests": [1]})
 
 
+CASES = [{"input": "2 3\n", "output": "5\n", "testtype": "stdin"}, {"input": "1 1", "output": "2", "testtype": "stdin"}]
+PRINTS = {"question_content": "Add two numbers.", "starter_code": "", "public_test_cases": json.dumps(CASES)}
+CALLED = {
+    "question_content": "Both in a list.",
+    "starter_code": "class Solution:\n    def pair(self, a: int, b: int) -> list:\n        ",
+    "public_test_cases": json.dumps([{"input": "1\n[2]", "output": "[1, [2]]", "testtype": "functional"}]),
+    "private_test_cases": json.dumps([{"input": "3\n4", "output": "[3, 4]", "testtype": "functional"}]),
+    "metadata": json.dumps({"func_name": "pair"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "program", "expected"),
+    [
+        (PRINTS, "print(sum(map(int, input().split())))", 1.0),
+        (
+            PRINTS,
+            "import sys\nif __name__ == '__main__':\n    print(float(sum(map(int, sys.stdin.buffer.read().split()))))",
+            1,
+        ),
+        (PRINTS, "print(5)", 0.0),
+        (PRINTS, "print(5)\nraise SystemExit", 0.0),
+        (CALLED, "class Solution:\n    def pair(self, a, b):\n        return (a, b)", 1.0),
+        (CALLED, "def pair(a, b):\n    return [a, b]", 1.0),
+        (CALLED, "class Solution:\n    def pair(self, a, b):\n        return [1, [2]]", 0.0),
+    ],
+)
+def test_contest_problems_are_run_on_every_case(row: dict[str, Any], program: str, expected: float) -> None:
+    assert score(f"```python\n{program}\n```", row) == expected
+
+
+def test_contest_problems_say_what_form_the_answer_has() -> None:
+    benchmark = code()
+    prompts = [benchmark.document(Item("id", 0, row))["prompt"] for row in (PRINTS, CALLED)]
+    assert "from standard input" in prompts[0]
+    assert "def pair(self" in prompts[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"private_test_cases": "eJxrYJmayA"}, "pickled cases are never read"),
+        ({"public_test_cases": "[1]"}, "not a list of cases"),
+        ({"metadata": "{}"}, "names no func_name"),
+        ({"question_content": ""}, "question_content: is no text"),
+    ],
+)
+def test_a_contest_problem_that_cannot_be_run_says_why(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(UnusableItem, match=words):
+        code().document(Item("id", 0, {**CALLED, **change}))
+
+
 def test_completions_of_functions_end_at_the_next_thing_that_is_not_indented() -> None:
     benchmark = code()
     continued = benchmark.task([benchmark.document(Item("id", 0, ROW))])

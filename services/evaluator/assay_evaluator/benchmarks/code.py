@@ -1,6 +1,6 @@
 """code: the program in the response must pass the item's tests, run in the sandbox.
 
-Never runs a line of it in this process. Items as HumanEval, MBPP or LiveCodeBench's functions have them, or plain ones.
+Never runs a line of it in this process. Items as HumanEval, MBPP or LiveCodeBench have them, or plain ones.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from assay_chassis.sandbox import run_program
 from assay_schemas.answers import program_in
 from assay_schemas.benchmarks import CodeParameters
 
+from assay_evaluator.benchmarks import contest
 from assay_evaluator.benchmarks.base import Document, TaskConfig, UnusableItem, not_empty, text_of
 from assay_evaluator.benchmarks.generation import GenerationBenchmark, Judgement
 from assay_evaluator.items import Item
@@ -40,6 +41,10 @@ class Code(GenerationBenchmark[CodeParameters]):
         self._passed: dict[tuple[str, str], bool] = {}
 
     def document(self, item: Item) -> Document:
+        if contest.is_contest(item.row):
+            tests = contest.tests_of_cases(item.row)
+            asked = {"id": item.id, "prompt": contest.asked(item.row), "answer": tests, "target": tests}
+            return {**asked, "entry_point": "", "solution": ""}
         entry = str(item.row.get("entry_point") or "")
         tests = tests_of(item.row)
         return {
@@ -73,7 +78,7 @@ class Code(GenerationBenchmark[CodeParameters]):
         """1 where the program passes the tests; each pair of program and tests runs once."""
         pair = (extracted or "", target)
         if pair not in self._passed:
-            self._passed[pair] = run_program(*pair, self.parameters.timeout_s)
+            self._passed[pair] = run_program(contest.runnable(*pair), target, self.parameters.timeout_s)
         return float(self._passed[pair])
 
     def judge(self, response: str, document: Document) -> Judgement:

@@ -27,7 +27,7 @@ class Question:
 
     prompt: str = ""
     images: Sequence[Any] = ()
-    messages: Sequence[dict[str, str]] = ()
+    messages: Sequence[dict[str, Any]] = ()
     max_tokens: int = 256
     temperature: float = 0.0
     top_p: float = 1.0
@@ -129,7 +129,7 @@ def wire(question: Question, model: str, endpoint: Endpoint) -> tuple[str, dict[
         return "completions", body | {"prompt": question.prompt, "echo": True, "logprobs": 1}
     if endpoint.interface == "chat" or question.messages:
         content = content_with(question.prompt, question.images)
-        messages = list(question.messages) or [{"role": "user", "content": content}]
+        messages: list[dict[str, Any]] = list(question.messages) or [{"role": "user", "content": content}]
         wanted = {"logprobs": True} if endpoint.logprobs else {}
         return "chat/completions", body | wanted | {"messages": messages}
     return "completions", body | ({"logprobs": 1} if endpoint.logprobs else {}) | {"prompt": question.prompt}
