@@ -70,11 +70,12 @@ def snapshot(rows: Iterable[Mapping[str, Any]], store: Store, source: str = "") 
 
 def _with_task(benchmark: Any, folder: Path) -> Any:
     """The benchmark with its task's YAML file read in. Raises Refused where that is no mapping."""
-    parameters = benchmark.get("parameters") if isinstance(benchmark, Mapping) else None
-    task = parameters.get("task") if isinstance(parameters, Mapping) else None
-    if not isinstance(task, str) or not (folder / Path(task).expanduser()).is_file():
-        return benchmark
-    return {**benchmark, "parameters": {**parameters, "task": read_document(folder / Path(task).expanduser(), "task")}}
+
+    def read(task: Any) -> Any:
+        path = folder / Path(task).expanduser() if isinstance(task, str) else None
+        return read_document(path, "task") if path is not None and path.is_file() else task
+
+    return _nested(benchmark, "parameters", ("task",), read)
 
 
 def _with(value: Any, keys: tuple[str, ...], place: Callable[[Any], Any]) -> Any:
