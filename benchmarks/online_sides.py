@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.trl_options import SAME_WORK
 from examples.wordproblems.problems import Problem, generate
 
 Engine = Literal["vllm", "transformers"]
@@ -103,21 +104,12 @@ def run_trl(engine: Engine, steps: int) -> list[Mark]:
             num_generations=SAMPLES_EACH,
             max_completion_length=MAX_COMPLETION,
             learning_rate=LEARNING_RATE,
-            lr_scheduler_type="constant",
             loss_type="grpo",
             beta=0.0,
             use_vllm=engine == "vllm",
             vllm_mode="colocate",
             vllm_max_model_length=MAX_PROMPT + MAX_COMPLETION,
-            model_init_kwargs={"dtype": "float32"},
-            gradient_checkpointing=False,
-            bf16=False,
-            use_cpu=True,
-            save_strategy="no",
-            report_to=[],
-            logging_steps=1,
-            disable_tqdm=True,
-            seed=0,
+            **SAME_WORK,
         )
         rows = Dataset.from_list([{"prompt": p.prompt, "answer": str(p.answer)} for p in problems()])
         trainer = trl.GRPOTrainer(str(MODEL), right, args=config, train_dataset=rows, callbacks=[Marks()])

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import gsm8k_pairs, online_sides, results_file
+from benchmarks.trl_options import SAME_WORK
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "examples" / "pilot" / "model"
@@ -109,16 +110,7 @@ def run_trl(side: Side) -> dict[str, float]:
             per_device_train_batch_size=BATCH_ROWS[side.algorithm],
             max_length=MAX_LENGTH,
             learning_rate=LEARNING_RATE,
-            lr_scheduler_type="constant",
-            model_init_kwargs={"dtype": "float32"},
-            gradient_checkpointing=False,
-            bf16=False,
-            use_cpu=True,
-            save_strategy="no",
-            report_to=[],
-            logging_steps=1,
-            disable_tqdm=True,
-            seed=0,
+            **SAME_WORK,
         )
         trainer = getattr(trl, f"{side.algorithm.upper()}Trainer")(
             str(MODEL), args=config, train_dataset=Dataset.from_list(rows_for(side.algorithm)), callbacks=[Marks()]

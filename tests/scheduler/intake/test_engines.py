@@ -55,9 +55,7 @@ async def test_an_engine_that_evaluators_have_is_the_same_for_control_and_every_
     assert {inputs.engine for inputs in asked if inputs.benchmark == first} == {"vllm"}
 
 
-async def test_actors_that_sample_beside_the_trainer_are_refused_without_ray(
-    document, tmp_path: Path
-) -> None:
+async def test_actors_that_sample_beside_the_trainer_are_refused_without_ray(document, tmp_path: Path) -> None:
     del document["benchmarks"][0]["engine"]
     document["hardware"] = {"cpus": 1, "rollout_actors": 2}
     found = await inspector(tmp_path, "transformers").inspect(document)
