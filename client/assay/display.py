@@ -115,6 +115,12 @@ def show_report(report: ReportDocument, console: Console) -> None:
     """The verdict in a sentence, the table, what is missing, and what to try next."""
     console.print(Text(report.sentence, style="bold"))
     console.print(verdict_table(report))
+    for answer in report.answers:
+        console.print(Text(answer))
+    if report.findings:
+        console.print(Text("What stands out", style="bold"))
+        for finding in report.findings:
+            console.print(Text(f"  • {finding.text}"))
     if report.reused:
         console.print(f"{report.reused} of {report.jobs} jobs were reused.")
     for line in report.missing:

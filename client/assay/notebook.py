@@ -40,6 +40,7 @@ def report_html(report: ReportDocument) -> str:
     return (
         f"<p><strong>{escape(report.sentence)}</strong></p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f"{''.join(f'<p>{escape(answer)}</p>' for answer in report.answers)}"
         f"{_listed('What stands out', [one.text for one in report.findings])}"
         f"{''.join(forest_svg(name, report.verdicts) for name in report.benchmarks)}"
         f"{_listed('What to try next', report.next_steps)}"

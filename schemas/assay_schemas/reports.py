@@ -98,6 +98,9 @@ class ReportDocument(BaseModel):
     owner: str = ""
     outcome: str
     sentence: str
+    answers: list[str] = Field(
+        default_factory=list, description="how arms compare with each other and what the placebo says, in sentences"
+    )
     arms: list[str]
     benchmarks: list[str]
     cells: list[Cell]

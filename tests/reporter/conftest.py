@@ -1,13 +1,18 @@
-"""A synthetic ended experiment: every manifest and sample made from numbers, nothing trained."""
+"""A synthetic ended experiment: every manifest and sample made from numbers, nothing trained; and, for tests that
+ask for them, a running reporter and a browser."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 import json
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -251,7 +256,7 @@ async def stored(made: Evidence, store) -> ArtifactRef:
             place = await store.put_bytes(f"results/{end.key}/1/manifest.json", manifest.model_dump_json().encode())
             end = end.model_copy(update={"result": place})
         ends.append(end)
-    prefix = f"experiments/{IDENTITY}"
+    prefix = f"experiments/{made.plan.experiment_id}"
     plan = await store.put_bytes(f"{prefix}/plan.json", made.plan.model_dump_json().encode())
     result = made.result.model_copy(update={"ends": ends, "plan": plan})
     return await store.put_bytes(f"{prefix}/result.json", result.model_dump_json().encode())
@@ -267,3 +272,34 @@ async def _stored_evaluation(evaluated: Evaluated, key: str, store) -> EvalResul
 @pytest.fixture
 def store_evidence():
     return stored
+
+
+def beside(name: str):
+    """A module of these tests that is no test, imported when it is first asked for."""
+    known = f"reporter_{name}"
+    if known not in sys.modules:
+        spec = importlib.util.spec_from_file_location(known, Path(__file__).parent / f"{name}.py")
+        sys.modules[known] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[known])
+    return sys.modules[known]
+
+
+@pytest.fixture
+def renamed():
+    """`renamed(evidence, number, name)`: the same evidence as another experiment's."""
+    return beside("running").renamed
+
+
+@pytest.fixture
+def reporter(tmp_path, database_url):
+    """`async with reporter() as running`: a whole reporter on real PostgreSQL."""
+    return partial(beside("running").reporting, tmp_path, database_url)
+
+
+@pytest.fixture
+async def browser():
+    """A headless Chromium with one tab."""
+    if beside("browser").CHROMIUM is None:
+        pytest.skip("no chromium is installed")
+    async with beside("browser").browsing() as one:
+        yield one

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-import httpx
 import pytest
-from assay_chassis.memory import InMemoryBroker, MemoryLog
 from assay_chassis.object_store import open_store
-from assay_chassis.publishing import make_event
-from assay_reporter.app import make_app
 from assay_reporter.baselines import baselines_of
-from assay_reporter.settings import ReporterSettings
 from assay_reporter.store import ReadModel
 from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.envelope import decode
@@ -37,63 +28,11 @@ ID = "00000000-0000-0000-0000-000000000000"
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-class Running:
-    """A running reporter, the log it reads, and a client for its pages."""
-
-    def __init__(self, app, log: MemoryLog, client: httpx.AsyncClient, broker: InMemoryBroker) -> None:
-        self.app, self.log, self.client, self.broker = app, log, client, broker
-
-    async def publish(self, topic: str, payload, key: str = ID, **options) -> None:
-        await self.broker.publish(make_event(topic, payload, key=key, source="test", **options))
-
-    async def published_reports(self) -> list[dict]:
-        return [decode(record).data for record in self.log.records("report.published")]
-
-    async def until(self, condition, seconds: float = 60.0):
-        async with asyncio.timeout(seconds):
-            while not (found := await condition()):
-                await asyncio.sleep(0.05)
-        return found
-
-
-@pytest.fixture
-def reporter(tmp_path, database_url):
-    @asynccontextmanager
-    async def run(log: MemoryLog | None = None):
-        log = log or MemoryLog()
-        settings = ReporterSettings(object_store=f"file://{tmp_path}/store", database_url=database_url)
-        app = make_app(settings, InMemoryBroker(log))
-        task = asyncio.create_task(app.run())
-        broker = InMemoryBroker(log)
-        await broker.start()
-        async with asyncio.timeout(30):
-            while await app.problems():
-                await asyncio.sleep(0.05)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}", timeout=30) as client:
-            yield Running(app, log, client, broker)
-        app.stop()
-        await asyncio.wait_for(task, 20)
-        await broker.stop()
-
-    return run
-
-
-async def completed(running: Running, made, store_evidence) -> ArtifactRef:
-    store = open_store(running.app.settings)
-    result = await store_evidence(made, store)
-    plan = await store.put_bytes(f"experiments/{ID}/plan.json", made.plan.model_dump_json().encode())
-    accepted = ExperimentAccepted(experiment_id=ID, name="wrong-solutions", owner="me", plan=plan, jobs=38, reused=0)
-    await running.publish("experiment.accepted", accepted, time=AT)
-    done = ExperimentCompleted(experiment_id=ID, name="wrong-solutions", owner="me", outcome="succeeded", result=result)
-    await running.publish("experiment.completed", done, time=AT)
-    return result
-
-
 async def test_a_completed_experiment_becomes_one_published_report(reporter, evidence, store_evidence):
     async with reporter() as running:
-        await completed(running, evidence(), store_evidence)
+        await running.completed(evidence(), store_evidence)
         reports = await running.until(running.published_reports)
-        await completed(running, evidence(), store_evidence)
+        await running.completed(evidence(), store_evidence)
         await asyncio.sleep(1.5)
         assert len(await running.published_reports()) == 1
         (asked, *_), (said,) = map(running.log.records, ("experiment.completed", "report.published"))
@@ -104,6 +43,9 @@ async def test_a_completed_experiment_becomes_one_published_report(reporter, evi
         assert "clean is better than control" in html.text
         document = await running.client.get(f"/experiments/{ID}/report.json")
         assert json.loads(document.text)["experiment_id"] == ID
+        picture = await running.client.get(f"/experiments/{ID}/report.png")
+        assert (picture.headers["content-type"], picture.content[:4]) == ("image/png", b"\x89PNG")
+        assert (await running.client.get(f"/experiments/{ID[:-1]}1/report.png")).status_code == 404
 
 
 async def test_the_first_baseline_is_kept_and_a_later_one_that_moved_breaks_its_comparisons(
@@ -115,7 +57,7 @@ async def test_the_first_baseline_is_kept_and_a_later_one_that_moved_breaks_its_
         async with running.app.database.connection() as connection:
             assert await ReadModel(connection).first_baselines(first) == first
             assert await ReadModel(connection).first_baselines(baselines_of(made)) == first
-        await completed(running, made, store_evidence)
+        await running.completed(made, store_evidence)
         (report,) = await running.until(running.published_reports)
         broken = {one["reason"][:18] for one in report["verdicts"] if one["family"] == "primary"}
         assert broken == {"The baseline moved"}
@@ -130,7 +72,7 @@ async def test_a_report_that_breaks_our_own_code_is_given_up_and_its_page_says_w
     monkeypatch.setattr("assay_reporter.compile.compile_report", odd)
     monkeypatch.setattr("assay_reporter.publication.MOST_TRIES", 1)
     async with reporter() as running:
-        await completed(running, evidence(), store_evidence)
+        await running.completed(evidence(), store_evidence)
 
         async def said() -> bool:
             return "TypeError: an odd report" in (await running.client.get(f"/experiments/{ID}")).text
@@ -177,7 +119,7 @@ async def test_pages_show_the_experiment_while_it_runs_and_after(reporter, evide
         await running.until(ended, 10)
         assert "live" in (await running.client.get("/?status=running")).text
         assert "Nothing here" in (await running.client.get("/?status=failed")).text
-        await completed(running, made, store_evidence)
+        await running.completed(made, store_evidence)
         await running.until(running.published_reports)
         assert "What was compared" in (await running.client.get(f"/experiments/{ID}")).text
         flips = await running.client.get(f"/experiments/{ID}/responses?benchmark=numeric&only=losses")
@@ -207,7 +149,7 @@ async def test_a_report_whose_evidence_is_missing_is_tried_again_and_others_go_o
         other = "11111111-1111-1111-1111-111111111111"
         done = ExperimentCompleted(experiment_id=other, name="lost", owner="me", outcome="succeeded", result=lost)
         await running.publish("experiment.completed", done, key=other)
-        await completed(running, evidence(), store_evidence)
+        await running.completed(evidence(), store_evidence)
         await running.until(running.published_reports)
         page = await running.client.get(f"/experiments/{other}")
         assert "report is being made" in page.text
@@ -219,38 +161,3 @@ async def test_an_unknown_experiment_is_said_to_be_unknown(reporter):
         answer = await running.client.get(f"/experiments/{ID}")
         assert answer.status_code == 404
         assert "default-src 'none'" in answer.headers["content-security-policy"]
-
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-async def browsed(url: str, width: int, name: str) -> tuple[str, str]:
-    """The page's document after its scripts ran, and what the browser complained of; a picture where asked for."""
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
-    options += ["--enable-logging=stderr", f"--window-size={width},900", "--virtual-time-budget=2000", "--dump-dom"]
-    if folder := os.environ.get("ASSAY_SCREENSHOTS"):
-        options.append(f"--screenshot={Path(folder) / name}.png")
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(CHROMIUM, *options, url, stdout=pipe, stderr=pipe)
-    document, said = await asyncio.wait_for(process.communicate(), 60)
-    complaints = [line for line in said.decode().splitlines() if "CONSOLE" in line]
-    return document.decode(), "\n".join(complaints)
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
-async def test_a_real_browser_draws_the_pages_runs_their_scripts_and_complains_of_nothing(
-    reporter, evidence, store_evidence
-):
-    async with reporter() as running:
-        await completed(running, evidence(response="<script>alert('x')</script>"), store_evidence)
-        await running.until(running.published_reports)
-        base = str(running.client.base_url).rstrip("/")
-        pages = {
-            "responses": (f"/experiments/{ID}/responses?benchmark=numeric", 390, "losses come first"),
-            "report": (f"/experiments/{ID}", 390, "What was compared"),
-        }
-        for name, (path, width, expected) in pages.items():
-            document, complaints = await browsed(base + path, width, name)
-            assert expected in document
-            assert "<script>alert" not in document
-            assert complaints == ""

@@ -9,7 +9,19 @@ import sys
 
 import typer
 
-from assay.cli import data, dead_letters, events, experiments, gate, images, regression, reports, rescoring, system
+from assay.cli import (
+    budget,
+    data,
+    dead_letters,
+    events,
+    experiments,
+    gate,
+    images,
+    regression,
+    reports,
+    rescoring,
+    system,
+)
 from assay.cli.output import fail
 
 app = typer.Typer(
@@ -21,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # its panels would double the time of `assay --help`
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (system, experiments, reports, gate, rescoring, regression):
+for group in (system, experiments, reports, budget, gate, rescoring, regression):
     group.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(images.app, name="images")

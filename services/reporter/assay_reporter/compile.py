@@ -12,7 +12,7 @@ from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.jobs import Usage
 from assay_schemas.reports import Finding, ReportDocument, Verdict, VerdictWord
 
-from assay_reporter.conclusion import conclusion, missing, next_steps
+from assay_reporter.conclusion import answers, conclusion, missing, next_steps
 from assay_reporter.evidence import Evidence
 from assay_reporter.examination import Examination
 from assay_reporter.interventions import in_words
@@ -47,6 +47,7 @@ def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
         owner=plan.owner,
         outcome=evidence.result.outcome,
         sentence=conclusion(evidence, verdicts, findings.flags),
+        answers=answers(verdicts),
         arms=[arm.name for arm in plan.arms],
         benchmarks=[benchmark.id for benchmark in plan.benchmarks],
         cells=cells(evidence, scores, _against_control(verdicts)),

@@ -5,15 +5,17 @@ Pure functions of verdicts and ends; no number is computed here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from assay_schemas.experiments import CONTROL
+from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.reports import Verdict, VerdictWord
 from assay_schemas.results import JobEnd, PlannedReplicate
 
 from assay_reporter.budget import look_at
 from assay_reporter.evidence import Evidence
+from assay_reporter.render.words import difference, interval
 
+MOST_PAIRS = 4
 PHRASES: dict[VerdictWord, str] = {
     "better": "better than control",
     "worse": "worse than control",
@@ -51,23 +53,46 @@ def _size(verdict: Verdict) -> str:
     return f" ({difference(verdict)})"
 
 
-def difference(verdict: Verdict) -> str:
-    """A signed difference as people say it: points for shares of 1, else the metric's own unit."""
-    if verdict.delta is None:
-        return "–"
-    if in_points(verdict):
-        return f"{100 * verdict.delta:+.1f} points"
-    return f"{verdict.delta:+.3g} {verdict.metric.replace('_', ' ')}"
-
-
-def in_points(verdict: Verdict) -> bool:
-    """Whether the metric is a share of 1, which people read in points."""
-    means = (verdict.mean, verdict.versus_mean)
-    return verdict.higher_is_better and all(mean is not None and 0 <= mean <= 1 for mean in means)
-
-
 def _joined(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def answers(verdicts: Sequence[Verdict]) -> list[str]:
+    """What the sentence against control leaves open: which arm is better than which, and what the placebo says."""
+    return [*_between_arms(verdicts), *_placebo(verdicts)]
+
+
+def _between_arms(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Pairs of arms that differ, with all benchmarks on which the first is better."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in verdicts:
+        if one.verdict in ("better", "worse") and not {CONTROL, PLACEBO} & {one.arm, one.versus}:
+            ahead = one if one.verdict == "better" else _turned(one)
+            where = f"{ahead.benchmark} ({difference(ahead)}, 95 % interval {interval(ahead)})"
+            found.setdefault((ahead.arm, ahead.versus), []).append(where)
+    for (better, other), listed in list(found.items())[:MOST_PAIRS]:
+        yield f"Between arms: {better} is better than {other} on {_joined(listed)}; not corrected for their number."
+    if len(found) > MOST_PAIRS:
+        yield f"Between arms: {len(found) - MOST_PAIRS} more pairs differ, see Comparisons."
+
+
+def _turned(one: Verdict) -> Verdict:
+    """The same comparison seen from the other arm."""
+    low, high = one.interval or (0.0, 0.0)
+    turned = {"arm": one.versus, "versus": one.arm, "mean": one.versus_mean, "versus_mean": one.mean}
+    return one.model_copy(update={**turned, "delta": -(one.delta or 0.0), "interval": (-high, -low)})
+
+
+def _placebo(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """The experiment's check on itself: how far apart two arms with the same data come out."""
+    checks = [one for one in verdicts if one.family == "check" and one.delta is not None]
+    if not checks:
+        return
+    first = checks[0].versus
+    apart = _joined([f"{difference(one)} on {one.benchmark} ({interval(one)})" for one in checks])
+    failed = [one.benchmark for one in checks if one.verdict in ("better", "worse")]
+    said = f"a difference on {_joined(failed)} that should not be there" if failed else "no verdict, as it should be"
+    yield f"Placebo check: trained on {first}'s data with other seeds, it differs from {first} by {apart}: {said}."
 
 
 def missing(evidence: Evidence) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from assay_chassis.health import HttpServer
@@ -29,6 +31,10 @@ class SlackLike:
     retry_after: str = "1"
     taken: list[dict[str, Any]] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
+    scopes: set[str] = field(default_factory=lambda: {"chat:write", "files:write"})
+    upload_host: str = ""
+    uploads: dict[str, bytes] = field(default_factory=dict)
+    pictures: list[dict[str, Any]] = field(default_factory=list)
     signed: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     _last: dict[str, float] = field(default_factory=dict)
 
@@ -46,6 +52,22 @@ class SlackLike:
         self._last[key] = time.monotonic()
         self.taken.append({"key": key, **body})
         return Response("ok")
+
+    def place_for(self, form: dict[str, str]) -> dict[str, Any]:
+        """`files.getUploadURLExternal`: an address for so many bytes."""
+        if "files:write" not in self.scopes:
+            return {"ok": False, "error": "missing_scope", "needed": "files:write"}
+        file = f"F{len(self.uploads)}"
+        address = f"{self.upload_host or self.url('upload')}/{file}?length={form['length']}"
+        return {"ok": True, "upload_url": address, "file_id": file}
+
+    def shared(self, form: dict[str, str]) -> dict[str, Any]:
+        """`files.completeUploadExternal`: only what was uploaded can be shared."""
+        files = json.loads(form["files"])
+        if any(one["id"] not in self.uploads for one in files):
+            return {"ok": False, "error": "file_not_found"}
+        self.pictures.append({**form, "files": files})
+        return {"ok": True, "files": files}
 
     def _refused(self, status: int, text: str, headers: dict[str, str] | None = None) -> Response:
         self.refused.append(status)
@@ -85,6 +107,23 @@ async def slack() -> AsyncIterator[SlackLike]:
             return {"ok": False, "error": "invalid_auth"}
         answer = found.answer(body["channel"], body)
         return answer if answer.status_code != 200 else {"ok": True, "ts": f"17.{len(found.taken)}"}
+
+    @web.post("/api/files.{method}")
+    async def file(method: str, request: Request) -> Any:
+        if request.headers["authorization"] != "Bearer xoxb-secret":
+            return {"ok": False, "error": "invalid_auth"}
+        if request.headers["content-type"] != "application/x-www-form-urlencoded":
+            return {"ok": False, "error": "invalid_arguments"}
+        form = dict(parse_qsl((await request.body()).decode()))
+        return found.place_for(form) if method == "getUploadURLExternal" else found.shared(form)
+
+    @web.post("/upload/{file}")
+    async def upload(file: str, length: int, request: Request) -> Response:
+        body = await request.body()
+        if len(body) != length or "authorization" in request.headers:
+            return Response("bad upload", 400)
+        found.uploads[file] = body
+        return Response(f"OK - {length}")
 
     @web.post("/hook")
     async def webhook(request: Request) -> Response:

@@ -94,6 +94,7 @@ async def test_each_sink_gets_the_report_once_across_failures_and_restarts(repor
     assert sorted(hooks) == ["B0/secret-of-a", "B1/secret-of-b"]
     first, second = [one for one in slack.taken if one["key"] == "C1"]
     assert ("thread_ts" in first, second["thread_ts"].startswith("17.")) == (False, True)
+    assert [one["thread_ts"] for one in slack.pictures] == [second["thread_ts"]]
 
 
 async def test_unknown_and_refusing_sinks_are_said_in_page_and_report(reporter, evidence, store_evidence, caplog):

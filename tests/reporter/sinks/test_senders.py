@@ -14,7 +14,7 @@ import httpx
 import pytest
 from assay_reporter.sinks.email_file import EmailFileSink
 from assay_reporter.sinks.http import open_client, post, wait_asked_for
-from assay_reporter.sinks.message import Message, TryLater, Undeliverable
+from assay_reporter.sinks.message import Message, PartLeftOut, TryLater, Undeliverable
 from assay_reporter.sinks.slack import Pace, SlackChannel, SlackHook
 from assay_reporter.sinks.webhook import WebhookSink, sign
 from pydantic import SecretStr
@@ -47,14 +47,42 @@ def test_the_signature_is_that_of_the_standards_own_example():
     assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-async def test_with_a_token_the_details_follow_in_the_thread(slack, report):
+async def sent_whole(sink, report, http) -> None:
+    """Every part, one call after another."""
+    thread = await sink.send(message(report), http)
+    while thread is not None:
+        thread = await sink.send(message(report, thread), http)
+
+
+async def test_with_a_token_details_and_picture_follow_in_the_thread(slack, report):
     sink = SlackChannel(SecretStr("xoxb-secret"), "C1", slack.url("api"))
     async with open_client() as http:
-        thread = await sink.send(message(report), http)
-        assert await sink.send(message(report, thread), http) is None
+        await sent_whole(sink, report, http)
     first, second = slack.taken
-    assert (thread, second["thread_ts"], "thread_ts" in first) == ("17.1", "17.1", False)
+    assert (second["thread_ts"], "thread_ts" in first) == ("17.1", False)
     assert "it fell" in str(second)
+    (shared,) = slack.pictures
+    assert (shared["channel_id"], shared["thread_ts"]) == ("C1", "17.1")
+    assert shared["files"] == [{"id": "F0", "title": "wrong-solutions"}]
+    assert slack.uploads["F0"].startswith(b"\x89PNG")
+
+
+async def test_a_bot_that_may_not_share_files_delivers_all_but_the_picture(slack, report):
+    slack.scopes.discard("files:write")
+    sink = SlackChannel(SecretStr("xoxb-secret"), "C1", slack.url("api"))
+    async with open_client() as http:
+        with pytest.raises(PartLeftOut, match="without the picture: missing_scope"):
+            await sent_whole(sink, report, http)
+    assert len(slack.taken) == 2
+
+
+async def test_a_picture_goes_to_slacks_host_only(slack, report):
+    slack.upload_host = "http://169.254.169.254/upload"
+    sink = SlackChannel(SecretStr("xoxb-secret"), "C1", slack.url("api"))
+    async with open_client() as http:
+        with pytest.raises(PartLeftOut, match="not on Slack's host"):
+            await sink.send(message(report, "17.1 details"), http)
+    assert slack.uploads == {}
 
 
 async def test_a_token_that_is_refused_is_not_tried_again(slack, report):

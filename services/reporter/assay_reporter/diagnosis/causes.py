@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from assay_schemas.answers import last_match
 
 from assay_reporter.diagnosis.language import language_of
-from assay_reporter.diagnosis.lenient import BOXED, MARKED, holds_the_answer
+from assay_reporter.diagnosis.lenient import BOXED, MARKED, holds_the_answer, looked_at
 
 Cause = Literal["format", "refusal", "truncation", "language", "length", "content"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
@@ -68,7 +68,8 @@ def refuses(text: str) -> bool:
 
 def _gives_an_answer(text: str) -> bool:
     """Whether it says which its answer is: then what comes after the answer was cut, not the answer."""
-    return last_match(BOXED, text) is not None or last_match(MARKED, text) is not None
+    told = looked_at(text)
+    return last_match(BOXED, told) is not None or last_match(MARKED, told) is not None
 
 
 def _in_another_language(wrong: Response) -> bool:

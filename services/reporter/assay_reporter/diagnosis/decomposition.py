@@ -5,8 +5,8 @@ The parts add up to the difference over the items that both have; never a number
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,24 +45,30 @@ class Decomposition:
 def decompose(pairs: Iterable[tuple[Column, Column]], most_flips: int) -> Decomposition:
     """An arm's replicates against what each is held against, response by response (joined by item and sample).
 
-    pairs: (the replicate held against, the arm's). Of more flips than `most_flips` an evenly spaced part is looked at
-    and weighted up.
+    pairs: (the replicate held against, the arm's). Of more flips than `most_flips` an evenly spaced part of the losses
+    and of the gains is looked at and weighted up, so that both sums are those of all flips.
     """
     found = Decomposition()
     moved = [_Moved.of(base, replicate) for base, replicate in pairs]
     found.responses = sum(one.compared for one in moved)
     found.flips = sum(len(one.changes) for one in moved)
-    every, start = max(1, -(-found.flips // most_flips)), 0
-    looked_at: list[tuple[Cause, float]] = []
-    for one in moved:
-        looked_at += one.causes(slice(start, None, every))
-        start = (start - len(one.changes)) % every
-    found.looked_at = len(looked_at)
-    weight = found.flips / max(1, found.looked_at) / max(1, found.responses)
-    for cause, change in looked_at:
-        side = found.lost if change < 0 else found.won
-        side[cause] += abs(change) * weight
+    every = max(1, -(-found.flips // most_flips))
+    for side, sign in ((found.lost, -1.0), (found.won, 1.0)):
+        looked_at = list(_causes_of([one.towards(sign) for one in moved], every))
+        found.looked_at += len(looked_at)
+        whole = sum(float(sign * one.changes[one.changes * sign > 0].sum()) for one in moved)
+        weight = whole / max(1, found.responses) / (sum(abs(change) for _, change in looked_at) or 1.0)
+        for cause, change in looked_at:
+            side[cause] += abs(change) * weight
     return found
+
+
+def _causes_of(moved: Iterable[_Moved], every: int) -> Iterator[tuple[Cause, float]]:
+    """The causes of an even part of all changes, the first among them."""
+    start = 0
+    for one in moved:
+        yield from one.causes(slice(start, None, every))
+        start = (start - len(one.changes)) % every
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,11 @@ class _Moved:
         there = ~np.isnan(changes)
         moved = np.flatnonzero(there & (changes != 0))
         return cls(base, replicate, rows[moved], bases[moved], changes[moved], int(there.sum()))
+
+    def towards(self, sign: float) -> _Moved:
+        """The gains alone, or the losses."""
+        there = self.changes * sign > 0
+        return replace(self, rows=self.rows[there], bases=self.bases[there], changes=self.changes[there])
 
     def causes(self, wanted: slice) -> list[tuple[Cause, float]]:
         """Why the wrong one of each wanted pair is wrong, with the change."""

@@ -26,6 +26,7 @@ ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 LETTER = re.compile(r"(?<![A-Za-z])\(?([A-H])\)?(?![A-Za-z])")
 LENIENT_METRIC = "flexible"
 LONGEST_ANSWER_WORDS = 8
+LONGEST_LOOK = 8000
 
 
 def holds_the_answer(response: str, target: str, details: str = "{}") -> bool:
@@ -35,7 +36,8 @@ def holds_the_answer(response: str, target: str, details: str = "{}") -> bool:
     Text: the last line, or the end of it, without case, marks and articles. A harness's own lenient metric
     in `details` (lm-eval's `flexible-extract`) counts where there is one.
     """
-    if not response.strip():
+    response = looked_at(response).strip()
+    if not response:
         return False
     if _harness_says_so(details):
         return True
@@ -44,6 +46,13 @@ def holds_the_answer(response: str, target: str, details: str = "{}") -> bool:
     if right is not None:
         return right in numbers_given(plain)
     return _says(plain, target)
+
+
+def looked_at(response: str) -> str:
+    """The beginning and the end of a response of very many characters, where answers stand; others whole."""
+    if len(response) <= LONGEST_LOOK:
+        return response
+    return f"{response[: LONGEST_LOOK // 2]}\n{response[-LONGEST_LOOK // 2 :]}"
 
 
 def numbers_given(plain: str) -> set[Decimal]:

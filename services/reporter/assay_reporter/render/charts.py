@@ -30,9 +30,10 @@ CURVE_HEIGHT = 200
 PIXELS = 2.0
 MOST_POINTS = 2000
 """Points drawn in one chart: beyond that lines of 560 pixels look the same, and take seconds."""
+AXIS = {"labelColor": INK, "titleColor": INK, "domainColor": INK, "tickColor": INK}
 CONFIG = {
     "background": "transparent",
-    "axis": {"labelColor": INK, "titleColor": INK, "gridOpacity": 0.2, "domainColor": INK, "tickColor": INK},
+    "axis": {**AXIS, "gridOpacity": 0.2, "labelFontSize": 12, "titleFontSize": 12},
     "legend": {"labelColor": INK, "titleColor": INK},
     "view": {"stroke": None},
 }

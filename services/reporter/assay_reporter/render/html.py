@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from assay_reporter.blocks import CurvePlot, ForestPlot, Section
 from assay_reporter.render.charts import curves_svg, forest_svg
-from assay_reporter.render.words import cell_text, direction, facts, mark, table_cells
+from assay_reporter.render.words import against_control, cell_text, direction, facts, mark, table_cells
 
 TICKS = re.compile(r"`([^`\n]+)`")
 SECTIONS: TypeAdapter[list[Section]] = TypeAdapter(list[Section])
@@ -51,7 +51,7 @@ def report_context(report: ReportDocument) -> dict[str, Any]:
 
 def first_screen(report: ReportDocument) -> dict[str, Any]:
     """What the first screen's templates are given; sections are not read for it."""
-    return {"report": report, "cells": table_cells(report)}
+    return {"report": report, "cells": table_cells(report), "differences": against_control(report)}
 
 
 def _chart(block: ForestPlot | CurvePlot) -> Markup:

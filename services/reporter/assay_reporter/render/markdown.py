@@ -11,7 +11,7 @@ from assay_schemas.reports import ReportDocument
 from pydantic import TypeAdapter
 
 from assay_reporter.blocks import Bullets, CurvePlot, ForestPlot, Paragraph, Responses, Section, TableBlock
-from assay_reporter.render.words import cell_text, direction, facts, mark, table_cells
+from assay_reporter.render.words import against_control, cell_text, direction, facts, mark, table_cells
 
 SECTIONS: TypeAdapter[list[Section]] = TypeAdapter(list[Section])
 
@@ -20,7 +20,7 @@ def render_markdown(report: ReportDocument) -> str:
     parts = [f"# {_inline(report.name)}", f"**{_inline(report.sentence)}**"]
     if report.question:
         parts.append(f"> {_inline(report.question)}")
-    parts += [facts(report), _verdict_table(report)]
+    parts += [facts(report), _verdict_table(report), *map(_inline, report.answers)]
     if report.findings:
         parts.append("## What stands out\n\n" + _bullets([one.text for one in report.findings]))
     if report.next_steps:
@@ -32,18 +32,16 @@ def render_markdown(report: ReportDocument) -> str:
 
 
 def _verdict_table(report: ReportDocument) -> str:
-    cells = table_cells(report)
+    cells, differences = table_cells(report), against_control(report)
     heads = ["arm", *(f"{name} ({direction(report, name)})" for name in report.benchmarks)]
-    rows = [
-        [
-            arm,
-            *(
-                f"{cell_text(cells.get((arm, name)))} {mark(cells.get((arm, name)))}".strip()
-                for name in report.benchmarks
-            ),
-        ]
-        for arm in report.arms
-    ]
+    rows = []
+    for arm in report.arms:
+        row = [arm]
+        for name in report.benchmarks:
+            cell = cells.get((arm, name))
+            apart = differences.get((arm, name))
+            row.append(" ".join(filter(None, (cell_text(cell), mark(cell), apart))))
+        rows.append(row)
     return _table(heads, rows)
 
 

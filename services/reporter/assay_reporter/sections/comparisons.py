@@ -5,7 +5,7 @@ from __future__ import annotations
 from assay_schemas.reports import Verdict
 
 from assay_reporter.blocks import AnyBlock, ForestPlot, Interval, Paragraph, Section, TableBlock
-from assay_reporter.conclusion import in_points
+from assay_reporter.render.words import in_points, signed
 from assay_reporter.sections.findings import Findings
 
 FAMILIES = {"primary": "declared", "check": "placebo check", "exploratory": "exploratory"}
@@ -77,6 +77,6 @@ def _table(verdicts: list[Verdict], caption: str, folded: str = "") -> TableBloc
 
 def _sentence(verdict: Verdict) -> str:
     own = verdict.own_interval
-    limits = [f"{100 * limit:+.1f}" if in_points(verdict) else f"{limit:+.3g}" for limit in own or ()]
+    limits = [signed(verdict, limit) for limit in own or ()]
     beside = f"With the arms' own seed variances: {' to '.join(limits)}." if limits else ""
     return " ".join(part for part in (verdict.reason, beside, *verdict.notes) if part)

@@ -31,25 +31,32 @@ WORDS = re.compile(r"\w+\s*|[^\w\s]\s*|\s+")
 
 def flips(findings: Findings) -> Section | None:
     """For each benchmark, the items that changed in the same direction in most seeds, with all responses."""
-    found = {one.id: consistent_flips(findings.scores[one.id]) for one in findings.evidence.plan.benchmarks}
+    found = {one.id: by_item(consistent_flips(findings.scores[one.id])) for one in findings.evidence.plan.benchmarks}
     each = min(SHOWN_PER_BENCHMARK, max(1, MOST_SHOWN // max(1, len(found))))
-    shown = {benchmark: changes[:each] for benchmark, changes in found.items() if changes}
-    responses = {
-        benchmark: _responses(findings, benchmark, {item for item, _, _ in changes})
-        for benchmark, changes in shown.items()
-    }
+    shown = {benchmark: dict(list(changed.items())[:each]) for benchmark, changed in found.items() if changed}
+    responses = {benchmark: _responses(findings, benchmark, set(changed)) for benchmark, changed in shown.items()}
     near = _nearest(findings, [
         (arm, responses[benchmark][item][0]["prompt"])
-        for benchmark, changes in shown.items()
-        for item, arm, _ in changes
+        for benchmark, changed in shown.items()
+        for item, moved in changed.items()
+        for arm in moved
     ])  # fmt: skip
     blocks: list[AnyBlock] = []
-    for benchmark, changes in shown.items():
+    for benchmark, changed in shown.items():
         total = len(found[benchmark])
-        changed = f"{total} items changed the same way in most seeds of an arm; losses first."
-        blocks.append(Paragraph(text=f"{benchmark}: {changed}"))
-        blocks.append(Responses(items=_items(responses[benchmark], changes, near), shown_of=total))
+        blocks.append(
+            Paragraph(text=f"{benchmark}: {_changed(total)} the same way in most seeds of an arm; losses first.")
+        )
+        blocks.append(Responses(items=_items(responses[benchmark], changed, near), shown_of=total))
     return Section(title="Responses that changed", anchor="responses", blocks=blocks) if blocks else None
+
+
+def by_item(changes: list[tuple[str, str, float]]) -> dict[str, dict[str, float]]:
+    """The change of every arm that changed on an item, by item and arm, in the order of the changes."""
+    found: dict[str, dict[str, float]] = {}
+    for item, arm, change in changes:
+        found.setdefault(item, {})[arm] = change
+    return found
 
 
 def consistent_flips(scores: BenchmarkScores) -> list[tuple[str, str, float]]:
@@ -74,26 +81,40 @@ def consistent_flips(scores: BenchmarkScores) -> list[tuple[str, str, float]]:
     return sorted(found, key=lambda flip: (flip[2], flip[1], flip[0]))
 
 
-def _items(responses: dict[str, list[dict[str, Any]]], shown: list[tuple[str, str, float]], near: Near) -> list[Item]:
+def _changed(items: int) -> str:
+    return f"{items:,} {'item' if items == 1 else 'items'} changed"
+
+
+def _items(responses: dict[str, list[dict[str, Any]]], shown: dict[str, dict[str, float]], near: Near) -> list[Item]:
     return [
         Item(
             id=item,
             prompt=_short(responses[item][0]["prompt"]),
             target=_short(responses[item][0]["target"]),
-            answers=_answers(_beside(responses[item], arm)),
-            note=f"{arm}: {'lost' if change < 0 else 'won'} against control",
-            nearest=near(arm, responses[item][0]["prompt"]),
+            answers=_answers(_beside(responses[item], set(moved))),
+            note=_note(moved),
+            nearest=[row for arm in moved for row in near(arm, responses[item][0]["prompt"])],
         )
-        for item, arm, change in shown
+        for item, moved in shown.items()
     ]
 
 
-def _beside(responses: list[dict[str, Any]], arm: str) -> list[dict[str, Any]]:
-    """All responses to an item; of very many, all of the arm that changed and the first of each other arm."""
+def _note(moved: dict[str, float]) -> str:
+    """`lost against control: clean, placebo; won: wrong`."""
+    sides = {
+        "lost": [arm for arm, change in moved.items() if change < 0],
+        "won": [arm for arm, change in moved.items() if change > 0],
+    }
+    return "; ".join(f"{side} against control: {', '.join(arms)}" for side, arms in sides.items() if arms)
+
+
+def _beside(responses: list[dict[str, Any]], changed: set[str]) -> list[dict[str, Any]]:
+    """All responses to an item; of very many, those of the first arm that changed and the first of each other arm."""
     if len(responses) <= MOST_ANSWERS:
         return responses
     first = {one["arm"]: one["who"] for one in reversed(responses)}
-    return [one for one in responses if one["arm"] == arm or one["who"] == first[one["arm"]]]
+    whole = next((one["arm"] for one in responses if one["arm"] in changed), None)
+    return [one for one in responses if one["arm"] == whole or one["who"] == first[one["arm"]]]
 
 
 def _nearest(findings: Findings, asked: list[tuple[str, str]]) -> Near:

@@ -18,7 +18,7 @@ from assay_schemas.reports import ReportDocument
 
 from assay_reporter.sinks.declared import DeclaredSinks
 from assay_reporter.sinks.http import LONGEST_WAIT_S, open_client
-from assay_reporter.sinks.message import Message, TryLater, Undeliverable
+from assay_reporter.sinks.message import Message, PartLeftOut, TryLater, Undeliverable
 from assay_reporter.sinks.store import DeliveryStore, DueDelivery
 
 POLL_S = 1.0
@@ -59,6 +59,9 @@ class Deliveries:
                 await self._send(due, store, http)
             except TryLater as error:
                 await self._later(due, store, error)
+            except PartLeftOut as error:
+                self._app.log.warning("a report was delivered in part", sink=due.sink, reason=str(error))
+                await store.sent(due, str(error))
             except Undeliverable as error:
                 self._app.log.error("a report was refused by its sink", sink=due.sink, reason=str(error))
                 await store.failed(due, f"{error}. The operator has to mend this sink.")

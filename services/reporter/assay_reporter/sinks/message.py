@@ -14,7 +14,8 @@ from assay_schemas.reports import ReportDocument
 
 @dataclass(frozen=True)
 class Message:
-    """One report for one sink; `published`: the payload of `report.published`; `thread`: what an earlier part began."""
+    """One report for one sink; `published`: the payload of `report.published`; `thread`: what `send` returned before,
+    None at first."""
 
     report: ReportDocument
     published: dict[str, Any]
@@ -46,7 +47,12 @@ class Undeliverable(DeliveryError):
     """No further try helps; the operator has to mend the sink."""
 
 
+class PartLeftOut(DeliveryError):
+    """All that matters is delivered; the message says what is not, and why."""
+
+
 class Sink(Protocol):
-    """One declared sink. `send` returns None when all is delivered, or the thread in which more is to follow."""
+    """One declared sink. `send` delivers the next part: it returns None after the last one, otherwise the thread in
+    which more is to follow, in the sink's own words."""
 
     async def send(self, message: Message, http: httpx.AsyncClient) -> str | None: ...

@@ -60,7 +60,9 @@ def _head(report: ReportDocument, url: str) -> list[Block]:
     blocks = [_header(report.name), _section(f"*{_clamped(escaped(report.sentence), SECTION - 2)}*")]
     if report.question:
         blocks.append(_context(escaped(report.question)))
-    blocks += [_table(report), _context(escaped(facts(report)))]
+    blocks.append(_table(report))
+    blocks += [_section(escaped(answer)) for answer in report.answers]
+    blocks.append(_context(escaped(facts(report))))
     if url.startswith(("http://", "https://")):
         button = {"type": "button", "text": {"type": "plain_text", "text": "Open the report"}, "url": url[:SECTION]}
         blocks.append({"type": "actions", "elements": [button]})
@@ -68,6 +70,9 @@ def _head(report: ReportDocument, url: str) -> list[Block]:
 
 
 def _rest(report: ReportDocument) -> Iterable[Block]:
+    if report.findings:
+        found = [one.text for one in report.findings]
+        yield _section("*What stands out*\n" + "\n".join(f"• {escaped(text)}" for text in found))
     for verdict in _worst_first(report.verdicts):
         yield _section(f"{MARKS[verdict.verdict]} — {escaped(verdict.reason)}")
     if report.missing:

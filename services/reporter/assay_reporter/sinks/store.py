@@ -51,8 +51,9 @@ class DeliveryStore:
         row = await self._connection.fetchrow(QUERIES.take_due_delivery)
         return None if row is None else DueDelivery(**dict(row))
 
-    async def sent(self, due: DueDelivery) -> None:
-        await self._connection.execute(QUERIES.delivery_sent, due.experiment_id, due.sink)
+    async def sent(self, due: DueDelivery, left_out: str = "") -> None:
+        """`left_out`: what the sink did not take, though it has all that matters."""
+        await self._connection.execute(QUERIES.delivery_sent, due.experiment_id, due.sink, left_out)
 
     async def begun(self, due: DueDelivery, thread: str) -> None:
         """The first part is there; the rest follows in the thread it began."""

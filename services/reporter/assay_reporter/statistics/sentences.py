@@ -12,11 +12,10 @@ if TYPE_CHECKING:
 
 
 def amount(value: float, *, proportion: bool, signed: bool = False) -> str:
-    """A difference in words: points of 100 for proportions, three significant digits otherwise."""
+    """A difference in words: points of 100 for proportions, three significant digits otherwise; a true minus sign."""
     sign = "+" if signed else ""
-    if not proportion:
-        return f"{value:{sign}.3g}"
-    return f"{value * 100 + 0.0:{sign}.1f}"
+    text = f"{value * 100 + 0.0:{sign}.1f}" if proportion else f"{value:{sign}.3g}"
+    return text.replace("-", "−")
 
 
 def unit(*, proportion: bool) -> str:

@@ -6,6 +6,7 @@ Pages are made on the server, from tables that stay quick at a million samples.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 
 from assay_chassis.app import ServiceApp
@@ -27,7 +28,7 @@ def router(app: ServiceApp) -> APIRouter:
         experiment_id: str,
         benchmark: str = "",
         arms: str = "",
-        only: Only = "flips",
+        only: Only | None = None,
         q: Annotated[str, Query(max_length=200)] = "",
         item: Annotated[str, Query(max_length=1000)] = "",
         page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
@@ -43,9 +44,12 @@ def router(app: ServiceApp) -> APIRouter:
         if table is None:
             return page("preparing.html", 202, experiment_id=experiment_id, name=ended.plan.spec.name)
         only_arms = tuple(name.strip() for name in arms.split(",") if name.strip())
-        wanted = Wanted(only=only, arms=only_arms, search=q, item=item, page=page_number)
+        wanted = Wanted(only=only or "flips", arms=only_arms, search=q, item=item, page=page_number)
         total, items = await asyncio.to_thread(table.page, wanted)
-        view = {"benchmark": chosen.id, "arms": arms, "only": only, "q": q, "item": item, "page": page_number}
+        if only is None and not total:  # where nothing can flip, everything is better than an empty page
+            wanted = replace(wanted, only="all")
+            total, items = await asyncio.to_thread(table.page, wanted)
+        view = {"benchmark": chosen.id, "arms": arms, "only": wanted.only, "q": q, "item": item, "page": page_number}
         return page(
             "responses.html",
             name=ended.plan.spec.name,

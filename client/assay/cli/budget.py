@@ -1,0 +1,44 @@
+"""`assay budget`: what each look at an experiment with a budget decided, and what was not needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from assay.cli.output import ExperimentId, JsonFlag, console, emit
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(budget)
+
+
+def budget(experiment: ExperimentId, as_json: JsonFlag = False) -> None:
+    """Shows the looks at an experiment with a budget: which arms stopped, which go on, and what was saved.
+
+    Example: assay budget 3f1c
+    """
+    from assay.blocking import run_blocking
+    from assay.budget import looks
+    from assay.lookup import find_run
+
+    run = find_run(experiment)
+    found = run_blocking(looks(run.settings, run.id))
+    emit([one.model_dump(mode="json") for one in found], as_json, _show)
+
+
+def _show(looks: list[dict[str, Any]]) -> None:
+    out = console()
+    for one in looks:
+        head = f"look {one['look']} of at most {one['looks']}  {one['experiment_id']}"
+        out.print(f"{head}  {one['used']} of {one['runs']} runs used", style="bold", soft_wrap=True)
+        for arm in one["arms"]:
+            seeds = f"{arm['seeds']} seed{'' if arm['seeds'] == 1 else 's'}"
+            out.print(f"    {arm['arm']}, {seeds}: {arm['action'].replace('_', ' ')} ({arm['reason']})", markup=False)
+        for name, limit in one["more_items"].items():
+            out.print(f"    {name}: {limit:,} items at the next look", markup=False)
+    last = looks[-1]
+    if last["next"]:
+        out.print(f"The next look is experiment {last['next']}: assay watch {last['next'][:8]}", soft_wrap=True)
+    else:
+        out.print(f"This was the last look; {last['saved_runs']} of {last['runs']} runs were not needed.")

@@ -1,0 +1,143 @@
+"""The pages in a real headless Chromium: drawn, used by keys alone, and checked by axe where ASSAY_AXE names axe.min.js
+of axe-core (`npm pack axe-core`). ASSAY_SCREENSHOTS names a folder for pictures."""
+
+from __future__ import annotations
+
+import base64
+import os
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from assay_reporter.compile import compile_report
+from assay_reporter.render import render_email, render_html
+from assay_schemas.events import ExperimentAccepted, ExperimentRejected, JobProgressed, TrainingCompleted
+from assay_schemas.jobs import Usage
+from assay_schemas.problems import Problem
+
+pytestmark = pytest.mark.real
+AXE = os.environ.get("ASSAY_AXE", "")
+needs_axe = pytest.mark.skipif(not AXE, reason="no ASSAY_AXE (axe-core's axe.min.js)")
+ID = "00000000-0000-0000-0000-000000000000"
+OTHER, LIVE, REFUSED = (f"{number:08d}{ID[8:]}" for number in (1, 2, 3))
+EVIL = "<script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
+PAGES = {
+    "experiments": ("/", "wrong-solutions"),
+    "report": (f"/experiments/{ID}", "What was compared"),
+    "live": (f"/experiments/{LIVE}", "step 3 of 10"),
+    "refused": (f"/experiments/{REFUSED}", "training.algorithm"),
+    "compare": (f"/compare?ids={ID}&ids={OTHER}", "What differs in their set-up"),
+    "responses": (f"/experiments/{ID}/responses?benchmark=numeric", "losses come first"),
+    "costs": ("/costs", "By experiment"),
+    "nothing": ("/experiments/none", "was heard of"),
+}
+
+
+@asynccontextmanager
+async def filled(reporter, evidence, store_evidence, renamed):
+    """A reporter with two reports, one experiment that runs and one that was refused."""
+    async with reporter() as running:
+        made = evidence(response=EVIL)
+        await running.completed(made, store_evidence)
+        await running.completed(renamed(made, 1, "second"), store_evidence)
+        plan = await running.app.store.put_bytes("plan.json", made.plan.model_dump_json().encode())
+        accepted = ExperimentAccepted(experiment_id=LIVE, name="live", owner="me", jobs=38, reused=0, plan=plan)
+        await running.publish("experiment.accepted", accepted, LIVE)
+        job, ended = [one for one in made.plan.jobs if one.kind == "training"][:2]
+        used = TrainingCompleted(job_key=ended.key, attempt=1, outcome="cancelled", usage=Usage(cpu_s=3600),
+                                 completed_at=running.app.clock.now())  # fmt: skip
+        await running.publish("training.completed", used, ended.key)
+        for step in (1, 2, 3):
+            heard = JobProgressed(
+                job_key=job.key, kind="training", attempt=1, sequence=step, phase="running", step=step, total=10,
+                message=f"step {step} of 10", metrics={"loss": 1.0 / step}, at=made.result.completed_at,
+            )  # fmt: skip
+            await running.publish("job.progressed", heard, job.key)
+        problem = Problem(field="training.algorithm", message="'SFTT' is not known.", mend="Use SFT.")
+        refused = ExperimentRejected(experiment_id=REFUSED, name="bad", problems=[problem])
+        await running.publish("experiment.rejected", refused, REFUSED)
+
+        async def there() -> bool:
+            texts = [(await running.client.get(path)).text for path, _ in PAGES.values()]
+            return all(expected in text for text, (_, expected) in zip(texts, PAGES.values(), strict=True))
+
+        await running.until(there)
+        yield running
+
+
+async def keep(browser, name: str) -> None:
+    if folder := os.environ.get("ASSAY_SCREENSHOTS"):
+        Path(folder, f"{name}.png").write_bytes(base64.b64decode(await browser.picture()))
+
+
+async def test_every_page_is_drawn_without_a_complaint_and_runs_no_models_text(
+    reporter, evidence, store_evidence, renamed, browser
+):
+    async with filled(reporter, evidence, store_evidence, renamed) as running:
+        for name, (path, expected) in PAGES.items():
+            for width, dark in ((390, False), (1200, True)):
+                await browser.open(running.url + path, width, dark=dark)
+                assert expected in await browser.value("document.body.innerText")
+                assert "taken" not in await browser.value("document.title")
+                wider = await browser.value("document.documentElement.scrollWidth - innerWidth")
+                assert wider <= 0, f"{name} is {wider} pixels wider than {width}"
+                assert [one for one in browser.complaints if "404" not in one] == []
+                await keep(browser, f"{name}-{width}-{'dark' if dark else 'light'}")
+
+
+async def test_a_page_is_used_by_keys_alone(reporter, evidence, store_evidence, renamed, browser):
+    at = "document.activeElement"
+    async with filled(reporter, evidence, store_evidence, renamed) as running:
+        await browser.open(f"{running.url}/")
+        await browser.press("Tab")
+        assert await browser.value(f"{at}.textContent") == "Skip to the content"
+        await browser.press("/")
+        assert await browser.value(f"{at}.name") == "q"
+        await browser.press("j")
+        assert await browser.value(f"{at}.value") == "j"
+        await browser.press("Escape")
+        await browser.press("j")
+        first = await browser.value(f"{at}.innerText")
+        await browser.press("j")
+        assert await browser.value(f"{at}.innerText") != first
+        await browser.press("k")
+        assert await browser.value(f"{at}.innerText") == first
+        await browser.press("?")
+        assert await browser.value("document.getElementById('keys').open")
+        await browser.press("Escape")
+        assert not await browser.value("document.getElementById('keys').open")
+        await browser.open(f"{running.url}/experiments/{ID}/responses?benchmark=numeric&only=all")
+        await browser.press("n")
+        await browser.until("document.body?.innerText.includes('Page 2 of')")
+        await browser.press("p")
+        await browser.until("document.body?.innerText.includes('Page 1 of')")
+
+
+@needs_axe
+async def test_no_page_has_a_serious_finding(reporter, evidence, store_evidence, renamed, browser):
+    axe = Path(AXE).read_text(encoding="utf-8")
+    async with filled(reporter, evidence, store_evidence, renamed) as running:
+        for name, (path, _) in PAGES.items():
+            for width, dark in ((390, False), (1200, True)):
+                await browser.open(running.url + path, width, dark=dark)
+                assert await browser.serious(axe) == [], (name, width)
+
+
+@needs_axe
+@pytest.mark.parametrize("form", [render_html, render_email])
+async def test_a_report_as_a_file_has_no_serious_finding(evidence, tmp_path, browser, form):
+    made = evidence(response=EVIL)
+    file = tmp_path / "report.html"
+    file.write_text(form(compile_report(made, made.result.completed_at)), encoding="utf-8")
+    for width, dark in ((390, True), (1200, False)):
+        await browser.open(file.as_uri(), width, dark=dark)
+        assert await browser.serious(Path(AXE).read_text(encoding="utf-8")) == []
+
+
+@needs_axe
+async def test_a_page_with_a_fault_is_found_out(tmp_path, browser):
+    file = tmp_path / "page.html"
+    file.write_text("<html><head><title>x</title></head><body><main><h1>x</h1><img src='x.png'></main></body></html>")
+    await browser.open(file.as_uri(), 390)
+    found = await browser.serious(Path(AXE).read_text(encoding="utf-8"))
+    assert {name for name, _ in found} >= {"image-alt"}

@@ -1,0 +1,51 @@
+"""Responses of a megabyte, in every script, or made of markup: whole numbers, short pages, and nothing that runs."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from assay_reporter.compile import compile_report
+from assay_reporter.render import FORMS, render_email, render_html, render_markdown
+from assay_reporter.sections.flips import LONGEST_TEXT
+from assay_reporter.sinks.slack_blocks import whole
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+MEGABYTE = 2**20
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)></pre></main><!-- ]]> {{ 7*7 }}"
+UNICODE = "\u202eright to left\u202c e\u0301 \U0001f469\u200d\U0001f467 \u0000\ufffe \u65e5\u672c z\u0337\u0322"
+LONG = [
+    "so we have nine apples and then " * (MEGABYTE // 32),
+    "x" * MEGABYTE,
+    "7" * MEGABYTE,
+    "\n" * MEGABYTE,
+    (UNICODE * (MEGABYTE // len(UNICODE.encode()) + 1))[: MEGABYTE // 2],
+]
+
+
+def test_responses_of_a_megabyte_change_no_number_and_are_cut_on_the_page(evidence):
+    def says(arm: str, number: int, right: bool) -> str:
+        answer = f"#### {number + 1 if right else number}"
+        return LONG[number] + answer if number < len(LONG) and arm in ("control", "wrong") else answer
+
+    plain = evidence(says=lambda _, number, right: f"#### {number + 1 if right else number}")
+    long, short = (compile_report(made, NOW) for made in (evidence(says=says), plain))
+    assert [(one.delta, one.interval) for one in long.verdicts] == [(one.delta, one.interval) for one in short.verdicts]
+    for form, (render, _) in FORMS.items():
+        assert len(render(long)) < len(render(short)) + 200 * LONGEST_TEXT, form
+
+
+@pytest.mark.parametrize("text", [EVIL, UNICODE])
+def test_odd_text_is_inert_and_there_in_every_form(evidence, text):
+    made = evidence(says=lambda arm, number, right: f"{text} #### {number + (right and arm != 'wrong')}")
+    report = compile_report(made, NOW)
+    for html in (render_html(report), render_email(report)):
+        assert "<script" not in html
+        assert "<img" not in html
+        assert html.count("</main>") == html.count("<main>")
+    assert ("{{ 7*7 }}" in render_html(report)) == (text == EVIL)
+    assert json.loads(FORMS["json"][0](report))["sections"]
+    lines = render_markdown(report).splitlines()
+    assert all("<script" not in line for line in lines if not line.startswith("    "))
+    assert "<" not in json.dumps(whole(report, ""), ensure_ascii=False)
