@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from assay_schemas.differences import against_control
 from assay_schemas.ids import JobKind
 from assay_schemas.problems import Problem
 from assay_schemas.reports import Cell, ReportDocument
@@ -72,14 +73,15 @@ def _running(job: JobView) -> str:
 
 
 def verdict_table(report: ReportDocument) -> Table:
-    """Arms by benchmarks: the mean over seeds, its spread, and the verdict against control."""
+    """Arms by benchmarks: the mean over seeds, its spread, the verdict against control and what it rests on."""
     table = Table(title=report.name, title_justify="left", title_style="bold")
     table.add_column("arm")
     for benchmark in report.benchmarks:
         table.add_column(_heading(report, benchmark))
     cells = {(cell.arm, cell.benchmark): cell for cell in report.cells}
+    apart = against_control(report)
     for arm in report.arms:
-        shown = [_cell(cells.get((arm, benchmark))) for benchmark in report.benchmarks]
+        shown = [_cell(cells.get((arm, name)), apart.get((arm, name), "")) for name in report.benchmarks]
         table.add_row(Text(arm, style="bold" if arm == "control" else ""), *shown)
     return table
 
@@ -88,16 +90,19 @@ def _heading(report: ReportDocument, benchmark: str) -> str:
     verdict = next((one for one in report.verdicts if one.benchmark == benchmark), None)
     if verdict is None:
         return benchmark
-    return f"{benchmark}\n{verdict.metric} ({'higher' if verdict.higher_is_better else 'lower'} is better)"
+    metric = "" if verdict.metric in ("", benchmark) else f"{verdict.metric.replace('_', ' ')}, "
+    return f"{benchmark}\n{metric}{'higher' if verdict.higher_is_better else 'lower'} is better"
 
 
-def _cell(cell: Cell | None) -> Text:
+def _cell(cell: Cell | None, apart: str) -> Text:
     if cell is None or cell.mean is None:
         return Text("–")
-    spread = f" ± {cell.seed_sd:.3g}" if cell.seed_sd is not None else ""
+    spread = f" ± {cell.seed_sd:.3f}" if cell.seed_sd is not None else ""
     text = Text(f"{cell.mean:.3f}{spread}")
     if cell.verdict:
         text.append(f"  {MARKS[cell.verdict]}", style=STYLES[cell.verdict])
+    if apart:
+        text.append(f"\n{apart}", style="dim")
     return text
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from assay_schemas.differences import against_control
 from assay_schemas.reports import Cell, ReportDocument
 
 from assay.display import MARKS
@@ -30,10 +31,14 @@ def run_html(run: Run) -> str:
 
 def report_html(report: ReportDocument) -> str:
     cells = {(cell.arm, cell.benchmark): cell for cell in report.cells}
+    apart = against_control(report)
     head = "".join(f"<th>{escape(name)}</th>" for name in ("arm", *report.benchmarks))
     rows = "".join(
         f"<tr><th>{escape(arm)}</th>"
-        + "".join(f"<td>{_cell(cells.get((arm, benchmark)))}</td>" for benchmark in report.benchmarks)
+        + "".join(
+            f"<td>{_cell(cells.get((arm, benchmark)), apart.get((arm, benchmark), ''))}</td>"
+            for benchmark in report.benchmarks
+        )
         + "</tr>"
         for arm in report.arms
     )
@@ -52,8 +57,9 @@ def _listed(title: str, lines: Sequence[str]) -> str:
     return f"<p><strong>{title}</strong></p><ul>{items}</ul>" if lines else ""
 
 
-def _cell(cell: Cell | None) -> str:
+def _cell(cell: Cell | None, apart: str) -> str:
     if cell is None or cell.mean is None:
         return "–"
-    spread = f" ± {cell.seed_sd:.3g}" if cell.seed_sd is not None else ""
-    return escape(f"{cell.mean:.3f}{spread}" + (f" {MARKS[cell.verdict]}" if cell.verdict else ""))
+    spread = f" ± {cell.seed_sd:.3f}" if cell.seed_sd is not None else ""
+    shown = escape(f"{cell.mean:.3f}{spread}" + (f" {MARKS[cell.verdict]}" if cell.verdict else ""))
+    return f"{shown}<br><small>{escape(apart)}</small>" if apart else shown

@@ -40,10 +40,17 @@ def test_every_command_has_an_example_and_json(path, command):
     assert "--json" in {option for parameter in command.params for option in parameter.opts}
 
 
+def test_no_line_of_the_list_of_commands_is_cut_short():
+    listed = RUNNER.invoke(app, ["--help"], terminal_width=80).output.partition("Commands:")[2]
+    assert "submit" in listed
+    assert "..." not in listed
+
+
 def test_the_commands_of_the_contract_exist():
     names = {" ".join(path) for path, _ in commands()}
     wanted = {"up", "down", "doctor", "submit", "list", "status", "watch", "report", "responses", "cancel", "retry",
-              "logs", "data snapshot", "events tail", "dlq list", "dlq show", "dlq replay", "dlq drop"}  # fmt: skip
+              "logs", "budget",
+              "data snapshot", "events tail", "dlq list", "dlq show", "dlq replay", "dlq drop"}  # fmt: skip
     assert wanted <= names
 
 

@@ -33,6 +33,14 @@ def test_the_answer_the_table_and_the_plot_are_there_and_inert():
     assert all(part in shown for part in ("<table>", "<svg", "▲ better", "What to try next", "&lt;script&gt;"))
 
 
+def test_a_cell_has_the_difference_with_its_interval_and_the_answers_follow_the_table():
+    made = report("new", [verdict("better", 0.2, 0.1, 0.3, mean=0.5, versus_mean=0.3, benchmark="new")])
+    shown = report_html(made.model_copy(update={"answers": [EVIL]}))
+    assert "0.500 ▲ better<br><small>+20.0 points (+10.0 to +30.0)</small>" in shown
+    assert shown.index("</table>") < shown.index("&lt;script&gt;")
+    assert "<script" not in shown
+
+
 @pytest.mark.parametrize("word", ["better", "worse", "tied", "underpowered", "broken"])
 def test_every_verdict_has_a_shape_of_its_own_within_the_picture(word):
     drawn = forest_svg("gsm8k", [verdict(word, 0.1, -0.05, 0.25), verdict("tied", 0.0)])

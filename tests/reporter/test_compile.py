@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 from assay_reporter.compile import compile_report
 from assay_reporter.evidence import with_leading_metrics
-from assay_reporter.render import FORMS, render_html, render_json, render_markdown
+from assay_reporter.render import FORMS, render_email, render_html, render_json, render_markdown
 from assay_reporter.render.picture import picture_spec, render_picture
+from assay_schemas.differences import against_control
 from assay_schemas.reports import ReportDocument
 from assay_schemas.results import Metric
 
@@ -38,6 +40,38 @@ def test_the_placebo_is_checked_against_the_arm_it_copies(evidence):
     flagged = compile_report(evidence(placebo=0.2), NOW)
     assert "suspicion" in flagged.sentence
     assert "placebo differs" in flagged.next_steps[0]
+
+
+def test_the_first_screen_says_which_arm_is_better_than_which_and_what_the_placebo_says(evidence):
+    report = compile_report(evidence(), NOW)
+    between, placebo = report.answers
+    pair = next(one for one in report.verdicts if {one.arm, one.versus} == {"clean", "wrong"})
+    assert pair.arm == "wrong"
+    assert between.startswith(f"Between arms: clean is better than wrong on numeric ({-100 * pair.delta:+.1f} points, ")
+    assert placebo.startswith("Placebo check: trained on clean's data with other seeds, it differs from clean by ")
+    assert placebo.endswith("no verdict, as it should be.")
+    flagged = compile_report(evidence(placebo=0.2), NOW).answers[-1]
+    assert "a difference on numeric and perplexity that should not be there" in flagged
+    for render in (render_html, render_email, render_markdown):
+        assert unescape(render(report)).count(placebo) == 1
+
+
+def test_every_cell_has_its_difference_from_control_with_the_interval(evidence):
+    report = compile_report(evidence(), NOW)
+    shown = against_control(report)
+    assert set(shown) == {(arm, name) for arm in ("clean", "wrong", "placebo") for name in report.benchmarks}
+    worse = next(one for one in report.verdicts if (one.arm, one.benchmark) == ("wrong", "numeric"))
+    low, high = (f"{100 * limit:+.1f}".replace("-", "−") for limit in worse.interval)
+    assert shown["wrong", "numeric"] == f"−{-100 * worse.delta:.1f} points ({low} to {high})"
+    assert shown["wrong", "numeric"] in render_html(report)
+
+
+def test_an_item_that_several_arms_changed_is_shown_once_with_all_of_them(evidence):
+    report = compile_report(evidence(clean=0.1), NOW)
+    (section,) = [one for one in report.sections if one["anchor"] == "responses"]
+    items = [item for block in section["blocks"] if block["kind"] == "responses" for item in block["items"]]
+    assert len({item["id"] for item in items}) == len(items)
+    assert any(item["note"] == "lost against control: clean, wrong" for item in items)
 
 
 def test_a_failed_replicate_is_named_with_its_reason_and_log(evidence):

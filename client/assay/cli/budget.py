@@ -14,7 +14,9 @@ def register(app: typer.Typer) -> None:
 
 
 def budget(experiment: ExperimentId, as_json: JsonFlag = False) -> None:
-    """Shows the looks at an experiment with a budget: which arms stopped, which go on, and what was saved.
+    """Shows what each look at an experiment with a budget decided.
+
+    Which arms stopped and why, which go on, and at the end how many runs were not needed.
 
     Example: assay budget 3f1c
     """

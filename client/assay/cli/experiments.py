@@ -166,7 +166,7 @@ def cancel(
 
 
 def retry(experiment: ExperimentId, as_json: JsonFlag = False) -> None:
-    """Asks for an ended experiment again, as a new one; what succeeded is reused.
+    """Asks for an ended experiment again; what succeeded is reused.
 
     Example: assay retry 3f1c
     """

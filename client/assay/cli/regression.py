@@ -26,7 +26,9 @@ def regress(
     only: Annotated[str, typer.Option(help="Only rows whose name contains this.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
-    """Reproduces published figures where model and data are on this machine; lists the others as not run.
+    """Reproduces published figures, where model and data are here.
+
+    The others are listed as not run.
 
     Example: assay regress --only gsm8k
     """
@@ -36,7 +38,7 @@ def regress(
 
 
 def canary(as_json: JsonFlag = False) -> None:
-    """Compares fixed responses of a fixed tiny model with the recorded ones: has the harness drifted?
+    """Has the harness drifted? Asks a fixed tiny model again.
 
     Example: assay canary
     """

@@ -26,7 +26,9 @@ def rescore(
     output: Annotated[Path | None, typer.Option(help="Folder for the re-scored files; nothing is overwritten.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Judges stored responses again, without a model: means before and after, and responses gained and lost.
+    """Judges stored responses again, without a model.
+
+    Says the means before and after, and which responses were gained and lost.
 
     Example: assay rescore 3f1c --benchmark gsm8k --scorer numeric --set 'extract=#### (\\S+)'
     """

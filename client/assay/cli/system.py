@@ -25,7 +25,7 @@ def up(
     state: State = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Starts a broker, a database and the four services on this machine.
+    """Starts broker, database and services on this machine.
 
     Example: assay up --detach
     """
@@ -55,7 +55,7 @@ def _embedded(arguments: list[str], state: Path | None, as_json: bool) -> NoRetu
 
 
 def doctor(as_json: JsonFlag = False) -> None:
-    """Checks what the system needs, and says how to get what is missing.
+    """Says what the system lacks, and how to get it.
 
     Example: assay doctor
     """

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from assay_schemas.differences import difference, interval
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.reports import Verdict, VerdictWord
 from assay_schemas.results import JobEnd, PlannedReplicate
 
 from assay_reporter.budget import look_at
 from assay_reporter.evidence import Evidence
-from assay_reporter.render.words import difference, interval
 
 MOST_PAIRS = 4
 PHRASES: dict[VerdictWord, str] = {

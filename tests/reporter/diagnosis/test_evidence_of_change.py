@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from assay_reporter.diagnosis.columns import Column
 from assay_reporter.diagnosis.contamination import Wanted, question_of
+from assay_reporter.diagnosis.decomposition import decompose
 from assay_reporter.diagnosis.health import edges, signs
 from assay_reporter.diagnosis.neighbours import Neighbours
 from assay_reporter.diagnosis.rows import words_of
@@ -63,6 +64,24 @@ def test_what_control_does_not_say_is_marked():
     assert [part.text.strip() for part in parts if part.changed] == ["12", "12"]
     assert marked("same", "same") == []
     assert marked("alpha beta", "something else altogether here") == []
+
+
+@pytest.mark.parametrize("most_flips", [1, 7, 40, 1000])
+def test_the_causes_of_a_part_of_the_flips_add_up_to_the_whole_difference(most_flips):
+    """Losses cluster at the end, so that an even part of all flips would tell another difference."""
+    right = [number % 3 > 0 for number in range(90)]
+    ours = [number >= 30 and number % 5 > 0 for number in range(90)]
+    control, arm = (
+        Column(pa.table({
+            "item_id": [f"i{number}" for number in range(90)], "sample_index": [0] * 90, "prompt": ["?"] * 90,
+            "target": ["7"] * 90, "response": ["#### 7" if one else "#### 8" for one in scores],
+            "score": [float(one) for one in scores],
+        }))
+        for scores in (right, ours)
+    )  # fmt: skip
+    found = decompose([(control, arm)], most_flips)
+    assert found.strict == pytest.approx((sum(ours) - sum(right)) / 90)
+    assert sum(found.lost.values()) == pytest.approx(sum(a and not b for a, b in zip(right, ours, strict=True)) / 90)
 
 
 def test_only_items_that_stand_there_whole_are_contaminated():

@@ -5,8 +5,8 @@ The parts add up to the difference over the items that both have; never a number
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -53,22 +53,42 @@ def decompose(pairs: Iterable[tuple[Column, Column]], most_flips: int) -> Decomp
     found.responses = sum(one.compared for one in moved)
     found.flips = sum(len(one.changes) for one in moved)
     every = max(1, -(-found.flips // most_flips))
-    for side, sign in ((found.lost, -1.0), (found.won, 1.0)):
-        looked_at = list(_causes_of([one.towards(sign) for one in moved], every))
-        found.looked_at += len(looked_at)
-        whole = sum(float(sign * one.changes[one.changes * sign > 0].sum()) for one in moved)
-        weight = whole / max(1, found.responses) / (sum(abs(change) for _, change in looked_at) or 1.0)
-        for cause, change in looked_at:
-            side[cause] += abs(change) * weight
+    sides = [_Side(found.lost, -1.0), _Side(found.won, 1.0)]
+    for one in moved:
+        wanted = np.concatenate([side.part_of(one.changes, every) for side in sides])
+        for cause, change in one.causes(wanted):
+            found.looked_at += 1
+            sides[int(change > 0)].add(cause, abs(change))
+    for side in sides:
+        side.weigh(max(1, found.responses))
     return found
 
 
-def _causes_of(moved: Iterable[_Moved], every: int) -> Iterator[tuple[Cause, float]]:
-    """The causes of an even part of all changes, the first among them."""
-    start = 0
-    for one in moved:
-        yield from one.causes(slice(start, None, every))
-        start = (start - len(one.changes)) % every
+@dataclass
+class _Side:
+    """The losses or the gains: how much they are in all, and what was looked at by cause."""
+
+    causes: dict[Cause, float]
+    sign: float
+    whole: float = 0.0
+    start: int = 0
+
+    def part_of(self, changes: npt.NDArray[np.float64], every: int) -> npt.NDArray[np.int64]:
+        """The places of this side's even part of the changes; the part goes on from replicate to replicate."""
+        places = np.flatnonzero(changes * self.sign > 0)
+        wanted = places[self.start :: every]
+        self.start = (self.start - len(places)) % every
+        self.whole += float(abs(changes[places]).sum())
+        return wanted
+
+    def add(self, cause: Cause, change: float) -> None:
+        self.causes[cause] += change
+
+    def weigh(self, responses: int) -> None:
+        """What was looked at stands for the whole, as a share of all responses."""
+        weight = self.whole / responses / (sum(self.causes.values()) or 1.0)
+        for cause in self.causes:
+            self.causes[cause] *= weight
 
 
 @dataclass(frozen=True)
@@ -90,12 +110,7 @@ class _Moved:
         moved = np.flatnonzero(there & (changes != 0))
         return cls(base, replicate, rows[moved], bases[moved], changes[moved], int(there.sum()))
 
-    def towards(self, sign: float) -> _Moved:
-        """The gains alone, or the losses."""
-        there = self.changes * sign > 0
-        return replace(self, rows=self.rows[there], bases=self.bases[there], changes=self.changes[there])
-
-    def causes(self, wanted: slice) -> list[tuple[Cause, float]]:
+    def causes(self, wanted: npt.NDArray[np.int64]) -> list[tuple[Cause, float]]:
         """Why the wrong one of each wanted pair is wrong, with the change."""
         rows, bases, changes = self.rows[wanted], self.bases[wanted], self.changes[wanted]
         ours, theirs = self.replicate.texts_of("response", rows), self.base.texts_of("response", bases)

@@ -9,6 +9,7 @@ import re
 from functools import cache
 from typing import Any
 
+from assay_schemas.differences import against_control
 from assay_schemas.reports import ReportDocument
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter
 
 from assay_reporter.blocks import CurvePlot, ForestPlot, Section
 from assay_reporter.render.charts import curves_svg, forest_svg
-from assay_reporter.render.words import against_control, cell_text, direction, facts, mark, table_cells
+from assay_reporter.render.words import cell_text, direction, facts, mark, table_cells
 
 TICKS = re.compile(r"`([^`\n]+)`")
 SECTIONS: TypeAdapter[list[Section]] = TypeAdapter(list[Section])

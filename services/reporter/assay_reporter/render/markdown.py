@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from assay_schemas.differences import against_control
 from assay_schemas.reports import ReportDocument
 from pydantic import TypeAdapter
 
 from assay_reporter.blocks import Bullets, CurvePlot, ForestPlot, Paragraph, Responses, Section, TableBlock
-from assay_reporter.render.words import against_control, cell_text, direction, facts, mark, table_cells
+from assay_reporter.render.words import cell_text, direction, facts, mark, table_cells
 
 SECTIONS: TypeAdapter[list[Section]] = TypeAdapter(list[Section])
 

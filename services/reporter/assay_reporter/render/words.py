@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from assay_schemas.experiments import CONTROL
-from assay_schemas.reports import Cell, ReportDocument, Verdict, VerdictWord
+from assay_schemas.reports import Cell, ReportDocument, VerdictWord
 
 MARKS: dict[VerdictWord, str] = {
     "better": "▲ better",
@@ -38,40 +37,6 @@ def direction(report: ReportDocument, benchmark: str) -> str:
 
 def table_cells(report: ReportDocument) -> dict[tuple[str, str], Cell]:
     return {(cell.arm, cell.benchmark): cell for cell in report.cells}
-
-
-def in_points(verdict: Verdict) -> bool:
-    """Whether the metric is a share of 1, which people read in points."""
-    means = (verdict.mean, verdict.versus_mean)
-    return verdict.higher_is_better and all(mean is not None and 0 <= mean <= 1 for mean in means)
-
-
-def difference(verdict: Verdict) -> str:
-    """A signed difference as people say it: points for shares of 1, else the metric's own unit."""
-    if verdict.delta is None:
-        return "–"
-    unit = "points" if in_points(verdict) else verdict.metric.replace("_", " ")
-    return f"{signed(verdict, verdict.delta)} {unit}"
-
-
-def interval(verdict: Verdict) -> str:
-    """`−23.6 to −9.4`, in the unit of `difference`; empty where there is none."""
-    return " to ".join(signed(verdict, limit) for limit in verdict.interval or ())
-
-
-def signed(verdict: Verdict, value: float) -> str:
-    """A difference without its unit, with a true minus sign."""
-    text = f"{100 * value:+.1f}" if in_points(verdict) else f"{value:+.3g}"
-    return text.replace("-", "−")
-
-
-def against_control(report: ReportDocument) -> dict[tuple[str, str], str]:
-    """What stands under a cell, by (arm, benchmark): how far it is from control's, with the 95 % interval."""
-    return {
-        (one.arm, one.benchmark): f"{difference(one)} ({interval(one)})"
-        for one in report.verdicts
-        if one.versus == CONTROL and one.delta is not None and one.interval is not None
-    }
 
 
 def facts(report: ReportDocument) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from assay_schemas.differences import in_points, signed
 from assay_schemas.reports import Verdict
 
 from assay_reporter.blocks import AnyBlock, ForestPlot, Interval, Paragraph, Section, TableBlock
-from assay_reporter.render.words import in_points, signed
 from assay_reporter.sections.findings import Findings
 
 FAMILIES = {"primary": "declared", "check": "placebo check", "exploratory": "exploratory"}
