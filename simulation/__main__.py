@@ -6,6 +6,7 @@ Starts itself again with a fixed hash seed, so that a seed means the same on eve
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return commands.every_point(options.every_point, options.every, options.processes, options.result)
     if options.planted:
         return commands.planted(options.most, options.processes, options.result)
-    return commands.many(options.first, options.seeds, options.processes, options.result)
+    return commands.many(options.first, options.seeds, options.processes, options.within, options.result)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seeds", type=int, default=500, help="how many seeds (500)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (0)")
+    parser.add_argument("--within", type=float, default=math.inf, metavar="S", help="begin no more after S seconds")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many at the same time")
     parser.add_argument("--seed", type=int, help="run this one and show its trace")
     parser.add_argument("--minimise", action="store_true", help="look for a smaller version of the seed that breaks")

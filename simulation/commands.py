@@ -33,6 +33,7 @@ class Summary:
     schedules: set[str] = field(default_factory=set)
     faults: Counter[str] = field(default_factory=Counter)
     broken: list[Outcome] = field(default_factory=list)
+    processor_s: float = 0.0
 
     def add(self, outcome: Outcome) -> None:
         self.seeds += 1
@@ -41,18 +42,21 @@ class Summary:
         self.experiments += outcome.experiments
         self.attempts += outcome.attempts
         self.schedules.add(outcome.digest)
+        self.processor_s += outcome.processor_s
         self.faults.update(outcome.faults)
         if outcome.broken:
             self.broken.append(outcome)
 
 
-def many(first: int, seeds: int, processes: int, write_result: bool) -> int:
-    """0 when no seed broke a promise."""
+def many(first: int, seeds: int, processes: int, within_s: float, write_result: bool) -> int:
+    """0 when no seed broke a promise. No more are looked at after `within_s` seconds."""
     began, summary = time.monotonic(), Summary()
     for outcome in _outcomes(range(first, first + seeds), processes):
         summary.add(outcome)
         if outcome.broken:
             print(f"seed {outcome.seed}: {outcome.broken[0]}", flush=True)
+        if time.monotonic() - began > within_s:
+            break
     wall_s = time.monotonic() - began
     print(
         f"{summary.seeds} seeds, {len(summary.schedules)} schedules, {summary.experiments} experiments, "

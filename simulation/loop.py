@@ -26,6 +26,10 @@ class Process:
         self.name = name
         self.alive = True
         self.stopped_until = 0.0
+        self.clock_off_s = 0.0
+        """By how much its machine's time of day is wrong."""
+        self.ask_to_end: Callable[[], None] | None = None
+        """What SIGTERM does to it."""
         self.ready: deque[asyncio.Handle] = deque()
         self.held: list[Any] = []
         """What must outlive the process, so that collecting it runs none of its code."""
@@ -38,6 +42,12 @@ _WAKES = vars(futures)["_set_result_unless_cancelled"]
 
 def current_process() -> Process:
     return _PROCESS.get()
+
+
+def clock_off_s() -> float:
+    """By how much the time of day is wrong here."""
+    process = _PROCESS.get(None)
+    return 0.0 if process is None else process.clock_off_s
 
 
 class _Call(asyncio.Handle):

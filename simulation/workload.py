@@ -16,6 +16,8 @@ from simulation.clock import EPOCH
 
 SOURCE = "/people"
 LETTERS = "abc"
+QUOTA_CPUS = {"bob": 2.0}
+"""What the jobs of an owner may hold at once; the others have no limit."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Workload:
     asked: list[Asked] = field(default_factory=list)
     rubbish: int = 0
     _within_s: float = 0.0
+    _last: tuple[str, dict[str, Any], float] | None = None
 
     def __post_init__(self) -> None:
         draw = random.Random(f"workload {self.seed}")
@@ -58,17 +61,35 @@ class Workload:
 
     def _experiment(self, draw: random.Random, number: int) -> None:
         identity = experiment_id(SOURCE, f"request-{number}")
-        document = _document(draw, number)
-        self.experiments[identity] = document
         at = draw.uniform(0.0, self._within_s)
+        if self._last is not None and draw.random() < 0.4:
+            document, at = self._instead(draw, number)
+        else:
+            document = _document(draw, number)
+        self.experiments[identity] = document
+        self._last = identity, document, at
         request = _event("experiment.requested", f"request-{number}", document, identity)
         for _ in range(draw.choice((1, 1, 1, 2))):
             self.asked.append(Asked(at, "request", request))
             at += draw.uniform(0.0, 8.0)
         if draw.random() < 0.25:
-            self.cancelled[f"cancel-{number}"] = identity
-            cancel = _event("experiment.cancel.requested", f"cancel-{number}", {"experiment_id": identity}, identity)
-            self.asked.append(Asked(max(0.0, at + draw.uniform(-10.0, 25.0)), "cancel", cancel))
+            self._cancel(identity, max(0.0, at + draw.choice((draw.uniform(-10.0, 25.0), draw.uniform(0.0, 2.5)))))
+
+    def _instead(self, draw: random.Random, number: int) -> tuple[dict[str, Any], float]:
+        """Somebody thinks better of it: the last experiment again with other hardware, and a cancel of the last."""
+        assert self._last is not None
+        identity, last, at = self._last
+        most = int(QUOTA_CPUS.get(last["owner"], 3))
+        cpus = draw.choice([one for one in range(1, most + 1) if one != last["hardware"]["cpus"]])
+        document = {**last, "name": f"experiment-{number}", "hardware": {**last["hardware"], "cpus": cpus}}
+        self._cancel(identity, at + draw.uniform(0.2, 4.0))
+        return document, at + draw.uniform(0.0, 4.0)
+
+    def _cancel(self, identity: str, at: float) -> None:
+        number = len(self.cancelled) + 1
+        self.cancelled[f"cancel-{number}"] = identity
+        cancel = _event("experiment.cancel.requested", f"cancel-{number}", {"experiment_id": identity}, identity)
+        self.asked.append(Asked(at, "cancel", cancel))
 
 
 def is_valid(document: dict[str, Any]) -> bool:

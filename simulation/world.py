@@ -10,6 +10,7 @@ import gc
 import hashlib
 import random
 import sys
+import time
 import warnings
 from collections import deque
 from collections.abc import Collection
@@ -24,13 +25,14 @@ from pydantic import TypeAdapter
 
 from simulation.broken import Broken
 from simulation.clock import SimulatedClock
-from simulation.database import chassis_statements, scheduler_statements
+from simulation.database import chassis_statements, reporter_statements, scheduler_statements
 from simulation.database.server import Server
 from simulation.database.sessions import Sessions
 from simulation.faults import Faults, Kind
 from simulation.invariants.ends import check_ends, is_quiet, unfinished
+from simulation.invariants.read_model import check_reports, compare, rebuilt
 from simulation.invariants.records import RecordInvariants
-from simulation.invariants.rows import RowInvariants
+from simulation.invariants.rows import AppliedOnce, RowInvariants
 from simulation.invariants.work import ObjectInvariants, WorkInvariants
 from simulation.loop import Process, SimulatedLoop
 from simulation.parts.broker import SimulatedBroker
@@ -45,6 +47,10 @@ from simulation.workload import Asked, Workload
 PATIENCE_S = 600.0
 """Within this time after the last fault everything asked for must have ended."""
 KEPT_LINES = 400
+MOST_REPLICAS = 3
+KEPT_S = 20.0
+"""How long topics keep records, where everybody has read them."""
+MOST_OFF_S = 30.0
 _RESULT: TypeAdapter[Any] = TypeAdapter(JobResult)
 
 
@@ -73,6 +79,7 @@ class Outcome:
     strikes: int
     experiments: int
     attempts: int
+    processor_s: float
     points: dict[str, int]
     """Fault points that were come to, by kind."""
     killed: str
@@ -86,6 +93,7 @@ class SimulatedWorld:
 
     def __post_init__(self) -> None:
         random.seed(self.seed)
+        self._began_s = time.process_time()
         self.loop = SimulatedLoop(self.seed)
         self.clock = SimulatedClock(self.loop)
         self.faults = Faults(self.seed, self.options.without, self.options.only, now=self.loop.time, tell=self.note)
@@ -100,9 +108,14 @@ class SimulatedWorld:
         self.clusters = {
             name: Cluster(self.loop, self.faults, self.store, self.clock.now) for name in ("trainer", "evaluator")
         }
-        tables = {**chassis_statements.TABLES, **scheduler_statements.TABLES}
-        statements = {**chassis_statements.STATEMENTS, **scheduler_statements.STATEMENTS}
-        self.servers = {"scheduler": Server(tables, statements, self.clock.now)}
+        self.servers = {
+            name: Server(
+                {**chassis_statements.TABLES, **own.TABLES},
+                {**chassis_statements.STATEMENTS, **own.STATEMENTS},
+                self.clock.true_now,
+            )
+            for name, own in (("scheduler", scheduler_statements), ("reporter", reporter_statements))
+        }
         self.sessions = {
             name: Sessions(server, self.loop, self.faults, self.points, self.kill)
             for name, server in self.servers.items()
@@ -118,7 +131,9 @@ class SimulatedWorld:
         self.rows = RowInvariants(scheduler, CAPACITY_CPUS, LEASE_S, self.workload.cancelled, self.tell)
         self.records = RecordInvariants(self.servers, self.tell)
         self.rows.last_heard = self._heard
+        self.rows.end_was_said = self.records.end_was_said
         self.work = WorkInvariants(self.clusters, scheduler, self.records.end_was_said, self.tell)
+        self.reported = AppliedOnce(self.servers["reporter"], self.tell)
         self.objects = ObjectInvariants(self.store, scheduler, self.tell)
         self.log.watchers.append(self.records.written)
         self.log.watchers.append(self._note_record)
@@ -175,7 +190,7 @@ class SimulatedWorld:
         except SystemExit:
             self.note(f"{process.name} ends itself")
         self._bury(process)
-        self._restart(service, name, life)
+        self._restart(service, name, life, self.faults.between("replica ends", 0.5, 30.0))
 
     def _fell(self, process: Process) -> None:
         if process.name.startswith("scheduler"):
@@ -190,8 +205,9 @@ class SimulatedWorld:
             for member in [one for one in group.members if one.process is process]:
                 self.loop.later(SESSION_TIMEOUT_S, group.expire, member)
 
-    def _restart(self, service: str, name: str, life: int) -> None:
-        delay = self.faults.between("process killed", 0.5, 8.0)
+    def _restart(self, service: str, name: str, life: int, delay: float | None = None) -> None:
+        if delay is None:
+            delay = self.faults.between("process killed", 0.5, 8.0)
         self.loop.later(delay, self._begin, service, name, life + 1)
 
     def kill(self, process: Process, words: str = "") -> None:
@@ -235,9 +251,24 @@ class SimulatedWorld:
                     self.kill(process)
                 elif self.faults.strikes_now("process stopped", process.name):
                     self._stop(process, "process stopped")
+                elif process.ask_to_end is not None and self.faults.strikes_now("replica ends", process.name):
+                    self.loop.call_in(process, process.ask_to_end)
+                elif self.faults.strikes_now("clock jumps", process.name):
+                    self._set_clock(process)
+            for service in SERVICES:
+                number = sum(name.startswith(service) for name in self.processes)
+                if number < MOST_REPLICAS and self.faults.strikes_now("replica comes", service):
+                    self._begin(service, f"{service}-{number}", 0)
+            if self.faults.strikes_now("old records dropped"):
+                self.log.drop_before(self.loop.time() - KEPT_S)
             for group in self.log.groups.values():
                 if self.faults.strikes_now("rebalance", group.name):
                     group.rebalance()
+
+    def _set_clock(self, process: Process) -> None:
+        """Its machine's time of day jumps, and is set right again some time later."""
+        process.clock_off_s = self.faults.between("clock jumps", -MOST_OFF_S, MOST_OFF_S)
+        self.loop.later(self.faults.between("clock jumps", 1.0, 40.0), setattr, process, "clock_off_s", 0.0)
 
     def _stop(self, process: Process, kind: Kind) -> None:
         self._fell(process)
@@ -256,14 +287,23 @@ class SimulatedWorld:
             with replaced(self):
                 self.loop.call_in(self.loop.outside, self._begin_all)
                 quiet = self.loop.run_until(self._done, self.faults.bad_until + PATIENCE_S)
+                made = self._rebuilt() if quiet and not self.broken else None
             if not self.broken and not quiet:
                 self.tell("nothing waits for ever", "; ".join(unfinished(self)[:12]) or "nothing is under way")
-            elif not self.broken:
+            elif made is not None:
                 check_ends(self)
+                check_reports(self)
+                compare(self, made)
         finally:
             self.loop.close()
             gc.enable()
         return self._outcome()
+
+    def _rebuilt(self) -> Server:
+        """The reporter's read model, made again from the log."""
+        work = self.loop.spawn(self.loop.outside, rebuilt(self))
+        self.loop.run_until(work.done, self.loop.time() + PATIENCE_S)
+        return work.result()
 
     def _done(self) -> bool:
         return bool(self.broken) or (self.loop.time() > self.faults.bad_until and is_quiet(self))
@@ -280,6 +320,7 @@ class SimulatedWorld:
             strikes=self.faults.strikes,
             experiments=len(self.workload.experiments),
             attempts=len(self.servers["scheduler"].tables["attempts"]),
+            processor_s=time.process_time() - self._began_s,
             points=self.points.kinds,
             killed=self.points.killed,
         )

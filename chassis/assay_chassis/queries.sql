@@ -27,6 +27,9 @@ FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT $1
 -- name: mark_published
 UPDATE outbox SET published_at = now() WHERE seq = ANY($1::bigint[])
 
+-- name: publish_again
+UPDATE outbox SET published_at = NULL WHERE published_at IS NOT NULL RETURNING seq
+
 -- name: count_unpublished
 SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(created_at)), 0)::double precision AS age_s
   FROM outbox WHERE published_at IS NULL

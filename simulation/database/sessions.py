@@ -20,6 +20,8 @@ from simulation.points import Points, for_ever
 
 GONE = "connection was closed in the middle of operation"
 NOTICED_AFTER_S = 2.0
+LOCKS = "FOR UPDATE"
+"""How a statement ends that locks the rows it reads: before these a decision rests on what was seen earlier."""
 
 
 class Record(dict[str, Any]):
@@ -93,8 +95,11 @@ class Session(Holder):
         return "DONE"
 
     async def executemany(self, query: str, rows: list[tuple[Any, ...]]) -> None:
+        """Sent and answered together."""
+        if rows:
+            await self._travel()
         for row in rows:
-            await self._run(query, row)
+            await self._answer(query, row)
 
     def transaction(self, *, isolation: str) -> _Block:
         assert isolation == "read_committed"
@@ -170,12 +175,18 @@ class Session(Holder):
 
     async def _run(self, query: str, arguments: tuple[Any, ...]) -> list[Row]:
         await self._travel()
+        return await self._answer(query, arguments)
+
+    async def _answer(self, query: str, arguments: tuple[Any, ...]) -> list[Row]:
         if query == LEAD:
             return [{"lead": self._lead(arguments[0])}]
         if self.tx is not None:
             if self._sessions.faults.strikes_now("deadlock reported", self.process.name):
                 self.tx.failed = True
                 raise asyncpg.DeadlockDetectedError("deadlock detected")
+            if query.endswith(LOCKS) and self._sessions.faults.strikes_now("slow lock", self.process.name):
+                await asyncio.sleep(self._sessions.faults.between("slow lock", 0.1, 3.0))
+                self._check()
             return await self._server.run(self.tx, query, arguments)
         self.tx = tx = Transaction(self._server)
         try:

@@ -103,7 +103,7 @@ async def lock_experiments(tx: Transaction, identities: list[str], keys: list[st
     wanting = {row["experiment_id"] for _, row in tx.rows("wants") if row["job_key"] in keys and row["job_end"] is None}
     there = [one for one in sorted({*identities, *wanting}) if tx.get("experiments", one)]
     locked = [await tx.lock("experiments", one) for one in there]
-    columns = ("id", "owner", "priority", "status", "cancelled")
+    columns = ("id", "owner", "priority", "status", "cancelled", "requested_at")
     return [{name: row[name] for name in columns} for row in locked if row is not None]
 
 
@@ -170,7 +170,7 @@ async def ready_jobs(tx: Transaction, now: datetime) -> list[Row]:
             if want["job_key"] == key and want["job_end"] is None
         ]
         if wanting:
-            first = min(wanting, key=lambda one: (one["priority"] != job["priority"], one["requested_at"]))
+            first = min(wanting, key=lambda one: (one["priority"] != job["priority"], one["requested_at"], one["id"]))
             columns = {name: job[name] for name in ("key", "kind", "ready_at", "priority")}
             owner = {"owner": first["owner"], "since": first["requested_at"]}
             found.append({**columns, **_needs(job), **owner})
@@ -202,36 +202,49 @@ async def recent_usage(tx: Transaction, now: datetime, since: datetime) -> list[
     return [{"owner": owner, "used": total} for owner, total in used.items()]
 
 
+def time_of(tx: Transaction) -> datetime:
+    """`now()`: the database's clock."""
+    return tx.began_at
+
+
+def lives_by(_row: Row, _attempt: int, _sequence: int) -> bool:
+    """Whether word of the present attempt is a sign of life: any is."""
+    return True
+
+
 async def note_progress(
-    tx: Transaction, keys: list[str], attempts: list[int], sequences: list[int], progress: list[Any], at: datetime
+    tx: Transaction, keys: list[str], attempts: list[int], sequences: list[int], progress: list[Any]
 ) -> list[Row]:
+    at = time_of(tx)
     for key, attempt, sequence, news in zip(keys, attempts, sequences, progress, strict=True):
 
         def heard(row: Row, attempt: int = attempt, sequence: int = sequence, news: Any = news) -> Row | None:
             newest = (row["progress_attempt"], row["progress_sequence"]) <= (attempt, sequence)
-            if row["attempt"] != attempt or row["status"] not in _HOLDING or not newest:
+            if row["attempt"] != attempt or row["status"] not in _HOLDING or not lives_by(row, attempt, sequence):
                 return None
             status = "running" if row["status"] == "requested" else row["status"]
             said = {"progress": as_json(news), "progress_attempt": attempt, "progress_sequence": sequence}
-            return {**row, **said, "heartbeat_at": at, "status": status}
+            return {**row, **(said if newest else {}), "heartbeat_at": at, "status": status}
 
         await tx.update("jobs", key, heard)
     return []
 
 
-async def silent_jobs(tx: Transaction, lease: datetime, start_lease: datetime) -> list[Row]:
+async def silent_jobs(tx: Transaction, lease: timedelta, start_lease: timedelta) -> list[Row]:
+    now = time_of(tx)
+
     def silent(row: Row) -> bool:
         match row["status"]:
             case "running":
-                return bool(row["heartbeat_at"] and row["heartbeat_at"] < lease)
+                return bool(row["heartbeat_at"] and row["heartbeat_at"] < now - lease)
             case "cancelling":
-                return bool((row["heartbeat_at"] or row["requested_at"]) < lease)
+                return bool((row["heartbeat_at"] or row["requested_at"]) < now - lease)
             case "requested":
-                return bool(row["requested_at"] < start_lease)
+                return bool(row["requested_at"] < now - start_lease)
         return False
 
     found = sorted((row["key"], row["attempt"]) for _, row in tx.rows("jobs") if silent(row))
-    return [{"key": key, "attempt": attempt} for key, attempt in found[:100]]
+    return [{"key": key, "attempt": attempt, "now": now} for key, attempt in found[:100]]
 
 
 STATEMENTS: dict[str, Statement] = {

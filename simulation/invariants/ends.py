@@ -6,6 +6,7 @@ Looks at tables, topics and the store; changes nothing.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from assay_schemas.artifacts import manifest_key
@@ -15,8 +16,11 @@ from assay_schemas.jobs import job_key
 from assay_schemas.results import Plan
 from pydantic import TypeAdapter
 
+from simulation.database.server import Row
 from simulation.parts.inspection import dataset
 from simulation.workload import is_valid
+
+from simulation.invariants.read_model import ONCE
 
 if TYPE_CHECKING:
     from simulation.world import SimulatedWorld
@@ -32,11 +36,17 @@ def is_quiet(world: SimulatedWorld) -> bool:
     return (
         world.asked_all
         and ended >= set(world.workload.experiments)
-        and not any(row["published_at"] is None for row in tables["outbox"].values())
+        and not any(_unpublished(world))
+        and not any(row["state"] == "due" for row in world.servers["reporter"].tables["reports"].values())
         and not any(job["status"] in HOLDING for job in tables["jobs"].values())
         and not any(cluster.working() or cluster.runs for cluster in world.clusters.values())
         and all(world.log.caught_up(group) for group in world.log.groups.values())
     )
+
+
+def _unpublished(world: SimulatedWorld) -> Iterator[Row]:
+    for server in world.servers.values():
+        yield from (row for row in server.tables["outbox"].values() if row["published_at"] is None)
 
 
 def unfinished(world: SimulatedWorld) -> list[str]:
@@ -47,7 +57,9 @@ def unfinished(world: SimulatedWorld) -> list[str]:
         for row in tables["experiments"].values()
         if row["status"] != "ended"
     ]
-    words += [f"{row['type']} is not published" for row in tables["outbox"].values() if row["published_at"] is None]
+    words += [f"{row['type']} is not published" for row in _unpublished(world)]
+    reports = world.servers["reporter"].tables["reports"].values()
+    words += [f"report of {row['experiment_id'][:8]} is due: {row['failure']}" for row in reports if row["state"] == "due"]
     words += [
         f"{job['kind']} {key[:8]} is {job['status']}, attempt {job['attempt']}"
         for key, job in tables["jobs"].items()
@@ -120,6 +132,11 @@ def _every_event_applied(world: SimulatedWorld) -> None:
                 continue
             if not world.rows.applied[event.source, event.id]:
                 world.tell("no event is lost", f"{topic}/{record.partition}/{record.offset} was never applied")
+                return
+    for topic in ONCE:
+        for event in map(decode, world.log.of(topic)):
+            if not world.reported.applied[event.source, event.id]:
+                world.tell("no event is lost", f"{topic} {event.id} was never applied by the reporter")
                 return
 
 

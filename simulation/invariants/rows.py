@@ -11,12 +11,30 @@ from datetime import timedelta
 from typing import Any
 
 from simulation.database.server import Change, Row, Server
+from simulation.workload import QUOTA_CPUS
 
 Tell = Callable[[str, str], None]
 UNREAD_S = 9.0
 """How long a sign of life may lie unread: the reconciler's own margin, a poll of each loop, and a slow statement."""
 HOLDING = frozenset({"requested", "running", "cancelling"})
 ORDER = {"requested": 0, "running": 1, "settling": 2, "ended": 3}
+
+
+class AppliedOnce:
+    """Of a service's commits: what came through its inbox was applied once."""
+
+    def __init__(self, server: Server, tell: Tell) -> None:
+        self._tell = tell
+        self.applied: Counter[tuple[str, str]] = Counter()
+        server.watchers.append(self.committed)
+
+    def committed(self, changes: list[Change]) -> None:
+        for table, key, _, event in changes:
+            if table == "applied" and event is not None:
+                self.applied[key] += 1
+                if self.applied[key] > 1:
+                    words = f"{event['type']} {key[1]} was applied {self.applied[key]} times"
+                    self._tell("each event once", words)
 
 
 class RowInvariants:
@@ -31,6 +49,7 @@ class RowInvariants:
         self.ended_by: dict[str, set[str]] = {}
         self.applied: Counter[tuple[str, str]] = Counter()
         self.last_heard: Callable[[str, int, float], bool] = lambda _key, _attempt, _since: False
+        self.end_was_said: Callable[[str, int], bool] = lambda _key, _attempt: True
         server.watchers.append(self.committed)
 
     def committed(self, changes: list[Change]) -> None:
@@ -47,6 +66,8 @@ class RowInvariants:
                 self._lapses(str(key), before, after)
             elif table == "wants":
                 self._want(key, before, after)
+            elif table == "attempts" and before is not None:
+                self._attempt(key, before, after)
             elif table == "outbox" and before is None:
                 self._said(after, changes)
             elif table == "applied":
@@ -66,6 +87,8 @@ class RowInvariants:
             self._tell("one terminal state", f"experiment {key} ended {before['outcome']}, then {after['outcome']}")
         if before["plan_ref"] is not None and after["plan_ref"] != before["plan_ref"]:
             self._tell("one plan", f"experiment {key} got a second plan")
+        if after["cancelled"] and after["status"] == "running":
+            self._tell("cancelled work stops", f"experiment {key} was cancelled, and goes on")
         if after["status"] in ("running", "ended") and after["lease_until"] is not None:
             self._tell("no lease on what nobody works on", f"experiment {key} is {after['status']} under a lease")
 
@@ -79,6 +102,15 @@ class RowInvariants:
             self._tell("success is final", f"job {key[:8]} succeeded, then was {after['status']} or had another result")
         if after["attempt"] > earlier["attempt"] and after["status"] in HOLDING and not self._wanted(key):
             self._tell("cancelled work stops", f"attempt {after['attempt']} of job {key[:8]} was asked for by nobody")
+
+    def _attempt(self, key: tuple[str, int], before: Row, after: Row) -> None:
+        """No attempt fails by the end of another: a topic tells of its own, unless its lease lapsed."""
+        if before["outcome"] is not None or after["outcome"] not in ("failed", "lost"):
+            return
+        words = (after["error"] or {}).get("message", "")
+        lapsed = "no sign of life" in words or words.startswith("lost ")
+        if not lapsed and not self.end_was_said(*key):
+            self._tell("an attempt ends by its own end", f"attempt {key[1]} of job {key[0][:8]}: {words[:60]}")
 
     def _stops(self, key: str, before: Row | None, after: Row, changes: list[Change]) -> None:
         if before is None or after["status"] != "cancelling" or before["status"] == "cancelling":
@@ -132,10 +164,25 @@ class RowInvariants:
                 self._tell("events tell of effects", f"{topic} of {key} without its row")
 
     def _capacity_holds(self) -> None:
-        held = sum(
-            job["body"]["hardware"]["cpus"] * job["body"]["hardware"]["nodes"]
-            for job in self._server.tables["jobs"].values()
-            if job["status"] in HOLDING and job["kind"] != "selection"
-        )
+        held = sum(_cores(job) for job in self._server.tables["jobs"].values() if _takes_room(job))
         if held > self._capacity + 1e-9:
             self._tell("capacity holds", f"jobs hold {held:g} cores of {self._capacity:g}")
+        for owner, most in QUOTA_CPUS.items():
+            if (own := self._held_for(owner)) > most + 1e-9:
+                self._tell("quotas hold", f"jobs of {owner} hold {own:g} cores of {most:g}")
+
+    def _held_for(self, owner: str) -> float:
+        attempts = self._server.tables["attempts"]
+        return sum(
+            _cores(job)
+            for key, job in self._server.tables["jobs"].items()
+            if _takes_room(job) and attempts[key, job["attempt"]]["owner"] == owner
+        )
+
+
+def _takes_room(job: Row) -> bool:
+    return job["status"] in HOLDING and job["kind"] != "selection"
+
+
+def _cores(job: Row) -> float:
+    return float(job["body"]["hardware"]["cpus"] * job["body"]["hardware"]["nodes"])

@@ -55,7 +55,7 @@ class Consumer:
     async def _heartbeat(self) -> None:
         """Notices, as the real one does, that the group went on without it, and joins again."""
         while True:
-            await asyncio.sleep(SESSION_TIMEOUT_S / 4)
+            await asyncio.sleep(SESSION_TIMEOUT_S / 2)
             if self._joined and self not in self.group.members:
                 await self.revoke()
                 self._join()
@@ -76,7 +76,7 @@ class Consumer:
             return
         self._generation = generation
         await self.reader.on_partitions_assigned(set(places))
-        self._next = {place: self.group.committed.get(place, 0) for place in places}
+        self._next = {place: self.group.position(place) for place in places}
         for place in places:
             self.has(place)
 

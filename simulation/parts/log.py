@@ -32,6 +32,8 @@ class Log:
     def __init__(self, loop: SimulatedLoop, faults: Faults, points: Points, partitions: int = 2) -> None:
         self.loop, self.faults, self.points, self.partitions = loop, faults, points, partitions
         self.records: dict[TopicPartition, list[Record]] = defaultdict(list)
+        self.first: dict[TopicPartition, int] = defaultdict(int)
+        """The oldest record that can still be read; invariants know the older ones too."""
         self.groups: dict[str, Group] = {}
         self.watchers: list[Callable[[Record], None]] = []
 
@@ -55,6 +57,14 @@ class Log:
         for group in self.groups.values():
             group.has(place)
 
+    def drop_before(self, at_s: float) -> None:
+        """Retention: records older than this go, but none that a group has yet to read."""
+        for place, records in self.records.items():
+            readers = [one for one in self.groups.values() if place.topic in one.topics]
+            read = min((one.committed.get(place, 0) for one in readers), default=0)
+            old = sum(record.timestamp_ms < EPOCH_MS + at_s * 1000 for record in records[:read])
+            self.first[place] = max(self.first[place], old)
+
     def of(self, topic: str) -> list[Record]:
         """Every record of a topic, partition by partition."""
         return [one for number in range(self.partitions) for one in self.records[TopicPartition(topic, number)]]
@@ -67,7 +77,7 @@ class Log:
         members = group.members
         return bool(members) and all(
             group.committed.get(place, 0) >= len(self.records.get(place, ()))
-            for place in self.places(members[0].topics)
+            for place in self.places(group.topics)
         )
 
     def places(self, topics: Sequence[str]) -> list[TopicPartition]:
@@ -83,6 +93,7 @@ class Group:
     def __init__(self, log: Log, name: str) -> None:
         self.log, self.name = log, name
         self.members: list[Consumer] = []
+        self.topics: list[str] = []
         self.committed: dict[TopicPartition, int] = {}
         self.generation = 0
         self._again = False
@@ -90,6 +101,7 @@ class Group:
 
     def join(self, member: Consumer) -> None:
         self.members.append(member)
+        self.topics = member.topics
         self.rebalance()
 
     def leave(self, member: Consumer) -> None:
@@ -101,6 +113,10 @@ class Group:
         """Nothing was heard of a member for the session timeout."""
         if member.process.stopped_until > self.log.loop.time() or not member.process.alive:
             self.leave(member)
+
+    def position(self, place: TopicPartition) -> int:
+        """Where a member goes on: what was committed, or the oldest record where that one is gone."""
+        return max(self.committed.get(place, 0), self.log.first[place])
 
     def has(self, place: TopicPartition) -> None:
         for member in self.members:
@@ -132,7 +148,7 @@ class Group:
     def _share_out(self) -> None:
         shares: dict[int, list[TopicPartition]] = defaultdict(list)
         if self.members:
-            for number, place in enumerate(self.log.places(self.members[0].topics)):
+            for number, place in enumerate(self.log.places(self.topics)):
                 shares[number % len(self.members)].append(place)
         for number, member in enumerate(self.members):
             member.assign(shares[number], self.generation)

@@ -19,10 +19,13 @@ from assay_chassis import app, inbox
 from assay_chassis.database import Database
 from assay_chassis.inbox import HandlerOfSeveral
 from assay_chassis.outbox import Transaction
+from assay_scheduler.policy import UNLIMITED, Resources
 from assay_schemas.envelope import Event
 
 from simulation.database.sessions import Pool
 from simulation.parts.inspection import NoCosting, SimulatedInspector
+from simulation.parts.reports import REPLACEMENTS as REPORTS
+from simulation.workload import QUOTA_CPUS
 
 if TYPE_CHECKING:
     from simulation.world import SimulatedWorld
@@ -31,11 +34,11 @@ Apply = Callable[[Database, Sequence[Event], HandlerOfSeveral], Awaitable[list[E
 # Seconds between looks of loops that poll, made longer where the real value would cost a simulation its time.
 SLOWER: dict[str, float] = {
     "assay_chassis.job_service.monitor.LIVE_POLL_S": 1.0,
-    "assay_chassis.kafka_reader.COMMIT_EVERY_S": 1.0,
-    "assay_chassis.relay.POLL_S": 2.0,
-    "assay_scheduler.work.POLL_S": 2.0,
-    "assay_scheduler.intake.worker.POLL_S": 2.0,
-    "assay_chassis.kafka_reader.LOOK_EVERY_S": 2.0,
+    "assay_chassis.kafka_reader.COMMIT_EVERY_S": 2.0,
+    "assay_chassis.relay.POLL_S": 5.0,
+    "assay_scheduler.work.POLL_S": 4.0,
+    "assay_scheduler.intake.worker.POLL_S": 4.0,
+    "assay_chassis.kafka_reader.LOOK_EVERY_S": 3.0,
     "assay_chassis.app.WATCH_EVERY_S": 10.0,
     "assay_scheduler.progress.FLUSH_EVERY_S": 1.0,
 }
@@ -118,8 +121,12 @@ def replaced(world: SimulatedWorld) -> Iterator[None]:
         "assay_scheduler.app._inspector": lambda *_: SimulatedInspector(world.loop),
         "assay_scheduler.app.Costing": NoCosting,
         "assay_scheduler.app.build_api": lambda _: None,
+        "assay_scheduler.app.read_quotas": lambda _: {
+            owner: Resources(cpus, UNLIMITED, UNLIMITED) for owner, cpus in QUOTA_CPUS.items()
+        },
         # Shorter than the longest stop of a process, so that a settling experiment can be taken over.
         "assay_scheduler.settlement.LEASE": timedelta(seconds=15),
+        **REPORTS,
         **SLOWER,
     }
     with ExitStack() as stack:

@@ -13,10 +13,14 @@ from assay_chassis.app import ServiceApp
 from assay_chassis.job_service import JobService
 from assay_chassis.settings import ServiceSettings
 from assay_evaluator.handlers import EVALUATION, selection
+from assay_reporter.handlers import Handlers
+from assay_reporter.publication import Publication
+from assay_reporter.sinks import DeclaredSinks
 from assay_scheduler.app import build
 from assay_scheduler.settings import SchedulerSettings
 from assay_trainer.handlers import TRAINING
 
+from simulation.loop import current_process
 from simulation.parts.broker import SimulatedBroker
 from simulation.parts.compute import ClusterBackend
 
@@ -51,28 +55,44 @@ def worker_settings() -> ServiceSettings:
 async def scheduler(world: SimulatedWorld) -> None:
     broker = SimulatedBroker(world.log, world.clock)
     parts = build(scheduler_settings(), broker=broker, clock=world.clock, store=world.store)
-    await parts.app._run()
+    await _run(parts.app)
 
 
 async def trainer(world: SimulatedWorld) -> None:
     app = _worker(world, "trainer")
     JobService.of(app, ClusterBackend(world.clusters["trainer"]), [TRAINING])
-    await app._run()
+    await _run(app)
 
 
 async def evaluator(world: SimulatedWorld) -> None:
     app = _worker(world, "evaluator")
     JobService.of(app, ClusterBackend(world.clusters["evaluator"]), [EVALUATION, selection(app.store)])
-    await app._run()
+    await _run(app)
 
 
-def _worker(world: SimulatedWorld, name: str) -> ServiceApp:
+async def reporter(world: SimulatedWorld) -> None:
+    app, sinks = _worker(world, "reporter", "assay_reporter"), DeclaredSinks({})
+    publication = Publication(app, lambda: "", sinks, lambda: None)
+    Handlers(app, publication, sinks).register()
+    app.background("publication", publication.run)
+    await _run(app)
+
+
+def _worker(world: SimulatedWorld, name: str, migrations: str | None = None) -> ServiceApp:
     broker = SimulatedBroker(world.log, world.clock)
-    return ServiceApp(name, worker_settings(), broker=broker, clock=world.clock, store=world.store)
+    return ServiceApp(
+        name, worker_settings(), migrations=migrations, broker=broker, clock=world.clock, store=world.store
+    )
+
+
+async def _run(app: ServiceApp) -> None:
+    current_process().ask_to_end = app.stop
+    await app._run()
 
 
 SERVICES: dict[str, Callable[[SimulatedWorld], Awaitable[None]]] = {
     "scheduler": scheduler,
     "trainer": trainer,
     "evaluator": evaluator,
+    "reporter": reporter,
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from assay_chassis.job_service import service
@@ -18,13 +18,15 @@ from assay_scheduler.lifecycle import _Turn
 from assay_scheduler.policy import Admission
 from assay_scheduler.reconciler import Reconciler
 from assay_scheduler.settlement import Settlement
-from assay_scheduler.states import Admitted, Completed, Job, Message, Planned
+from assay_scheduler.states import Admitted, Completed, Experiment, Job, Message, Planned
 from assay_scheduler.store import QUERIES, WorldStore, job_of
 from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.events import ExperimentCompleted, ExperimentOutcome
 from assay_schemas.jobs import TrainingInputs
 
-from simulation.database import scheduler_statements
+from simulation.database import reporter_statements, scheduler_statements, world_statements
+from simulation.database.server import Row
+from simulation.loop import clock_off_s
 from simulation.planted.bug import bug
 
 _job_key: Callable[[Any], str] = vars(planner)["job_key"]
@@ -59,7 +61,7 @@ _completed = _Turn.completed
 async def _without_lock(self: Admitter, tx: Transaction, now: datetime) -> Admission:
     admission = await self.look(tx.connection, now)
     if admission.admitted:
-        await self.commander.admit(tx, admission.admitted, now, admission.needs)
+        await self.commander.admit(tx, admission, now)
     return admission
 
 
@@ -99,6 +101,15 @@ def _whatever_it_needs(self: _Turn, happening: Admitted) -> None:
 _admitted = _Turn.admitted
 
 
+def _first_by_name(job: Job, wanting: Iterable[Experiment]) -> str:
+    ranked = sorted(wanting, key=lambda one: (one.priority != job.priority, one.id))
+    return ranked[0].owner if ranked else ""
+
+
+def _whoever_pays(self: _Turn, happening: Admitted) -> None:
+    _admitted(self, replace(happening, owner=None))
+
+
 def _from_the_first(template: Job, _existing: Job | None) -> Job:
     return replace(template, status="waiting", attempt=0)
 
@@ -109,6 +120,15 @@ def _planned_in_silence(self: _Turn, happening: Planned) -> None:
 
 
 _planned = _Turn.planned
+
+
+def _newest_only(row: Row, attempt: int, sequence: int) -> bool:
+    return bool((row["progress_attempt"], row["progress_sequence"]) <= (attempt, sequence))
+
+
+def _as_it_came(new: Row, known: Row) -> bool:
+    later = (known["attempt"], known["sequence"]) < (new["attempt"], new["sequence"])
+    return bool(later and known["state"] != "succeeded")
 
 
 async def _by_plain_name(store: ObjectStore, experiment_id: str, name: str, content: bytes) -> ArtifactRef:
@@ -149,6 +169,12 @@ BUGS = (
         (_Turn, "admitted", _whatever_it_needs),
     ),
     bug(
+        "another's quota",
+        "an attempt counts as another owner's than the one whose quota had room for it",
+        (lifecycle, "payer", _first_by_name),
+        (_Turn, "admitted", _whoever_pays),
+    ),
+    bug(
         "settled twice", "an experiment that another replica ended is ended again", (Settlement, "_end", _say_it_again)
     ),
     bug("no row locks", "jobs are read without being locked", (WorldStore, "_lock", _read_only)),
@@ -176,6 +202,21 @@ BUGS = (
         "lapse not looked at again",
         "an attempt loses its lease although it was heard of before its row was held",
         (lifecycle, "_is_silent", lambda _job, _lapsed: True),
+    ),
+    bug(
+        "leases by each machine's clock",
+        "signs of life and silence are judged by the clock of whichever scheduler looks",
+        (world_statements, "time_of", lambda tx: tx.began_at + timedelta(seconds=clock_off_s())),
+    ),
+    bug(
+        "signs of life by number",
+        "progress counts as a sign of life only where its sequence, the worker's time, has grown",
+        (world_statements, "lives_by", _newest_only),
+    ),
+    bug(
+        "news by arrival",
+        "the reporter keeps what it heard first of a job that succeeded",
+        (reporter_statements, "outranks", _as_it_came),
     ),
     bug(
         "intake renews what it does not hold",

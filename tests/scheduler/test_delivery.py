@@ -137,6 +137,22 @@ async def test_the_latest_progress_is_shown_whatever_order_it_came_in(system, fi
         assert (job["status"], job["progress"]["step"]) == ("running", 7)
 
 
+async def test_a_worker_whose_clock_was_set_back_is_not_taken_for_silent(system, files: Path) -> None:
+    heard = "SELECT heartbeat_at, progress ->> 'step' AS step FROM jobs WHERE heartbeat_at IS NOT NULL"
+    async with system(answer=silent) as running:
+        await running.broker.publish(asked(cases.minimal(files) | {"seeds": [0]}))
+        (request,) = await running.until(lambda: running.workers.asked("training"))
+        await running.broker.publish(progress(request["job_key"], 1, 7))
+        async with asyncio.timeout(10):
+            while not (before := await running.fetch(heard)):
+                await asyncio.sleep(0.05)
+            # Progress is numbered by the worker's time.
+            await running.broker.publish(progress(request["job_key"], 1, 2))
+            while (after := await running.fetch(heard))[0]["heartbeat_at"] == before[0]["heartbeat_at"]:
+                await asyncio.sleep(0.05)
+        assert after[0]["step"] == "7"
+
+
 async def test_a_restarted_scheduler_goes_on_where_the_last_one_was(system, files: Path) -> None:
     async with system(answer=silent) as running:
         await running.broker.publish(asked(cases.minimal(files)))

@@ -9,6 +9,7 @@ import pytest
 from assay_scheduler.lifecycle import UnknownJob, progress_is_wanted
 from assay_scheduler.policy import Resources, need_of
 from assay_scheduler.states import Admitted, Completed, Experiment, ExperimentCancelled, JobCancelled, LeaseLapsed
+from assay_scheduler.store import WorldStore
 from scheduler_worlds import Story, at, chain
 
 
@@ -324,3 +325,14 @@ def test_a_second_plan_for_an_experiment_changes_nothing_and_says_so(story: Stor
     story.plan("e", chain())
     assert story.world == before
     assert story.notes == ["planned_before"]
+
+
+def test_an_attempt_that_is_being_stopped_when_its_job_is_asked_for_again_counts_as_stopped() -> None:
+    story, jobs = Story(), chain(evals=1)
+    story.plan("first", jobs)
+    story.admit(jobs[0])
+    story.happens(ExperimentCancelled("first", at(1)))
+    before = story.world
+    story.plan("second", jobs)
+    ended, _ = WorldStore(None, Resources())._attempts(before, story.world, [story.job(jobs[0])])
+    assert [(end["attempt"], end["outcome"], end["error"]) for end in ended] == [(1, "cancelled", None)]

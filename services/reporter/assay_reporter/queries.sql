@@ -3,8 +3,7 @@ INSERT INTO experiments (id, name, owner, question, status, jobs, reused, first_
 VALUES ($1, $2, $3, $4, 'running', $5, $6, $7)
 ON CONFLICT (id) DO UPDATE SET
     name = excluded.name, owner = excluded.owner, question = excluded.question,
-    jobs = excluded.jobs, reused = excluded.reused,
-    first_seen_at = least(experiments.first_seen_at, excluded.first_seen_at);
+    jobs = excluded.jobs, reused = excluded.reused, first_seen_at = excluded.first_seen_at;
 
 -- name: add_experiment_job
 INSERT INTO experiment_jobs (experiment_id, position, job_key, kind, title, reused)
@@ -23,12 +22,15 @@ ON CONFLICT (id) DO UPDATE SET status = excluded.status, jobs = excluded.jobs, r
     ended_at = excluded.ended_at;
 
 -- name: job_heard
+-- A success is what holds, of two the earlier attempt's; else the newest. So the order of coming decides nothing.
 INSERT INTO jobs (job_key, attempt, sequence, state, step, total, message, eta_s, heard_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (job_key) DO UPDATE SET
     attempt = excluded.attempt, sequence = excluded.sequence, state = excluded.state, step = excluded.step,
     total = excluded.total, message = excluded.message, eta_s = excluded.eta_s, heard_at = excluded.heard_at
-WHERE (jobs.attempt, jobs.sequence) < (excluded.attempt, excluded.sequence) AND jobs.state <> 'succeeded';
+WHERE CASE
+    WHEN jobs.state = 'succeeded' THEN excluded.state = 'succeeded' AND excluded.attempt < jobs.attempt
+    ELSE excluded.state = 'succeeded' OR (jobs.attempt, jobs.sequence) < (excluded.attempt, excluded.sequence) END;
 
 -- name: add_curve_point
 INSERT INTO job_curves (job_key, attempt, bucket, step, metrics) VALUES ($1, $2, $3, $4, $5)

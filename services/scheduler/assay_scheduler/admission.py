@@ -34,7 +34,7 @@ class Admitter:
         await tx.connection.execute(QUERIES.admission_lock)
         admission = await self.look(tx.connection, now)
         if admission.admitted:
-            await self.commander.admit(tx, admission.admitted, now, admission.needs)
+            await self.commander.admit(tx, admission, now)
             await tx.connection.execute(QUERIES.keep_turn, admission.turn)
         return admission
 

@@ -5,7 +5,7 @@ The only place where a decision meets the database; it has no rule of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from assay_chassis.outbox import Transaction
@@ -15,7 +15,7 @@ from assay_schemas.ids import event_id
 
 from assay_scheduler.bell import CHANNEL
 from assay_scheduler.lifecycle import Decision, decide
-from assay_scheduler.policy import Resources
+from assay_scheduler.policy import Admission, Resources
 from assay_scheduler.states import (
     Admitted,
     Completed,
@@ -52,13 +52,13 @@ class Commander:
         tx.notify(CHANNEL)
         return await self._carry_out(tx, store, world, ended)
 
-    async def admit(self, tx: Transaction, keys: list[str], at: datetime, needs: Mapping[str, Resources]) -> None:
-        """Asks for several ready jobs, in this order, with one look at the world; but for none that was planned anew
-        with another need while its row was waited for."""
+    async def admit(self, tx: Transaction, admission: Admission, at: datetime) -> None:
+        """Asks for what is admitted, in this order, with one look at the world; but for no job that came to have another
+        need, or to count as another owner's, while its row was waited for."""
         store = WorldStore(tx.connection, self._capacity)
-        await self._carry_out(
-            tx, store, await store.jobs(keys), [(Admitted(key, at, needs[key]), None) for key in keys]
-        )
+        admitted = [Admitted(key, at, admission.needs[key], admission.owners[key]) for key in admission.admitted]
+        world = await store.jobs(admission.admitted)
+        await self._carry_out(tx, store, world, [(one, None) for one in admitted])
 
     async def _carry_out(
         self, tx: Transaction, store: WorldStore, before: World, happenings: Iterable[tuple[Happening, Event | None]]

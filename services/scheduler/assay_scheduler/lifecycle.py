@@ -5,6 +5,7 @@ Pure: no clock, database or broker. Applying the same happening twice changes no
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -132,7 +133,8 @@ class _Turn:
     def admitted(self, happening: Admitted) -> None:
         job = self._job(happening.job_key)
         need = need_of(job.kind, job.hardware, policy_of(job.inputs))
-        if job.status == "ready" and happening.need in (None, need):
+        owner = payer(job, [self._experiments[want.experiment_id] for want in self._open_wants(job.key)])
+        if job.status == "ready" and happening.need in (None, need) and happening.owner in (None, owner):
             self._request(job, happening.at)
 
     def _request(self, job: Job, at: datetime) -> None:
@@ -323,6 +325,12 @@ class _Turn:
 
 def highest(priorities: list[Priority]) -> Priority:
     return max(priorities, key=PRIORITIES.index)
+
+
+def payer(job: Job, wanting: Iterable[Experiment]) -> str:
+    """Whose quota and use an attempt counts as: of those who want the job at its priority, who asked first."""
+    ranked = sorted(wanting, key=lambda one: (one.priority != job.priority, one.requested_at or datetime.min, one.id))
+    return ranked[0].owner if ranked else ""
 
 
 def _is_silent(job: Job, lapsed: LeaseLapsed) -> bool:

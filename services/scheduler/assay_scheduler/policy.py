@@ -121,6 +121,8 @@ class Admission:
     over_quota: dict[str, list[str]] = field(default_factory=dict)
     needs: Mapping[str, Resources] = field(default_factory=dict)
     """What was reckoned with for each that is admitted."""
+    owners: Mapping[str, str] = field(default_factory=dict)
+    """Whose quota and use each that is admitted was reckoned to."""
 
 
 def admit(candidates: Sequence[Candidate], situation: Situation) -> Admission:
@@ -155,7 +157,8 @@ def admit(candidates: Sequence[Candidate], situation: Situation) -> Admission:
         usage[candidate.owner] = usage.get(candidate.owner, 0.0) + _charge(candidate, situation)
         turn, favour = turn + 1, True
     needs = {candidate.key: candidate.need for candidate in candidates if candidate.key in admitted}
-    return Admission(admitted, waiting, short, turn, over_quota, needs)
+    owners = {candidate.key: candidate.owner for candidate in candidates if candidate.key in admitted}
+    return Admission(admitted, waiting, short, turn, over_quota, needs, owners)
 
 
 def quota_of(owner: str, quotas: Mapping[str, Resources]) -> Resources:

@@ -5,7 +5,6 @@ The latest attempt and sequence win; a lost sign of life is followed by the next
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from assay_chassis.app import ServiceApp
@@ -39,31 +38,32 @@ class ProgressReader:
         while True:
             await self._app.clock.sleep(FLUSH_EVERY_S)
             if self._news:
-                await self.flush(self._app.clock.now())
+                await self.flush()
 
-    async def flush(self, now: datetime) -> None:
+    async def flush(self) -> None:
         """Writes what has come; keeps it when the database is away."""
         news = list(self._news.values())
         async with self._app.database.transaction() as connection:
             rows = await connection.fetch(QUERIES.lock_jobs, [one.job_key for one in news])
             jobs = {row["key"]: job_of(row) for row in rows}
             judged = [(one, progress_is_wanted(jobs.get(one.job_key), one.attempt)) for one in news]
-            await _note(connection, [one for one, answer in judged if answer == "heed"], now)
+            await _note(connection, [one for one, answer in judged if answer == "heed"])
         for one in news:
             if self._news.get(one.job_key) is one:
                 del self._news[one.job_key]
-        await self._stop([one for one, answer in judged if answer == "stop"], now)
+        await self._stop([one for one, answer in judged if answer == "stop"])
 
-    async def _stop(self, unwanted: list[JobProgressed], now: datetime) -> None:
+    async def _stop(self, unwanted: list[JobProgressed]) -> None:
         """Answers each unwanted attempt once."""
         fresh = [one for one in unwanted if (one.job_key, one.attempt) not in self._answered]
         messages = [stop_message(one.job_key, one.kind, one.attempt, UNWANTED) for one in fresh]
         if messages:
+            now = self._app.clock.now()
             await self._app.publisher.publish(*(as_event(message, now) for message in messages))
             self._answered |= {(one.job_key, one.attempt) for one in fresh}
 
 
-async def _note(connection: Any, news: list[JobProgressed], now: datetime) -> None:
+async def _note(connection: Any, news: list[JobProgressed]) -> None:
     if not news:
         return
     await connection.execute(
@@ -72,5 +72,4 @@ async def _note(connection: Any, news: list[JobProgressed], now: datetime) -> No
         [one.attempt for one in news],
         [one.sequence for one in news],
         [one.model_dump(mode="json") for one in news],
-        now,
     )

@@ -127,7 +127,7 @@ SELECT wanted.*, counted.open
 SELECT job_key FROM wants WHERE experiment_id = $1
 
 -- name: lock_experiments
-SELECT id, owner, priority, status, cancelled FROM experiments
+SELECT id, owner, priority, status, cancelled, requested_at FROM experiments
  WHERE id = ANY ($1::text[] || ARRAY(SELECT experiment_id FROM wants WHERE job_key = ANY ($2::text[]) AND job_end IS NULL))
  ORDER BY id FOR UPDATE
 
@@ -223,7 +223,7 @@ SELECT jobs.key, jobs.kind, jobs.ready_at, jobs.body -> 'hardware' AS hardware,
         SELECT experiments.owner, experiments.requested_at AS since
           FROM wants JOIN experiments ON experiments.id = wants.experiment_id
          WHERE wants.job_key = jobs.key AND wants.job_end IS NULL
-         ORDER BY experiments.priority = jobs.priority DESC, experiments.requested_at
+         ORDER BY experiments.priority = jobs.priority DESC, experiments.requested_at, experiments.id
          LIMIT 1) owner
  WHERE jobs.status = 'ready' AND (jobs.not_before IS NULL OR jobs.not_before <= $1)
 
@@ -247,20 +247,25 @@ SELECT turn FROM admissions
 UPDATE admissions SET turn = $1
 
 -- name: note_progress
+-- Any word of an attempt is a sign of life, by the database's clock; what is shown is the newest. Sequences are the
+-- worker's time: where its clock was set back, they fall for a while.
 UPDATE jobs
-   SET progress = news.progress, progress_attempt = news.attempt, progress_sequence = news.sequence,
-       heartbeat_at = $5, status = CASE WHEN jobs.status = 'requested' THEN 'running' ELSE jobs.status END
-  FROM (SELECT unnest($1::text[]) AS key, unnest($2::integer[]) AS attempt, unnest($3::bigint[]) AS sequence,
-               unnest($4::jsonb[]) AS progress) news
+   SET progress = CASE WHEN newest THEN news.progress ELSE jobs.progress END,
+       progress_attempt = CASE WHEN newest THEN news.attempt ELSE jobs.progress_attempt END,
+       progress_sequence = CASE WHEN newest THEN news.sequence ELSE jobs.progress_sequence END,
+       heartbeat_at = now(), status = CASE WHEN jobs.status = 'requested' THEN 'running' ELSE jobs.status END
+  FROM (SELECT said.*, (known.progress_attempt, known.progress_sequence) <= (said.attempt, said.sequence) AS newest
+          FROM (SELECT unnest($1::text[]) AS key, unnest($2::integer[]) AS attempt, unnest($3::bigint[]) AS sequence,
+                       unnest($4::jsonb[]) AS progress) said
+          JOIN jobs known USING (key)) news
  WHERE jobs.key = news.key AND jobs.attempt = news.attempt
    AND jobs.status IN ('requested', 'running', 'cancelling')
-   AND (jobs.progress_attempt, jobs.progress_sequence) <= (news.attempt, news.sequence)
 
 -- name: silent_jobs
-SELECT key, attempt FROM jobs
- WHERE (status = 'running' AND heartbeat_at < $1)
-    OR (status = 'cancelling' AND coalesce(heartbeat_at, requested_at) < $1)
-    OR (status = 'requested' AND requested_at < $2)
+SELECT key, attempt, now() AS now FROM jobs
+ WHERE (status = 'running' AND heartbeat_at < now() - $1::interval)
+    OR (status = 'cancelling' AND coalesce(heartbeat_at, requested_at) < now() - $1::interval)
+    OR (status = 'requested' AND requested_at < now() - $2::interval)
  ORDER BY key LIMIT 100
 
 -- name: what_is_due

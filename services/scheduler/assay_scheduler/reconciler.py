@@ -1,6 +1,6 @@
 """Notices what no event tells of: attempts that have gone silent.
 
-Never counts silence while the scheduler itself is behind in listening.
+Never counts silence while the scheduler itself is behind in listening, and never by this machine's own clock.
 """
 
 from __future__ import annotations
@@ -41,13 +41,12 @@ class Reconciler:
 
     async def expire_leases(self) -> int:
         """Lost attempts are asked for again; how many there were."""
-        now = self._app.clock.now()
         async with self._app.database.connection() as connection:
-            silent = await connection.fetch(QUERIES.silent_jobs, now - self._lease, now - self._start_lease)
+            silent = await connection.fetch(QUERIES.silent_jobs, self._lease, self._start_lease)
         for row in silent:
             telemetry.count("leases_lapsed")
             self._app.log.warning("lease lapsed", job_key=row["key"], attempt=row["attempt"])
-            lapsed = LeaseLapsed(row["key"], row["attempt"], now, self._lease, self._start_lease)
+            lapsed = LeaseLapsed(row["key"], row["attempt"], row["now"], self._lease, self._start_lease)
             async with self._app.transaction() as tx:
                 await self._commander.apply(tx, lapsed)
         return len(silent)

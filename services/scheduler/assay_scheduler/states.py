@@ -83,6 +83,7 @@ class Experiment:
     status: ExperimentStatus = "requested"
     cancelled: bool = False
     open: int = 0
+    requested_at: datetime | None = None
 
 
 WantKey = tuple[str, str]
@@ -145,11 +146,13 @@ class Planned:
 
 @dataclass(frozen=True)
 class Admitted:
-    """There is room for a job; `need` is what was reckoned with (None: whatever it needs)."""
+    """There is room for a job; `need` is what was reckoned with (None: whatever it needs), `owner` whose it counts as
+    (None: whoever's)."""
 
     job_key: str
     at: datetime
     need: Resources | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 from assay_chassis.queries import Queries
 from pydantic import TypeAdapter
 
+from assay_scheduler import lifecycle
 from assay_scheduler.policy import Resources, need_of, policy_of
 from assay_scheduler.states import HOLDING, Experiment, Job, Planned, Want, World
 
@@ -124,11 +125,12 @@ class WorldStore:
             if earlier and earlier.status in HOLDING and (job.status not in HOLDING or job.attempt != earlier.attempt):
                 when = job.ended_at or job.ready_at
                 error = job.error.model_dump(mode="json", by_alias=True) if job.error else None
-                end = {"ended_at": when, "outcome": _attempt_outcome(job), "error": error}
+                end = {"ended_at": when, "outcome": _attempt_outcome(earlier, job), "error": error}
                 ended.append({"job_key": job.key, "attempt": earlier.attempt, **end})
             if job.status in HOLDING and job.attempt != (earlier.attempt if earlier else 0):
                 need = need_of(job.kind, job.hardware, policy_of(job.inputs))
-                use = {"owner": _owner(job, after), "share": need.share_of(self._capacity)}
+                wanting = [after.experiments[want.experiment_id] for want in after.wants.values() if want.job_key == job.key]
+                use = {"owner": lifecycle.payer(job, wanting), "share": need.share_of(self._capacity)}
                 begun.append({"job_key": job.key, "attempt": job.attempt, "requested_at": job.requested_at, **use})
         return ended, begun
 
@@ -157,14 +159,11 @@ def _job_row(job: Job) -> Row:
     return {"key": job.key, **{name: getattr(job, name) for name in _COLUMNS[1:]}, "body": body_of(job)}
 
 
-def _owner(job: Job, world: World) -> str:
-    """Whose use an attempt counts as: the first that wants it at its priority."""
-    wanting = [world.experiments[want.experiment_id] for want in world.wants.values() if want.job_key == job.key]
-    ranked = sorted(wanting, key=lambda experiment: (experiment.priority != job.priority, experiment.id))
-    return ranked[0].owner if ranked else ""
-
-
-def _attempt_outcome(job: Job) -> str:
+def _attempt_outcome(earlier: Job, job: Job) -> str:
+    """How the attempt of the earlier row ended; one that was being stopped when the job was asked for again counts as
+    stopped."""
     if job.status in ("succeeded", "failed", "cancelled"):
         return job.status
+    if earlier.status == "cancelling":
+        return "cancelled"
     return "lost" if job.error is not None and job.error.class_ == "lost" else "failed"

@@ -1,0 +1,52 @@
+"""Real parts under faults: long, so that they run when asked for (`make test-faults`), each test on parts of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ASKED_FOR = bool(os.environ.get("ASSAY_TEST_FAULTS"))
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:  # noqa: ARG001
+    """Elsewhere these cost minutes."""
+    return None if ASKED_FOR else True
+
+
+def load_beside(name: str, path: Path) -> ModuleType:
+    """A module of other tests, by its path."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+load_beside("fault_proxy", Path(__file__).parent / "proxy.py")
+systems = load_beside("system_conftest", TESTS / "system" / "conftest.py")
+stores = load_beside("store_conftest", TESTS / "chassis" / "object_store" / "conftest.py")
+s3_settings = stores.s3_settings
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[Callable[..., AbstractContextManager[Any]]]:
+    """Starts a whole system of the test's own, with further settings of its environment."""
+
+    def start(**environment: str) -> AbstractContextManager[Any]:
+        quick = {"ASSAY_RETRY_BACKOFF_S": "0.5", "OMP_NUM_THREADS": "1", **environment}
+        made: AbstractContextManager[Any] = systems.running(tmp_path, systems.SERVICES, quick)
+        return made
+
+    yield start

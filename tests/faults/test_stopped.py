@@ -1,0 +1,46 @@
+"""SIGSTOP for longer than Kafka's session: the rest goes on, and nothing is lost or done twice when it wakes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+import system_ground as ground  # noqa: E402
+from test_nothing_lost import all_ended, is_under_way, nothing_is_done_twice, nothing_is_lost  # noqa: E402
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+STOPPED_S = 15.0
+"""Kafka expires a member after 10."""
+
+
+@pytest.mark.timeout(600)
+async def test_a_service_that_is_stopped_past_its_session_costs_nothing(system) -> None:
+    with system() as whole:
+        for victim in ("trainer", "scheduler", "evaluator", "reporter"):
+            await stopped_in_the_middle(whole, victim)
+
+
+async def stopped_in_the_middle(whole: Any, victim: str) -> None:
+    since = ground.now()
+    long = ground.training(steps=40, checkpoint_every=10)
+    run = whole.submit(name=victim, seeds=[ground.new_seed()], training=long)
+    plan = run.answer(60.0) and run.plan()
+    topics = ["job.progressed", "eval.requested"]
+    await whole.tape(since, lambda tape: is_under_way(tape, plan, victim), topics=topics)
+    process = whole.process(victim)
+    assert process is not None
+    process.suspend()
+    try:
+        await asyncio.sleep(STOPPED_S)
+    finally:
+        process.resume()
+    await asyncio.to_thread(whole.ended, run, 240.0)
+    tape = await whole.tape(since, lambda tape: tape.of("report.published", run.id) and all_ended(tape, plan))
+    assert run.result().outcome == "succeeded"
+    nothing_is_lost(tape, plan, run)
+    nothing_is_done_twice(whole, tape, plan, run)
