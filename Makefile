@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local
 
-.PHONY: demo test test-unit simulate fault-points fuzz fuzz-api audit test-nodes test-kubernetes check bench notebooks venv generate clean help
+.PHONY: demo test test-unit simulate fault-points test-faults fuzz fuzz-api audit test-nodes test-kubernetes check bench notebooks venv generate clean help
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,6 +30,9 @@ simulate: $(STAMP) ## 10,000 seeds of the whole system under faults, and every p
 
 fault-points: $(STAMP) ## kill a process at every fault point of a simulated run (several minutes)
 	$(BIN)/python -m simulation --every-point 4 --result
+
+test-faults: $(STAMP) ## real parts stopped, cut off, lost and broken in mid-work (about ten minutes)
+	ASSAY_TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults
 
 fuzz: $(STAMP) ## a million malformed inputs at every entrance (about half an hour)
 	$(BIN)/python -m fuzzing --inputs 1000000 --result

@@ -1,4 +1,4 @@
-"""After a disaster, with the services stopped: `read-again` where the database was lost, `publish-again` where Kafka was.
+"""After a disaster: `read-again` where the database was lost, `publish-again` where Kafka was.
 
 Never deletes anything; what it makes services do again, they drop where it was done before.
 """
@@ -95,10 +95,14 @@ async def publish_again(settings: ServiceSettings) -> dict[str, int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when it was done; 1 with the reason on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m assay_chassis.recovery", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m assay_chassis.recovery", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("what", choices=("read-again", "publish-again"))
-    parser.add_argument("--since", type=datetime.fromisoformat, help="read-again: from this time on, such as that of "
-                        "a back-up that was restored (2026-01-31T12:00:00+00:00); default: all that is kept")  # fmt: skip
+    when = (
+        "read-again: from this time on, as 2026-01-31T12:00:00+00:00, that of a back-up say; default: all that is kept"
+    )
+    parser.add_argument("--since", type=datetime.fromisoformat, help=when)
     options = parser.parse_args(arguments)
     settings = ServiceSettings()
     try:

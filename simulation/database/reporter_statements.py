@@ -83,9 +83,7 @@ async def job_heard(tx: Transaction, key: str, *news: Any) -> list[Row]:
     return []
 
 
-async def add_curve_point(
-    tx: Transaction, key: str, attempt: int, bucket: int, step: int, metrics: Any
-) -> list[Row]:
+async def add_curve_point(tx: Transaction, key: str, attempt: int, bucket: int, step: int, metrics: Any) -> list[Row]:
     row = {"job_key": key, "attempt": attempt, "bucket": bucket, "step": step, "metrics": as_json(metrics)}
     await tx.insert("job_curves", (key, attempt, bucket), row)
     return []

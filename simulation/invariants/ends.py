@@ -17,10 +17,9 @@ from assay_schemas.results import Plan
 from pydantic import TypeAdapter
 
 from simulation.database.server import Row
+from simulation.invariants.read_model import ONCE
 from simulation.parts.inspection import dataset
 from simulation.workload import is_valid
-
-from simulation.invariants.read_model import ONCE
 
 if TYPE_CHECKING:
     from simulation.world import SimulatedWorld
@@ -59,7 +58,9 @@ def unfinished(world: SimulatedWorld) -> list[str]:
     ]
     words += [f"{row['type']} is not published" for row in _unpublished(world)]
     reports = world.servers["reporter"].tables["reports"].values()
-    words += [f"report of {row['experiment_id'][:8]} is due: {row['failure']}" for row in reports if row["state"] == "due"]
+    words += [
+        f"report of {row['experiment_id'][:8]} is due: {row['failure']}" for row in reports if row["state"] == "due"
+    ]
     words += [
         f"{job['kind']} {key[:8]} is {job['status']}, attempt {job['attempt']}"
         for key, job in tables["jobs"].items()

@@ -76,8 +76,7 @@ class Log:
         """Whether a group has committed everything there is for it to read."""
         members = group.members
         return bool(members) and all(
-            group.committed.get(place, 0) >= len(self.records.get(place, ()))
-            for place in self.places(group.topics)
+            group.committed.get(place, 0) >= len(self.records.get(place, ())) for place in self.places(group.topics)
         )
 
     def places(self, topics: Sequence[str]) -> list[TopicPartition]:

@@ -1,11 +1,11 @@
-"""Real parts under faults: long, so that they run when asked for (`make test-faults`), each test on parts of its own."""
+"""Real parts under faults: long, so that they run only when asked for (`make test-faults`)."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +17,7 @@ ASKED_FOR = bool(os.environ.get("ASSAY_TEST_FAULTS"))
 TESTS = Path(__file__).resolve().parents[1]
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:  # noqa: ARG001
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Elsewhere these cost minutes."""
     return None if ASKED_FOR else True
 
@@ -41,7 +41,7 @@ s3_settings = stores.s3_settings
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[Callable[..., AbstractContextManager[Any]]]:
+def system(tmp_path: Path) -> Callable[..., AbstractContextManager[Any]]:
     """Starts a whole system of the test's own, with further settings of its environment."""
 
     def start(**environment: str) -> AbstractContextManager[Any]:
@@ -49,4 +49,4 @@ def system(tmp_path: Path) -> Iterator[Callable[..., AbstractContextManager[Any]
         made: AbstractContextManager[Any] = systems.running(tmp_path, systems.SERVICES, quick)
         return made
 
-    yield start
+    return start

@@ -16,7 +16,7 @@ from assay_local.postgres import PostgresServer
 from fault_proxy import Proxy
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chassis"))
-from test_faults import Reader, event, service, started, until_ready  # noqa: E402
+from test_faults import Reader, event, service, started, until_ready
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 EVENTS = 300

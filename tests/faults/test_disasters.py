@@ -15,8 +15,8 @@ from assay_chassis.settings import ServiceSettings
 from assay_schemas.artifacts import report_prefix
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
-import system_ground as ground  # noqa: E402
-from test_nothing_lost import distinct, is_under_way  # noqa: E402
+import system_ground as ground
+from test_nothing_lost import distinct, is_under_way
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 LONG = ground.training(steps=40, checkpoint_every=10)
@@ -101,8 +101,7 @@ async def test_a_lost_broker_is_filled_again_from_the_outbox_and_work_goes_on(sy
         await asyncio.to_thread(lose, whole, "kafka")
         await asyncio.to_thread(whole.system._make_topics)
         again = ground.now()
-        url = (whole.state / "database-url").read_text() if (whole.state / "database-url").exists() else ""
-        settings = ServiceSettings(database_url=url or whole.system._database_url)
+        settings = ServiceSettings(database_url=whole.system._database_url)
         counts = await recovery.publish_again(settings)
         assert counts["scheduler"] > 0
         tape = await whole.tape(again, lambda tape: tape.of("report.published", run.id), within_s=400.0)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
-import system_ground as ground  # noqa: E402
-from test_nothing_lost import all_ended, is_under_way, nothing_is_done_twice, nothing_is_lost  # noqa: E402
+import system_ground as ground
+from test_nothing_lost import all_ended, is_under_way, nothing_is_done_twice, nothing_is_lost
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 STOPPED_S = 15.0

@@ -1,4 +1,4 @@
-"""A real S3 server behind a proxy that refuses, delays, cuts and closes: right bytes or a clear failure, never others."""
+"""A real S3 server behind a proxy that refuses, delays, cuts and closes: right bytes or a clear failure."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ class Commander:
         return await self._carry_out(tx, store, world, ended)
 
     async def admit(self, tx: Transaction, admission: Admission, at: datetime) -> None:
-        """Asks for what is admitted, in this order, with one look at the world; but for no job that came to have another
-        need, or to count as another owner's, while its row was waited for."""
+        """Asks for what is admitted, in this order, with one look at the world; but for no job that came to have
+        another need, or to count as another owner's, while its row was waited for."""
         store = WorldStore(tx.connection, self._capacity)
         admitted = [Admitted(key, at, admission.needs[key], admission.owners[key]) for key in admission.admitted]
         world = await store.jobs(admission.admitted)

@@ -129,7 +129,9 @@ class WorldStore:
                 ended.append({"job_key": job.key, "attempt": earlier.attempt, **end})
             if job.status in HOLDING and job.attempt != (earlier.attempt if earlier else 0):
                 need = need_of(job.kind, job.hardware, policy_of(job.inputs))
-                wanting = [after.experiments[want.experiment_id] for want in after.wants.values() if want.job_key == job.key]
+                wanting = [
+                    after.experiments[want.experiment_id] for want in after.wants.values() if want.job_key == job.key
+                ]
                 use = {"owner": lifecycle.payer(job, wanting), "share": need.share_of(self._capacity)}
                 begun.append({"job_key": job.key, "attempt": job.attempt, "requested_at": job.requested_at, **use})
         return ended, begun
