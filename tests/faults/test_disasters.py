@@ -13,6 +13,7 @@ import pytest
 from assay_chassis import recovery
 from assay_chassis.settings import ServiceSettings
 from assay_schemas.artifacts import report_prefix
+from assay_schemas.events import COMPLETION_TOPIC
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 import system_ground as ground
@@ -91,7 +92,8 @@ async def test_a_lost_database_is_made_again_from_topics_and_store(system) -> No
         assert report_of(whole, done.id).keys() == report.keys()
         verdicts = [event.data["verdicts"] for event in every.of("report.published", done.id)]
         assert all(one == verdicts[0] for one in verdicts)
-        assert every.letters() == []
+        # An end that came before its request was read again is refused; the job's service says it anew when asked.
+        assert {letter.topic for letter in every.letters()} <= {f"{topic}.dlq" for topic in COMPLETION_TOPIC.values()}
 
 
 @pytest.mark.timeout(580)
