@@ -16,6 +16,7 @@ from assay_scheduler.commander import say
 from assay_scheduler.intake import worker
 from assay_scheduler.lifecycle import _Turn
 from assay_scheduler.policy import Admission
+from assay_scheduler.progress import ProgressReader
 from assay_scheduler.reconciler import Reconciler
 from assay_scheduler.settlement import Settlement
 from assay_scheduler.states import Admitted, Completed, Experiment, Job, Message, Planned
@@ -197,6 +198,11 @@ BUGS = (
         "lease without margin",
         "silence counts also while the scheduler is behind in listening",
         (Reconciler, "hears", lambda _self: True),
+    ),
+    bug(
+        "read is not written",
+        "silence counts also while signs of life that were read wait to be written",
+        (ProgressReader, "unwritten_s", lambda _self: 0.0),
     ),
     bug(
         "lapse not looked at again",

@@ -13,6 +13,7 @@ import scheduler_stand_ins as stand_ins
 from assay_chassis.publishing import make_event
 from assay_scheduler.intake.worker import IntakeWorker
 from assay_scheduler.measuring import Measuring
+from assay_scheduler.progress import ProgressReader
 from assay_scheduler.reconciler import Reconciler
 from assay_scheduler.store import QUERIES
 from assay_schemas.envelope import Event
@@ -116,6 +117,20 @@ async def test_no_lease_expires_while_reading_lags_or_soon_after_the_start(syste
         assert reconciler.hears()
         monkeypatch.setattr(running.parts.app, "consumer_lag", lambda topic: 60.0)
         assert not reconciler.hears()
+
+
+async def test_no_lease_expires_while_signs_of_life_wait_to_be_written(system) -> None:
+    async with system(lease_s=0.4) as running:
+        app = running.parts.app
+        progress_reader = ProgressReader(app)
+        reconciler = Reconciler(app, running.parts.commander, running.parts.settings, progress_reader.unwritten_s)
+        await asyncio.sleep(0.6)
+        assert reconciler.hears()
+        await progress_reader.handle(progress("ab" * 32, 1))
+        await asyncio.sleep(0.2)
+        assert not reconciler.hears()
+        await progress_reader.flush()
+        assert reconciler.hears()
 
 
 async def test_progress_that_nobody_wants_is_answered_with_a_cancel(system) -> None:

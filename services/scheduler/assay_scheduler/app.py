@@ -59,13 +59,12 @@ def build(
         Planning(app, Costing(app, DatabaseCache(app))),
         Bell(),
     )
-    _register_handlers(parts)
-    _register_background(parts)
+    _register_background(parts, _register_handlers(parts))
     app.mount(build_api(parts))
     return parts
 
 
-def _register_handlers(parts: Parts) -> None:
+def _register_handlers(parts: Parts) -> ProgressReader:
     app = parts.app
     handlers = Handlers(parts.commander, app.clock, parts.settings.system_user)
     app.on_several(["experiment.requested"], handlers.experiments_requested)
@@ -74,15 +73,16 @@ def _register_handlers(parts: Parts) -> None:
     progress = ProgressReader(app)
     app.on_progress("job.progressed", progress.handle)
     app.background("progress", steadily(app, "progress", progress.run))
+    return progress
 
 
-def _register_background(parts: Parts) -> None:
+def _register_background(parts: Parts, progress: ProgressReader) -> None:
     app, settings = parts.app, parts.settings
     works = {
         "listening": Listening(app, parts.bell).run,
         "work": WorkLoop(app, parts.admitter, Settlement(app), parts.bell).run,
         "measuring": Measuring(app).run,
-        "reconciler": Reconciler(app, parts.commander, settings).run,
+        "reconciler": Reconciler(app, parts.commander, settings, progress.unwritten_s).run,
     }
     for number in range(settings.intake_workers):
         works[f"intake-{number}"] = IntakeWorker(parts).run

@@ -26,13 +26,20 @@ class ProgressReader:
     def __init__(self, app: ServiceApp) -> None:
         self._app = app
         self._news: dict[str, JobProgressed] = {}
+        self._waits_since = 0.0
         self._answered: set[tuple[str, int]] = set()
 
     async def handle(self, event: Event) -> None:
         news = JobProgressed.model_validate(event.data)
+        if not self._news:
+            self._waits_since = self._app.clock.monotonic()
         known = self._news.get(news.job_key)
         if known is None or (known.attempt, known.sequence) <= (news.attempt, news.sequence):
             self._news[news.job_key] = news
+
+    def unwritten_s(self) -> float:
+        """For how many seconds a sign of life has been read and not written, while a lock is waited for say."""
+        return self._app.clock.monotonic() - self._waits_since if self._news else 0.0
 
     async def run(self) -> None:
         while True:
@@ -42,7 +49,7 @@ class ProgressReader:
 
     async def flush(self) -> None:
         """Writes what has come; keeps it when the database is away."""
-        news = list(self._news.values())
+        news, began = list(self._news.values()), self._app.clock.monotonic()
         async with self._app.database.transaction() as connection:
             rows = await connection.fetch(QUERIES.lock_jobs, [one.job_key for one in news])
             jobs = {row["key"]: job_of(row) for row in rows}
@@ -51,6 +58,7 @@ class ProgressReader:
         for one in news:
             if self._news.get(one.job_key) is one:
                 del self._news[one.job_key]
+        self._waits_since = began
         await self._stop([one for one, answer in judged if answer == "stop"])
 
     async def _stop(self, unwanted: list[JobProgressed]) -> None:

@@ -5,6 +5,7 @@ Never counts silence while the scheduler itself is behind in listening, and neve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from assay_chassis import telemetry
@@ -19,8 +20,16 @@ EVERY_S = 5.0
 
 
 class Reconciler:
-    def __init__(self, app: ServiceApp, commander: Commander, settings: SchedulerSettings) -> None:
+    def __init__(
+        self,
+        app: ServiceApp,
+        commander: Commander,
+        settings: SchedulerSettings,
+        unwritten_s: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """`unwritten_s` tells for how long a sign of life that was read has not been written."""
         self._app = app
+        self._unwritten_s = unwritten_s
         self._commander = commander
         self._lease = timedelta(seconds=settings.lease_s)
         self._start_lease = timedelta(seconds=settings.start_lease_s)
@@ -35,9 +44,10 @@ class Reconciler:
                 await self.expire_leases()
 
     def hears(self) -> bool:
-        """Progress has been read up to now, and for a whole lease since the start."""
+        """Progress has been read and written up to now, and for a whole lease since the start."""
         up_s = self._app.clock.monotonic() - self._started
-        return up_s > self._lease.total_seconds() and self._app.consumer_lag("job.progressed") < self._most_lag_s
+        behind_s = max(self._app.consumer_lag("job.progressed"), self._unwritten_s())
+        return up_s > self._lease.total_seconds() and behind_s < self._most_lag_s
 
     async def expire_leases(self) -> int:
         """Lost attempts are asked for again; how many there were."""
