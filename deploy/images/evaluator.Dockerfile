@@ -9,6 +9,8 @@ FROM ${PYTHON_IMAGE} AS base-cpu
 
 # The CUDA image brings another Python than the one constraints.txt is for.
 FROM ${CUDA_IMAGE} AS base-cuda
+# Its packages are as new as the image: an archive keeps no older versions that could be named.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends software-properties-common \
     && add-apt-repository --yes ppa:deadsnakes/ppa \
@@ -31,7 +33,7 @@ FROM base-${VARIANT}
 RUN useradd --create-home --uid 10001 assay
 COPY --from=build /opt/assay /opt/assay
 ENV PATH=/opt/assay/bin:$PATH ASSAY_HTTP_HOST=0.0.0.0 ASSAY_HTTP_PORT=8080 ASSAY_LOG_FORMAT=json
-USER assay
+USER 10001
 WORKDIR /home/assay
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \

@@ -16,7 +16,7 @@ FROM ${PYTHON_IMAGE}
 RUN useradd --create-home --uid 10001 assay
 COPY --from=build /opt/assay /opt/assay
 ENV PATH=/opt/assay/bin:$PATH ASSAY_HTTP_HOST=0.0.0.0 ASSAY_HTTP_PORT=8080 ASSAY_LOG_FORMAT=json
-USER assay
+USER 10001
 WORKDIR /home/assay
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \

@@ -16,8 +16,9 @@ from pathlib import Path
 
 KUBERNETES = "v1.36.3"
 KUEUE = "v0.19.2"
+KUBERAY = "github.com/ray-project/kuberay/ray-operator@v1.6.2"
 DEFINITIONS = {
-    "kuberay-crds": "github.com/ray-project/kuberay/ray-operator@v1.6.2",
+    "kuberay-crds": KUBERAY,
     "keda-crds": "github.com/kedacore/keda/v2@v2.18.1",
 }
 """Modules that only resource definitions are taken from."""
@@ -40,7 +41,7 @@ class Binaries:
         return self.folder / "kueue-config"
 
     def missing(self) -> list[str]:
-        names = [*KUBERNETES_BINARIES, "etcd", "kueue", "kueue-config", "kubectl", *DEFINITIONS]
+        names = [*KUBERNETES_BINARIES, "etcd", "kueue", "kueue-config", "kubectl", "kuberay", *DEFINITIONS]
         return [name for name in names if not self[name].exists()]
 
 
@@ -79,14 +80,17 @@ def _build(name: str, binaries: Binaries) -> None:
     if name == "etcd":
         _go_build(_module("etcd"), ".", binaries[name])
     elif name == "kueue":
-        _go_build(_kueue_module(), "./cmd/kueue", binaries[name])
+        _go_build(_own_copy("kueue", f"sigs.k8s.io/kueue@{KUEUE}"), "./cmd/kueue", binaries[name])
+    elif name == "kuberay":
+        _go_build(_own_copy("kuberay", KUBERAY), ".", binaries[name])
     elif name == "kubectl" and (installed := shutil.which(name)):
         binaries[name].symlink_to(installed)
     elif name in DEFINITIONS:
         shutil.copytree(_downloaded(DEFINITIONS[name]) / "config" / "crd" / "bases", binaries[name])
         _make_writable(binaries[name])
     elif name == "kueue-config":
-        shutil.copytree(_kueue_module() / "config", binaries[name], dirs_exist_ok=True)
+        module = _own_copy("kueue", f"sigs.k8s.io/kueue@{KUEUE}")
+        shutil.copytree(module / "config", binaries[name], dirs_exist_ok=True)
     else:
         # Kueue and others parse the server's version, which is stamped in when linking.
         stamp = f"-X k8s.io/component-base/version.gitVersion={KUBERNETES}"
@@ -102,11 +106,11 @@ def _module(name: str) -> Path:
     return folder
 
 
-def _kueue_module() -> Path:
-    """Kueue's own module, copied out of Go's read-only cache of modules."""
-    folder = cache_folder() / "modules" / "kueue"
+def _own_copy(name: str, module: str) -> Path:
+    """A module that is built from its own folder, copied out of Go's read-only cache of modules."""
+    folder = cache_folder() / "modules" / name
     if not folder.exists():
-        shutil.copytree(_downloaded(f"sigs.k8s.io/kueue@{KUEUE}"), folder.with_suffix(".new"), dirs_exist_ok=True)
+        shutil.copytree(_downloaded(module), folder.with_suffix(".new"), dirs_exist_ok=True)
         _make_writable(folder.with_suffix(".new"))
         folder.with_suffix(".new").rename(folder)
     return folder

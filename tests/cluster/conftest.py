@@ -1,5 +1,5 @@
 """A real control plane for the session, with a namespace for each test as `deploy/kubernetes` makes it, or a stand-in.
-Collects nothing unless ASSAY_TEST_KUBERNETES is `stand-in` or `control-plane`, whose programs are built first."""
+Collects little unless ASSAY_TEST_KUBERNETES is `stand-in` or `control-plane`, whose programs are built first."""
 
 import itertools
 import os
@@ -22,8 +22,9 @@ from teams import ClusterBench, Team, new_team  # noqa: E402
 
 NUMBERS = itertools.count(1)
 WHERE = os.environ.get("ASSAY_TEST_KUBERNETES", "")
-REAL_ONLY = ["test_interruption.py", "test_kueue.py", "test_sharing.py", "test_trouble.py"]
-collect_ignore_glob = {"": ["test_*.py"], "stand-in": REAL_ONLY}.get(WHERE, [])
+REAL_ONLY = ["test_interruption.py", "test_kueue.py", "test_machines.py", "test_sharing.py", "test_trouble.py"]
+NEEDS_A_CLUSTER = [*REAL_ONLY, "test_backend_contract.py", "test_experiment.py"]
+collect_ignore_glob = {"": NEEDS_A_CLUSTER, "stand-in": REAL_ONLY}.get(WHERE, [])
 
 
 @pytest.fixture(scope="session")

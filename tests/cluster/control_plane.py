@@ -1,5 +1,5 @@
 """A real Kubernetes control plane with Kueue on this machine, without containers: processes and one folder.
-Never keeps anything after `stop`."""
+Never keeps anything after `stop`, nor when the session that started it is killed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import base64
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ import psutil
 import yaml
 from binaries import Binaries
 from certificates import Authority, Pair, service_account_keys
+from containers import free_port
+from leash import Leash
 
 START_S = 300.0
 KUEUE_NAMESPACE = "kueue-system"
@@ -30,11 +31,14 @@ UNHURRIED = ("--kube-api-qps=300", "--kube-api-burst=500")
 
 
 class ControlPlane:
-    """etcd, API server, controller manager, scheduler, Kueue and a node, as processes of this one."""
+    """etcd, API server, controller manager, scheduler, Kueue and a node, as processes of this one.
+
+    KubeRay's resources are defined; its operator is started by who needs it."""
 
     def __init__(self, binaries: Binaries, folder: Path) -> None:
         self.folder = folder
         self.binaries = binaries
+        self._leash = Leash()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, tuple[list[str], dict[str, str]]] = {}
         self._ports = {name: free_port() for name in ("api", "etcd", "peer", "webhook")}
@@ -44,7 +48,7 @@ class ControlPlane:
         self.admin = self.kubeconfig("admin", self._authority.sign("admin", "admin", "system:masters"))
 
     def start(self, node: Path = KUBELET) -> None:
-        self._start_api()
+        self.start_api()
         self._start_controllers()
         self._start_kueue()
         self.start_node(program=node)
@@ -52,6 +56,7 @@ class ControlPlane:
     def stop(self) -> None:
         for name in reversed(list(self._processes)):
             self.stop_process(name)
+        self._leash.end()
 
     def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
         """What kubectl prints, as the cluster's administrator. Raises AssertionError with its words."""
@@ -115,9 +120,10 @@ class ControlPlane:
 
     def _start(self, name: str, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
         self._commands[name] = (list(command), environment or {})
+        environment = {**os.environ, **(environment or {}), **self._leash.environment}
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                list(command), stdout=log, stderr=log, cwd=self.folder, env={**os.environ, **(environment or {})}
+                list(command), stdout=log, stderr=log, cwd=self.folder, env=environment
             )
 
     def _wait(self, name: str, command: Sequence[str]) -> None:
@@ -132,7 +138,8 @@ class ControlPlane:
             time.sleep(0.2)
         raise AssertionError(f"{name} is not ready: {done.stderr.decode()} {self.log(name)}")
 
-    def _start_api(self) -> None:
+    def start_api(self) -> None:
+        """etcd and the API server alone: a cluster on which nothing happens."""
         client, peer = (f"http://127.0.0.1:{self._ports[name]}" for name in ("etcd", "peer"))
         self._start(
             "etcd",
@@ -211,7 +218,20 @@ class ControlPlane:
             ],
         )
 
+    def start_kuberay(self) -> None:
+        """KubeRay's operator. It speaks to Ray through the API server, as nobody here resolves names of services."""
+        options = ["--use-kubernetes-proxy", "--enable-leader-election=false"]
+        command = [str(self.binaries["kuberay"]), *options, "--metrics-addr=0", "--health-probe-bind-address=0"]
+        self._start("kuberay", command, {"KUBECONFIG": str(self.admin)})
+
+    def _define_ray_jobs(self) -> None:
+        for kind in ("rayjobs", "rayclusters", "rayservices"):
+            definition = self.binaries["kuberay-crds"] / f"ray.io_{kind}.yaml"
+            self.kubectl("apply", "--server-side", "-f", str(definition))
+            self.kubectl("wait", "--for=condition=Established", f"crd/{kind}.ray.io", "--timeout=30s")
+
     def _start_kueue(self) -> None:
+        self._define_ray_jobs()
         manifests, certificates = self._kueue_manifests(), self._kueue_certificates()
         self.kubectl("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all([*manifests, certificates]))
         configuration = {
@@ -223,7 +243,7 @@ class ControlPlane:
             "webhook": {"host": "127.0.0.1", "port": self._ports["webhook"], "certDir": str(self.folder / "webhook")},
             "leaderElection": {"leaderElect": False},
             "internalCertManagement": {"enable": True},
-            "integrations": {"frameworks": ["batch/job"]},
+            "integrations": {"frameworks": ["batch/job", "ray.io/rayjob"]},
             "featureGates": {"VisibilityOnDemand": False},
             "clientConnection": {"qps": 300, "burst": 500},
         }
@@ -290,10 +310,3 @@ class ControlPlane:
         for process in [each for pod in pods for each in (pod, *pod.children(recursive=True))]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -24,7 +24,7 @@ class HollowPod(kubelet.Pod):
         began = kubelet.now()
         await self._report("Running", {"running": {"startedAt": began}})
         await asyncio.sleep(WORK_S)
-        self._leave_records(await self._environment())
+        self._leave_records(await self._container.environment())
         end = {"exitCode": 0, "reason": "Completed", "startedAt": began, "finishedAt": kubelet.now()}
         await self._report("Succeeded", {"terminated": end})
 
@@ -39,7 +39,9 @@ class HollowPod(kubelet.Pod):
             "outcome": {},
             "end": {"cause": "finished", "reason": "finished", "exit_code": 0, "at": at},
         }
-        (folder / "records.json").write_text(json.dumps(records))
+        whole = folder / ".records.json"
+        whole.write_text(json.dumps(records))
+        whole.replace(folder / "records.json")
 
 
 if __name__ == "__main__":

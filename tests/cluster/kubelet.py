@@ -7,21 +7,22 @@ Never isolates anything: a pod's command runs as it is, images only name what ca
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
 import os
 import shutil
-import signal
 import ssl
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import aiohttp
 from aiohttp import web
+from containers import POD, Container, MissingSource, own_address, own_volumes
+from leash import end_marked, mark_of
 
 MISSING_IMAGE = "missing"
 CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "200", "nvidia.com/gpu": "8"}
@@ -63,24 +64,23 @@ class Api:
                 yield json.loads(line)
 
 
-class MissingSource(Exception):
-    """What a container's environment is read from is not there."""
-
-
 class Pod:
-    """One pod's process."""
+    """One pod's process, after those of its init containers. `mark` goes into the environment of all of them."""
 
-    def __init__(self, api: Any, item: Object, folder: Path) -> None:
+    def __init__(self, api: Any, item: Object, folder: Path, mark: Mapping[str, str]) -> None:
         self._api = api
         self.item = item
         self.metadata = item["metadata"]
         self.log = folder / f"{self.metadata['uid']}.log"
-        self._volumes = folder / self.metadata["uid"]
         self._path = f"/api/v1/namespaces/{self.metadata['namespace']}/pods/{self.metadata['name']}"
         self._spec = item["spec"]["containers"][0]
+        self._folder = folder
+        self._container = Container(api, item, self._spec, folder, mark)
+        self._before = [Container(api, item, spec, folder, mark) for spec in item["spec"].get("initContainers", [])]
         self._deleted = asyncio.Event()
+        self._grace_s = 0.0
 
-    def delete(self, grace_s: int) -> None:
+    def delete(self, grace_s: float) -> None:
         self._grace_s = grace_s
         self._deleted.set()
 
@@ -100,35 +100,60 @@ class Pod:
         await steadily(lambda: self._api.send("DELETE", self._path, body))
 
     async def _run(self) -> None:
-        began = now()
-        environment = await self._environment()
-        with self.log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                *self._spec["command"], stdout=output, stderr=output, env=environment, start_new_session=True
-            )
-        pid = self.log.with_suffix(".pid")
-        pid.write_text(str(process.pid))
-        await self._report("Running", {"running": {"startedAt": began}})
-        ending = asyncio.create_task(self._end_when_deleted(process))
+        began, code = now(), 0
+        environment = await self._container.environment()
         try:
-            code = await process.wait()
+            with self.log.open("wb") as output:
+                for container in self._before:
+                    code = code or await self._follow(await self._start(container, output), container, {})
+                if not code:
+                    process = await self._start(self._container, output)
+                    await self._report("Running", {"running": {"startedAt": began}})
+                    code = await self._follow(process, self._container, environment)
         finally:
-            ending.cancel()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        pid.unlink(missing_ok=True)
-        shutil.rmtree(self._volumes, ignore_errors=True)
+            self._clear()
         code = code if code >= 0 else 128 - code
         words = self.log.read_bytes()[-MESSAGE_BYTES:].decode(errors="replace") if code else ""
         reason = "Error" if code else "Completed"
         end = {"exitCode": code, "reason": reason, "message": words, "startedAt": began, "finishedAt": now()}
         await self._report("Failed" if code else "Succeeded", {"terminated": end})
 
-    async def _end_when_deleted(self, process: asyncio.subprocess.Process) -> None:
+    async def _start(self, container: Container, output: IO[bytes]) -> asyncio.subprocess.Process:
+        environment = await container.environment()
+        process = await asyncio.create_subprocess_exec(
+            *container.command(), stdout=output, stderr=output, env=environment, start_new_session=True
+        )
+        self.log.with_suffix(".pid").write_text(str(process.pid))
+        return process
+
+    async def _follow(
+        self, process: asyncio.subprocess.Process, container: Container, environment: Mapping[str, str]
+    ) -> int:
+        """Until the process ended; its exit code."""
+        ending = asyncio.create_task(self._end_when_deleted(process, container.before_its_end(), environment))
+        try:
+            return await process.wait()
+        finally:
+            ending.cancel()
+
+    async def _end_when_deleted(
+        self, process: asyncio.subprocess.Process, first: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
         await self._deleted.wait()
+        give_up = time.monotonic() + self._grace_s
+        if first:
+            asked = await asyncio.create_subprocess_exec(*first, env=environment, start_new_session=True)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), self._grace_s)
         process.terminate()
-        await asyncio.sleep(self._grace_s)
+        await asyncio.sleep(max(0.0, give_up - time.monotonic()))
         process.kill()
+
+    def _clear(self) -> None:
+        """What a container's end ends: all its processes, and its own volumes."""
+        end_marked(POD, self.metadata["uid"])
+        self.log.with_suffix(".pid").unlink(missing_ok=True)
+        shutil.rmtree(own_volumes(self._folder, self.item), ignore_errors=True)
 
     async def _report(self, phase: str, state: Object) -> None:
         ready = str("running" in state)
@@ -144,42 +169,9 @@ class Pod:
         conditions = [{"type": kind, "status": ready if kind != "Initialized" else "True"} for kind in kinds]
         conditions.append({"type": "PodScheduled", "status": "True"})
         status = {"phase": phase, "containerStatuses": [container], "conditions": conditions, "startTime": now()}
+        if "running" in state:
+            status |= {"podIP": own_address(), "podIPs": [{"ip": own_address()}]}
         await steadily(lambda: self._api.send("PATCH", f"{self._path}/status", {"status": status}, MERGE))
-
-    async def _environment(self) -> dict[str, str]:
-        """The container's variables; paths under its volumes become folders of this machine."""
-        own = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
-        own["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
-        for source in self._spec.get("envFrom", []):
-            own |= await self._source(source)
-        for entry in self._spec.get("env", []):
-            field = entry.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath", "")
-            own[entry["name"]] = self.metadata[field.removeprefix("metadata.")] if field else entry.get("value", "")
-        for mount in self._spec.get("volumeMounts", []):
-            if mount["mountPath"].startswith("/var/run/secrets") or mount["mountPath"] == "/dev/shm":
-                continue
-            place = self._volumes / mount["name"]
-            place.mkdir(parents=True, exist_ok=True)
-            root = mount["mountPath"]
-            own = {
-                name: str(place) + value.removeprefix(root) if value == root or value.startswith(f"{root}/") else value
-                for name, value in own.items()
-            }
-        return own
-
-    async def _source(self, source: Object) -> dict[str, str]:
-        namespace = self.metadata["namespace"]
-        if "secretRef" in source:
-            name = source["secretRef"]["name"]
-            secret = await self._api.send("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
-            if secret is None:
-                raise MissingSource(f'secret "{name}" not found')
-            return {key: base64.b64decode(value).decode() for key, value in secret.get("data", {}).items()}
-        name = source["configMapRef"]["name"]
-        found = await self._api.send("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
-        if found is None:
-            raise MissingSource(f'configmap "{name}" not found')
-        return dict(found.get("data", {}))
 
 
 class Kubelet:
@@ -247,7 +239,7 @@ class Kubelet:
     def _see(self, item: Object) -> None:
         uid = item["metadata"]["uid"]
         if uid not in self._pods and item["status"].get("phase") == "Pending":
-            pod = self._pods[uid] = Pod(self._api, item, self._folder)
+            pod = self._pods[uid] = Pod(self._api, item, self._folder, mark_of(os.environ))
             self._go(pod.live())
         if "deletionTimestamp" in item["metadata"] and uid in self._pods:
             self._pods[uid].delete(item["metadata"].get("deletionGracePeriodSeconds", 0))

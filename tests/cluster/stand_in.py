@@ -13,6 +13,7 @@ from typing import Any
 
 import kubelet
 from fake_api import JOBS, KUEUE, PODS, FakeApi, Object, cluster_queue
+from leash import Leash
 
 GRACE_S = 30
 LET_IN_S = 0.05
@@ -21,8 +22,9 @@ LET_IN_S = 0.05
 class StandIn(FakeApi):
     """Job controller, scheduler, Kueue and node in one, as short as can be. One pod for each Job."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, leash: Leash) -> None:
         super().__init__()
+        self._leash = leash
         self._folder = folder
         self._folder.mkdir(parents=True)
         self._pods: dict[str, kubelet.Pod] = {}
@@ -60,7 +62,7 @@ class StandIn(FakeApi):
         template = self.collections[JOBS][name]["spec"]["template"]
         metadata = {"name": f"{name}-x", "uid": uuid.uuid4().hex, "namespace": "assay", **template["metadata"]}
         item = self.put(PODS, {"metadata": metadata, "spec": template["spec"], "status": {"phase": "Pending"}})
-        self._pods[name] = kubelet.Pod(self, item, self._folder)
+        self._pods[name] = kubelet.Pod(self, item, self._folder, self._leash.environment)
         await self._pods[name].live()
 
     async def send(self, method: str, path: str, body: Object | None = None, kind: str = "") -> None:
@@ -83,12 +85,12 @@ class StandIn(FakeApi):
 @contextmanager
 def stand_in(folder: Path) -> Iterator[tuple[StandIn, Path]]:
     """One in a thread of its own, and a kubeconfig for it."""
-    loop = asyncio.new_event_loop()
+    loop, leash = asyncio.new_event_loop(), Leash()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
     async def start() -> tuple[StandIn, Path]:
-        api = StandIn(folder / "node")
+        api = StandIn(folder / "node", leash)
         return api, await api.start(folder)
 
     api, kubeconfig = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
@@ -98,3 +100,4 @@ def stand_in(folder: Path) -> Iterator[tuple[StandIn, Path]]:
         asyncio.run_coroutine_threadsafe(api.end(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(30)
+        leash.end()

@@ -5,14 +5,57 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from assay_chassis.compute import Resources, ResourcesUnavailable, RunState
+from assay_chassis.compute import BackendUnavailable, Resources, ResourcesUnavailable, RunState
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured
 from contract_bench import make_run, submit_and_wait, wait_for, wait_for_end, wait_until_running
 from control_plane import ControlPlane
 from teams import ClusterBench, Team
-from waiting import until
+from waiting import until, until_submitted
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+
+async def test_a_cluster_without_kueue_is_refused_at_the_start(
+    control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory, team_bench: ClusterBench
+) -> None:
+    bare = ControlPlane(control_plane.binaries, tmp_path_factory.mktemp("bare"))
+    try:
+        await asyncio.to_thread(bare.start_api)
+        settings = team_bench.settings.model_copy(update={"kubeconfig": bare.admin})
+        with pytest.raises(ClusterMisconfigured, match=r"Kueue is not installed; install Kueue on the cluster"):
+            await team_bench.open(settings=settings)
+    finally:
+        await asyncio.to_thread(bare.stop)
+
+
+async def test_a_kueue_that_does_not_answer_is_named_and_the_job_given_again(
+    team_bench: ClusterBench, control_plane: ControlPlane
+) -> None:
+    backend, run = await team_bench.open(), make_run()
+    control_plane.kill_process("kueue")
+    try:
+        with pytest.raises(BackendUnavailable, match=r"failed calling webhook .*check that Kueue's controller"):
+            await backend.submit(run)
+        status = await backend.status(run.name)
+        assert (status.state, "not given to the cluster yet" in str(status.reason)) == (RunState.QUEUED, True)
+    finally:
+        control_plane.restart_process("kueue")
+    await until_submitted(backend, run)
+    assert (await wait_for_end(backend, run)).state is RunState.SUCCEEDED
+
+
+async def test_a_namespace_deleted_in_the_middle_loses_the_run_and_says_so(
+    team_bench: ClusterBench, team: Team, tmp_path: Path
+) -> None:
+    backend, run = await team_bench.open(), make_run("wait_until_file", payload={"file": str(tmp_path / "never")})
+    await backend.submit(run)
+    await wait_until_running(backend, run)
+    team.plane.kubectl("delete", "namespace", team.namespace, "--wait=false")
+    status = await wait_for_end(backend, run)
+    assert (status.state, status.retryable) == (RunState.LOST, True)
+    assert "its Job is gone from the cluster: deleted by someone else, or with its namespace" in str(status.reason)
+    with pytest.raises(BackendUnavailable, match=r"deleted.* deploy/kubernetes"):
+        await backend.submit(make_run(key="b" * 64))
 
 
 async def test_a_missing_priority_class_is_named_at_the_start(team_bench: ClusterBench) -> None:

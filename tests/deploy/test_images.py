@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -63,10 +64,26 @@ def test_images_with_models_come_for_cpu_and_cuda(service):
 @pytest.mark.parametrize("service", SERVICES)
 def test_images_are_built_by_the_script_that_make_uses_and_run_without_root(service):
     text = dockerfile(service)
-    assert f"scripts/install.sh /opt/assay schemas chassis services/{service}" in text
-    assert text.rindex("USER assay") > text.rindex("COPY --from=build")
+    assert re.search(rf"scripts/install\.sh /opt/assay schemas chassis '?services/{service}\b", text)
+    assert text.rindex("USER 10001") > text.rindex("COPY --from=build")
     for source in re.findall(r"^COPY (?!--)(.+) \S+$", text, re.MULTILINE):
         assert all((ROOT / path).exists() for path in source.split()), source
+
+
+def lint(*files: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).parent / "hadolint"
+    if not program.exists():
+        pytest.skip("hadolint is not installed: its package brings it for Linux and macOS only; run `make venv`")
+    return subprocess.run([program, "--no-color", *files], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.real
+def test_the_dockerfiles_are_free_of_lint(tmp_path):
+    answer = lint(*sorted((ROOT / "deploy/images").glob("*.Dockerfile")))
+    assert (answer.returncode, answer.stdout) == (0, "")
+    bad = tmp_path / "bad.Dockerfile"
+    bad.write_text("FROM python:latest\nRUN cd /src && pip install torch\n")
+    assert {"DL3007", "DL3003", "DL3013"} <= set(re.findall(r"DL\d+", lint(bad).stdout))
 
 
 def test_every_setting_in_the_compose_file_exists():

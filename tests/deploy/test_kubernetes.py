@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 import yaml
-from assay_chassis.compute.kubernetes.checks import NEEDED
+from assay_chassis.compute.kubernetes.checks import NEEDED, RAY_JOB_VERBS
 from assay_chassis.compute.kubernetes.manifest import MANAGED_BY, PRIORITIES
+from assay_chassis.compute.kubernetes.ray_job import RAY, RAY_JOBS
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 from assay_chassis.compute.settings import ComputeSettings
 from assay_chassis.settings import describe_settings
@@ -88,7 +89,8 @@ def test_the_permissions_are_those_that_the_backend_looks_for_and_no_more() -> N
         for group, resource, sub, verbs in NEEDED
         for verb in verbs
     }
-    assert granted == needed | {("kueue.x-k8s.io", "localqueues", "get")}
+    over_machines = {(RAY, RAY_JOBS, verb) for verb in RAY_JOB_VERBS}
+    assert granted == needed | over_machines | {("kueue.x-k8s.io", "localqueues", "get")}
     (cluster,) = objects("ClusterRole")
     assert [rule["verbs"] for rule in cluster["rules"]] == [["get"]]
 
@@ -106,6 +108,21 @@ def test_queue_priorities_account_and_namespace_are_the_defaults_of_the_settings
 def test_the_policy_for_jobs_selects_what_the_backend_labels() -> None:
     (policy,) = [item for item in objects("NetworkPolicy") if item["metadata"]["name"] == "assay-jobs"]
     assert policy["spec"]["podSelector"]["matchLabels"] == {MANAGED_BY: "assay"}
+
+
+def test_only_the_machines_of_jobs_and_the_operator_of_ray_reach_a_job_s_machines() -> None:
+    (policy,) = [item for item in objects("NetworkPolicy") if item["metadata"]["name"] == "assay-machines"]
+    selected = policy["spec"]["podSelector"]["matchLabels"]
+    assert selected == {MANAGED_BY: "assay", "ray.io/is-ray-node": "yes"}
+    machines, operator = policy["spec"]["ingress"]
+    assert machines == {"from": [{"podSelector": {"matchLabels": selected}}]}
+    assert [port["port"] for port in operator["ports"]] == [8265]
+
+
+def test_the_version_of_ray_that_jobs_are_given_is_the_one_in_the_images() -> None:
+    pinned = (FOLDER.parents[1] / "constraints.txt").read_text().splitlines()
+    assert f"ray=={KubernetesSettings().ray_version}" in pinned
+    assert "services/trainer[ray]" in (FOLDER.parent / "images/trainer.Dockerfile").read_text()
 
 
 def test_every_setting_in_the_manifests_is_one_that_is_read() -> None:

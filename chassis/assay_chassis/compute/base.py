@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_fiel
 from assay_chassis.compute.entrypoint import check_entrypoint
 
 KEY_CHARACTERS_IN_NAME = 16
+OVER_NODES = ("training",)
+"""Kinds of runs that start processes of their own on as many nodes as they ask for; others use one of them."""
 
 
 class Frozen(BaseModel):
@@ -55,6 +57,11 @@ class JobRun(Frozen):
     def name(self) -> str:
         """The run's name on every backend, derived from what it is."""
         return run_name(self.kind, self.job_key, self.attempt)
+
+    @property
+    def machines(self) -> int:
+        """How many machines it takes: those asked for where runs of its kind spread over them, else one."""
+        return self.resources.nodes if self.kind in OVER_NODES else 1
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:

@@ -21,8 +21,6 @@ from assay_chassis.compute.processes import GIB
 
 NAMESPACE = "assay"
 CLUSTER = "RAY_ADDRESS"
-OVER_NODES = ("training",)
-"""Kinds of runs that start processes of their own on as many nodes as they ask for; others use one of them."""
 
 
 class RayBackend(FolderBackend):
@@ -109,7 +107,7 @@ class RayBackend(FolderBackend):
 def place_of(run: JobRun) -> Resources:
     """What is held while a run's keeper works: all of one node's part, or nothing where the run's own processes on
     other nodes hold it."""
-    if run.resources.nodes > 1 and run.kind in OVER_NODES:
+    if run.machines > 1:
         return Resources.model_construct(cpus=0, gpus=0, memory_gib=None)
     return run.resources
 

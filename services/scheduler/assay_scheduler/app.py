@@ -99,7 +99,7 @@ def _inspector(app: ServiceApp, settings: SchedulerSettings) -> Inspector:
         DatasetIntake(app.store, locations, cache, scratch),
         ModelIntake(app.store, locations, cache, HubModels(offline=settings.hub_offline)),
         settings.capacity,
-        settings.most_nodes,
+        settings.capacity_nodes,
         settings.rollout_engine,
         lambda: read_endpoints(settings.endpoints_file),
         lambda: available_versions(settings.versions_file),

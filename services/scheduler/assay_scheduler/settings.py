@@ -92,11 +92,6 @@ class SchedulerSettings(ServiceSettings):
         return frozenset({"transformers", "vllm"} if there else {"transformers"})
 
     @property
-    def most_nodes(self) -> int:
-        """On Kubernetes a job has one pod."""
-        return 1 if self.backend == "kubernetes" else self.capacity_nodes
-
-    @property
     def limits(self) -> Limits:
         return Limits(
             self.retries, self.lost_retries, self.retry_backoff_s, self.retry_backoff_cap_s, self.job_deadline_s

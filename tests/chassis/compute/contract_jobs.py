@@ -151,3 +151,12 @@ def train_a_little(context: JobContext) -> None:
 
 def tell_environment(context: JobContext) -> None:
     context.finish({"prefix": sys.prefix})
+
+
+def count_ray_machines(context: JobContext) -> None:
+    import ray
+
+    ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False)
+    machines = sum(node["Alive"] for node in ray.nodes())
+    print(f"seen from Ray: {machines}")
+    context.finish({"machines": machines})

@@ -1,4 +1,4 @@
-"""Runs jobs on Kubernetes behind Kueue: one suspended Job for each run, its records in the object store.
+"""Runs jobs on Kubernetes behind Kueue: a suspended Job or RayJob for each run, its records in the object store.
 Never decides who goes first: Kueue does, by queue, quota and priority."""
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from assay_chassis.compute.environments import OWN_ONLY, Environments
 from assay_chassis.compute.errors import BackendUnavailable, ResourcesUnavailable, RunStillActive, RunUnknown
 from assay_chassis.compute.kubernetes.cluster import Cluster
 from assay_chassis.compute.kubernetes.judging import end_record, last_word, status_of
-from assay_chassis.compute.kubernetes.manifest import MARGIN_S, check_run, job_manifest
+from assay_chassis.compute.kubernetes.manifest import MARGIN_S, job_manifest
+from assay_chassis.compute.kubernetes.ray_job import check_machines, ray_job_manifest
 from assay_chassis.compute.kubernetes.seeing import Failure, Place, Seen
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 from assay_chassis.compute.kubernetes.stored import CANCEL, SUBMITTED, Stored, StoredRuns
@@ -94,7 +95,7 @@ class KubernetesBackend:
         await self._store.aclose()
 
     async def submit(self, run: JobRun) -> None:
-        check_run(run)
+        check_machines(run, self._settings)
         self._environments.image(run)
         stored = await self._runs.load(run.name)
         if stored is None:
@@ -108,9 +109,10 @@ class KubernetesBackend:
     async def _give_to_cluster(self, run: JobRun) -> None:
         image = self._environments.image(run) or self._settings.image
         settings = self._settings.model_copy(update={"image": image})
-        manifest = job_manifest(run, self._service, settings, self._environment, self.grace_s)
+        translate = ray_job_manifest if run.machines > 1 else job_manifest
+        manifest = translate(run, self._service, settings, self._environment, self.grace_s)
         try:
-            await self._cluster.create(manifest)
+            await self._cluster.create(run, manifest)
         except ResourcesUnavailable:
             await self._runs.remove(run.name)
             self._known.pop(run.name, None)
@@ -132,7 +134,7 @@ class KubernetesBackend:
             return
         await self._runs.mark(name, CANCEL)
         known.stored = replace(known.stored, cancel_asked=True)
-        await self._cluster.delete(name)
+        await self._cluster.delete(known.stored.run)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
         older = older_attempts(await self.list(), kind, job_key, attempt)
@@ -141,13 +143,15 @@ class KubernetesBackend:
         return older
 
     async def logs(self, name: str, tail: int = 100) -> str:
-        """The log in the object store once the run ended or was interrupted, its pod's output before that."""
+        """The log in the object store once the run ended or was interrupted, its pod's output before that.
+
+        A run on several machines has its log mirrored there: its pods' output is Ray's."""
         known = await self._know(name)
         if known is None:
             raise RunUnknown(name)
         seen = self._cluster.see_all([name])[name]
         text = None
-        if seen.pod_name is not None and not known.stored.has_ended:
+        if seen.pod_name is not None and not known.stored.has_ended and known.stored.run.machines == 1:
             text = await self._cluster.logs(seen.pod_name, tail)
         if text is None:
             text = await self._runs.log(name)
@@ -159,7 +163,7 @@ class KubernetesBackend:
             return
         if not (await self.status(name)).state.ended:
             raise RunStillActive(name)
-        await self._cluster.delete(name)
+        await self._cluster.delete(known.stored.run)
         await self._runs.remove(name)
         self._known.pop(name, None)
 
@@ -227,7 +231,7 @@ class KubernetesBackend:
         await self._runs.write_end(name, end)
         known.stored = replace(known.stored, end=end)
         with suppress(BackendUnavailable):
-            await self._cluster.delete(name)
+            await self._cluster.delete(known.stored.run)
 
     async def list(self) -> list[RunStatus]:
         names = sorted(self._known.keys() | set(self._cluster.runs()))

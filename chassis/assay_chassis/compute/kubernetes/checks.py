@@ -6,6 +6,7 @@ from __future__ import annotations
 from assay_chassis.compute.kubernetes.api import KubernetesApi, Object
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured, Forbidden, NotThere
 from assay_chassis.compute.kubernetes.manifest import PRIORITIES
+from assay_chassis.compute.kubernetes.ray_job import RAY, RAY_JOBS, VERSION
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 
 KUEUE = "kueue.x-k8s.io"
@@ -16,6 +17,9 @@ NEEDED = (
     ("", "pods", "log", ("get",)),
     (KUEUE, "workloads", "", ("list", "watch")),
 )
+
+RAY_JOB_VERBS = ("create", "delete", "list", "watch")
+"""What is needed of RayJobs, where there are any."""
 
 
 async def check_cluster(api: KubernetesApi, settings: KubernetesSettings) -> str:
@@ -31,6 +35,20 @@ async def check_cluster(api: KubernetesApi, settings: KubernetesSettings) -> str
     for priority in PRIORITIES:
         await _check_priority_class(api, settings.priority_class(priority), kueue)
     return kueue
+
+
+async def has_ray_jobs(api: KubernetesApi, settings: KubernetesSettings) -> bool:
+    """Whether runs on several machines are possible: KubeRay's RayJob is there, and this service may use it.
+
+    Raises ClusterUnavailable."""
+    try:
+        served = await api.get(f"/apis/{VERSION}")
+    except NotThere:
+        return False
+    if RAY_JOBS not in {resource["name"] for resource in served["resources"]}:
+        return False
+    wanted = {"namespace": settings.namespace, "group": RAY, "resource": RAY_JOBS}
+    return all([await _may(api, {**wanted, "verb": verb}) for verb in RAY_JOB_VERBS])
 
 
 async def _kueue(api: KubernetesApi) -> str:

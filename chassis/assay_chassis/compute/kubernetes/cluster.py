@@ -1,4 +1,4 @@
-"""The service's part of the cluster: copies of its Jobs, pods and workloads, and what changes them.
+"""The service's part of the cluster: copies of its Jobs, RayJobs, pods and workloads, and what changes them.
 Never judges what it sees; `seeing` does."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import structlog
 from assay_chassis.compute.base import JobRun
 from assay_chassis.compute.errors import ResourcesUnavailable
 from assay_chassis.compute.kubernetes.api import KubernetesApi, Object
-from assay_chassis.compute.kubernetes.checks import MANIFESTS, check_cluster
+from assay_chassis.compute.kubernetes.checks import MANIFESTS, check_cluster, has_ray_jobs
 from assay_chassis.compute.kubernetes.errors import (
     ClusterUnavailable,
     Conflict,
@@ -24,7 +24,9 @@ from assay_chassis.compute.kubernetes.errors import (
 from assay_chassis.compute.kubernetes.informer import Informer
 from assay_chassis.compute.kubernetes.local_queue import Queue
 from assay_chassis.compute.kubernetes.manifest import CONTAINER, RUN, Manifest, job_name, selector
+from assay_chassis.compute.kubernetes.ray_job import RAY, RAY_JOBS, VERSION
 from assay_chassis.compute.kubernetes.seeing import Seen, see
+from assay_chassis.compute.kubernetes.seeing_machines import are_machines, see_machines
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 
 SYNC_S = 30.0
@@ -38,7 +40,9 @@ log = structlog.get_logger(__name__)
 class Cluster:
     """One connection to the cluster; `start` it first."""
 
-    def __init__(self, api: KubernetesApi, settings: KubernetesSettings, service: str, kueue: str) -> None:
+    def __init__(
+        self, api: KubernetesApi, settings: KubernetesSettings, service: str, kueue: str, has_ray_jobs: bool
+    ) -> None:
         self._api = api
         self._settings = settings
         self._queue = Queue(api, settings, kueue)
@@ -48,6 +52,8 @@ class Cluster:
         self._jobs = Informer(api, self._jobs_path, selector(service))
         self._pods = Informer(api, self._pods_path, selector(service))
         self._workloads = Informer(api, f"{kueue}/namespaces/{namespace}/workloads")
+        self._ray_jobs_path = f"/apis/{VERSION}/namespaces/{namespace}/{RAY_JOBS}"
+        self._ray_jobs = Informer(api, self._ray_jobs_path, selector(service)) if has_ray_jobs else None
 
     @classmethod
     async def connect(cls, settings: KubernetesSettings, service: str) -> Cluster:
@@ -55,7 +61,7 @@ class Cluster:
         api = await KubernetesApi.connect(settings.kubeconfig)
         try:
             kueue = await check_cluster(api, settings)
-            cluster = cls(api, settings, service, kueue)
+            cluster = cls(api, settings, service, kueue, await has_ray_jobs(api, settings))
             await asyncio.gather(*(informer.start(SYNC_S) for informer in cluster._informers))
         except BaseException:
             await api.close()
@@ -64,7 +70,15 @@ class Cluster:
 
     @property
     def _informers(self) -> tuple[Informer, ...]:
-        return self._jobs, self._pods, self._workloads
+        always = (self._jobs, self._pods, self._workloads)
+        return always if self._ray_jobs is None else (*always, self._ray_jobs)
+
+    @property
+    def _known_ray_jobs(self) -> Mapping[str, Object]:
+        return self._ray_jobs.objects if self._ray_jobs is not None else {}
+
+    def _path_of(self, run: JobRun) -> str:
+        return self._ray_jobs_path if run.machines > 1 else self._jobs_path
 
     async def close(self) -> None:
         for informer in self._informers:
@@ -72,8 +86,9 @@ class Cluster:
         await self._api.close()
 
     def runs(self) -> list[str]:
-        """The names of the runs that have a Job."""
-        return [job["metadata"]["annotations"][RUN] for job in self._jobs.objects.values() if _is_of_run(job)]
+        """The names of the runs that have a Job or RayJob."""
+        jobs = [*self._jobs.objects.values(), *self._known_ray_jobs.values()]
+        return [job["metadata"]["annotations"][RUN] for job in jobs if _is_of_run(job)]
 
     def see_all(self, names: list[str]) -> Mapping[str, Seen]:
         """Where each of these runs is, from the copies: no call to the API server."""
@@ -83,17 +98,23 @@ class Cluster:
         workloads = {owner["uid"]: item for item in self._workloads.objects.values() for owner in _owners(item)}
         seen = {}
         for name in names:
-            job = self._jobs.objects.get(job_name(name))
-            workload = workloads.get(job["metadata"]["uid"]) if job else None
-            seen[name] = see(job, workload, pods[job_name(name)])
+            key = job_name(name)
+            job, ray_job = self._jobs.objects.get(key), self._known_ray_jobs.get(key)
+            found = job or ray_job
+            workload = workloads.get(found["metadata"]["uid"]) if found else None
+            if ray_job is not None or are_machines(pods[key]):
+                seen[name] = see_machines(ray_job, workload, pods[key])
+            else:
+                seen[name] = see(job, workload, pods[key])
         return seen
 
-    async def create(self, manifest: Manifest) -> None:
-        """Create the run's Job, unless it is there already.
+    async def create(self, run: JobRun, manifest: Manifest) -> None:
+        """Create the run's Job or RayJob, unless it is there already.
 
         Raises ResourcesUnavailable for one that the API server can never take, and ClusterUnavailable."""
         try:
-            self._jobs.add(await self._api.create(self._jobs_path, manifest))
+            created = await self._api.create(self._path_of(run), manifest)
+            (self._ray_jobs if run.machines > 1 and self._ray_jobs is not None else self._jobs).add(created)
         except Conflict:
             return
         except Unprocessable as error:
@@ -102,20 +123,27 @@ class Cluster:
             problem = f"namespace {self._settings.namespace} takes no jobs: {error.message}"
             raise ClusterUnavailable(problem, LOST_NAMESPACE) from error
 
-    async def delete(self, name: str) -> None:
-        """Delete the run's Job and its pods, which are asked to end first. Gone already: no change."""
+    async def delete(self, run: JobRun) -> None:
+        """Delete what a run has on the cluster and its pods, which are asked to end first. Gone already: no change."""
         try:
-            await self._api.delete(f"{self._jobs_path}/{job_name(name)}")
+            await self._api.delete(f"{self._path_of(run)}/{job_name(run.name)}")
         except NotThere:
             return
 
     async def check_fits(self, run: JobRun) -> None:
-        """Raises ResourcesUnavailable for a run that the queue can never hold, where that may be read."""
-        await self._queue.check_fits(run.resources)
+        """Raises ResourcesUnavailable for a run that the queue can never hold, where that may be read, and for
+        one on several machines where there are no RayJobs."""
+        if run.machines > 1 and self._ray_jobs is None:
+            raise ResourcesUnavailable(
+                "hardware.nodes",
+                f"{run.machines} asked, and the cluster has no {RAY_JOBS}.{RAY} that this service may use",
+                f"install KubeRay and apply {MANIFESTS}, then start the service again; or set hardware.nodes to 1",
+            )
+        await self._queue.check_fits(run)
 
     async def never_fits(self, run: JobRun) -> str | None:
         """Why a run that waits would wait for ever, by a reading of the last minute: quotas change."""
-        return await self._queue.never_fits(run.resources)
+        return await self._queue.never_fits(run)
 
     async def logs(self, pod: str, tail: int) -> str | None:
         """The last lines of a pod's output; None where the cluster does not have them."""

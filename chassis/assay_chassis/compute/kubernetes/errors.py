@@ -24,10 +24,27 @@ class ClusterUnavailable(BackendUnavailable):
 class Refusal(ClusterUnavailable):
     """The API server answered with an HTTP status that says no. `code` is that status."""
 
+    mend = "it is tried again; check the API server if this lasts"
+
     def __init__(self, code: int, message: str) -> None:
-        super().__init__(f"the API server answered {code}: {message}")
+        super().__init__(f"the API server answered {code}: {message}", self.mend)
         self.code = code
         self.message = message
+
+
+class Unauthorized(Refusal):
+    """The service's credentials are not, or no longer, those of anybody."""
+
+    mend = (
+        "it is tried again; its service account or the namespace of it was deleted, or its token has ended: "
+        "apply deploy/kubernetes and start the service again, or renew the file in ASSAY_KUBERNETES_KUBECONFIG"
+    )
+
+
+class InternalTrouble(Refusal):
+    """The API server, or a webhook that it asks, cannot do it now."""
+
+    mend = "it is tried again; if this lasts, check that Kueue's controller runs, whose webhook is asked for each job"
 
 
 class NotThere(Refusal):
@@ -50,7 +67,15 @@ class Unprocessable(Refusal):
     """The object can never be taken as it is."""
 
 
-BY_CODE: dict[int, type[Refusal]] = {403: Forbidden, 404: NotThere, 409: Conflict, 410: Gone, 422: Unprocessable}
+BY_CODE: dict[int, type[Refusal]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotThere,
+    409: Conflict,
+    410: Gone,
+    422: Unprocessable,
+    500: InternalTrouble,
+}
 
 
 def refusal(code: int, message: str) -> Refusal:

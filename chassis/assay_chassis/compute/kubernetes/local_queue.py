@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from assay_chassis.compute.base import Resources
+from assay_chassis.compute.base import JobRun
 from assay_chassis.compute.errors import ResourcesUnavailable
 from assay_chassis.compute.kubernetes.api import KubernetesApi, Object
 from assay_chassis.compute.kubernetes.errors import ClusterUnavailable, Forbidden, NotThere
@@ -39,16 +39,16 @@ class Queue:
         self._reading: Reading | None = None
         self._one_reads = asyncio.Lock()
 
-    async def check_fits(self, resources: Resources) -> None:
+    async def check_fits(self, run: JobRun) -> None:
         """By a fresh reading, where the queue may be read at all.
 
         Raises ResourcesUnavailable for what it could never hold, and ClusterUnavailable."""
         async with self._one_reads:
             if self._is_older_than(FRESH_S):
                 self._reading = await self._read()
-        self._judge(resources)
+        self._judge(run)
 
-    async def never_fits(self, resources: Resources) -> str | None:
+    async def never_fits(self, run: JobRun) -> str | None:
         """Why what waits would wait for ever, by a reading that may be half a minute old, or older in an outage."""
         async with self._one_reads:
             if self._is_older_than(STALE_S):
@@ -58,7 +58,7 @@ class Queue:
                     log.debug("the quota was not read again", error=str(error))
                     self._reading = replace(self._reading or Reading(0.0), at=time.monotonic())
         try:
-            self._judge(resources)
+            self._judge(run)
         except ResourcesUnavailable as error:
             return str(error)
         return None
@@ -66,10 +66,10 @@ class Queue:
     def _is_older_than(self, age_s: float) -> bool:
         return self._reading is None or time.monotonic() - self._reading.at > age_s
 
-    def _judge(self, resources: Resources) -> None:
+    def _judge(self, run: JobRun) -> None:
         if self._reading is not None and self._reading.cluster_queue is not None:
-            check_fits(resources, self._settings, self._reading.cluster_queue)
-            check_gpu_type(resources, self._settings, self._reading.flavors)
+            check_fits(run, self._settings, self._reading.cluster_queue)
+            check_gpu_type(run.resources, self._settings, self._reading.flavors)
 
     async def _read(self) -> Reading:
         at, settings = time.monotonic(), self._settings

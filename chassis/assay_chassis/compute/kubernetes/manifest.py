@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay_chassis.compute.base import JobRun, Resources
-from assay_chassis.compute.errors import ResourcesUnavailable
 from assay_chassis.compute.kubernetes.settings import KINDS_OF_SOURCE, KubernetesSettings
 
 Manifest = dict[str, Any]
@@ -26,6 +25,8 @@ INTERRUPTED_CODE = 143
 """How a pod that was asked to end before its job was done exits: Kubernetes then starts another one."""
 KEEPER_GIB = 0.25
 """Memory of what keeps the job in its pod, on top of the job's own limit: the keeper sees the limit passed first."""
+RAY_GIB = 1.5
+"""Memory of Ray's own processes on each machine of a run that has several."""
 MARGIN_S = 20
 """From the end of a job's grace period to the end of its pod's: time to store the last records."""
 DEADLINE_MARGIN_S = 300
@@ -49,14 +50,6 @@ def selector(service: str) -> str:
     return ",".join(f"{name}={value}" for name, value in owner_labels(service).items())
 
 
-def check_run(run: JobRun) -> None:
-    """Raises ResourcesUnavailable for what no cluster can give through this backend."""
-    if run.resources.nodes > 1:
-        raise ResourcesUnavailable(
-            "hardware.nodes", f"{run.resources.nodes} asked, a run has one node in this version", "set it to 1"
-        )
-
-
 def job_manifest(
     run: JobRun, service: str, settings: KubernetesSettings, environment: Mapping[str, str], grace_s: float
 ) -> Manifest:
@@ -64,20 +57,10 @@ def job_manifest(
 
     One pod at a time. It is started anew after an eviction, a preemption or a lost node, without
     counting as a failure; any failure of the job itself ends the Job."""
-    labels = {**owner_labels(service), RUN: job_name(run.name), **_run_labels(run)}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {
-            "name": job_name(run.name),
-            "namespace": settings.namespace,
-            "labels": {
-                **labels,
-                QUEUE: settings.queue,
-                PRIORITY_CLASS: settings.priority_class(run.labels.get("priority", "MED")),
-            },
-            "annotations": {"assay/job-key": run.job_key, "assay/entrypoint": run.entrypoint, RUN: run.name},
-        },
+        "metadata": metadata(run, service, settings),
         "spec": {
             "suspend": True,
             "parallelism": 1,
@@ -86,13 +69,28 @@ def job_manifest(
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {"rules": _not_failures()},
             "ttlSecondsAfterFinished": settings.ttl_s,
-            **_deadline(run),
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": _pod(run, service, settings, environment, grace_s),
-            },
+            **deadline(run),
+            "template": pod_template(run, service, settings, environment, grace_s),
         },
     }
+
+
+def metadata(run: JobRun, service: str, settings: KubernetesSettings) -> Manifest:
+    """What names a run's object, says whose it is, and gives it to Kueue."""
+    return {
+        "name": job_name(run.name),
+        "namespace": settings.namespace,
+        "labels": {
+            **_labels(run, service),
+            QUEUE: settings.queue,
+            PRIORITY_CLASS: settings.priority_class(run.labels.get("priority", "MED")),
+        },
+        "annotations": {"assay/job-key": run.job_key, "assay/entrypoint": run.entrypoint, RUN: run.name},
+    }
+
+
+def _labels(run: JobRun, service: str) -> dict[str, str]:
+    return {**owner_labels(service), RUN: job_name(run.name), **_run_labels(run)}
 
 
 def _not_failures() -> list[Manifest]:
@@ -105,7 +103,8 @@ def _not_failures() -> list[Manifest]:
     ]
 
 
-def _deadline(run: JobRun) -> Manifest:
+def deadline(run: JobRun) -> Manifest:
+    """The cluster's own deadline, where the run has one."""
     return {"activeDeadlineSeconds": math.ceil(run.deadline_s) + DEADLINE_MARGIN_S} if run.deadline_s else {}
 
 
@@ -118,6 +117,14 @@ def _run_labels(run: JobRun) -> dict[str, str]:
 def label_value(text: str) -> str:
     """The text as Kubernetes takes it in a label: letters, digits, - _ . inside, 63 characters at most."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", text)[:LABEL_LENGTH].strip("-_.")
+
+
+def pod_template(
+    run: JobRun, service: str, settings: KubernetesSettings, environment: Mapping[str, str], grace_s: float
+) -> Manifest:
+    """The pod that executes a run, or that is one of its machines."""
+    spec = _pod(run, service, settings, environment, grace_s)
+    return {"metadata": {"labels": _labels(run, service)}, "spec": spec}
 
 
 def _pod(
@@ -156,7 +163,7 @@ def _pod(
 
 
 def _container(run: JobRun, settings: KubernetesSettings, environment: Mapping[str, str]) -> Manifest:
-    amounts = requested(run.resources, settings.gpu_resource)
+    amounts = requested(run, settings.gpu_resource)
     return {
         "name": CONTAINER,
         "image": settings.image,
@@ -176,11 +183,12 @@ def _container(run: JobRun, settings: KubernetesSettings, environment: Mapping[s
     }
 
 
-def requested(resources: Resources, gpu_resource: str) -> dict[str, str]:
-    """The amounts a run asks for, as Kubernetes writes them."""
+def requested(run: JobRun, gpu_resource: str) -> dict[str, str]:
+    """The amounts that each machine of a run asks for, as Kubernetes writes them."""
+    resources, beside_gib = run.resources, KEEPER_GIB + (RAY_GIB if run.machines > 1 else 0.0)
     amounts = {"cpu": str(resources.cpus)}
     if resources.memory_gib is not None:
-        amounts["memory"] = f"{math.ceil((resources.memory_gib + KEEPER_GIB) * 1024)}Mi"
+        amounts["memory"] = f"{math.ceil((resources.memory_gib + beside_gib) * 1024)}Mi"
     if resources.gpus:
         amounts[gpu_resource] = str(resources.gpus)
     return amounts

@@ -1,11 +1,12 @@
 """What a run's pod executes: keeps the job as on any machine, and mirrors its records to the object store.
-Never talks to the cluster: all it knows of it is SIGTERM."""
+Never talks to the cluster: all it knows of it is SIGTERM. On several machines it works on the first."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 from assay_chassis.compute.base import Cause, JobRun
 from assay_chassis.compute.folder import LOG_BYTES, STATUS_BYTES, STATUS_LINES, RunFolder
 from assay_chassis.compute.kubernetes.manifest import INTERRUPTED_CODE
+from assay_chassis.compute.kubernetes.ray_job import PID
 from assay_chassis.compute.kubernetes.stored import CANCEL, LOG, RECORDS, RUN, prefix_of
 from assay_chassis.object_store import ObjectNotFound, StoreSettings, SyncObjectStore
 from assay_chassis.object_store.errors import ObjectStoreError
@@ -56,15 +58,27 @@ class PodRun:
         self._before = self._read_before()
         if self._before.get("end") or self._before.get("outcome") is not None:
             return 0
-        RunFolder.create(self._scratch, run)
-        self._folder = RunFolder(self._scratch / run.name)
+        self._folder = self._new_folder(run)
         self._continue_log()
         if self._cancelled():
             self._folder.ask_to_cancel()
         command = [sys.executable, "-m", "assay_chassis.compute.keeper", str(self._folder.path), str(self._grace_s)]
         keeper = subprocess.Popen(command, start_new_session=True)
-        self._watch(keeper)
-        return self._leave()
+        try:
+            self._watch(keeper)
+            return self._leave()
+        finally:
+            self._here.unlink(missing_ok=True)
+            shutil.rmtree(self._folder.path, ignore_errors=True)
+
+    def _new_folder(self, run: JobRun) -> RunFolder:
+        """A folder with nothing of an earlier pod in it: several machines share one that outlives them."""
+        self._mirrors_log = run.machines > 1
+        self._here = self._scratch / PID
+        shutil.rmtree(self._scratch / run.name, ignore_errors=True)
+        RunFolder.create(self._scratch, run)
+        self._here.write_text(str(os.getpid()))
+        return RunFolder(self._scratch / run.name)
 
     def _watch(self, keeper: subprocess.Popen[bytes]) -> None:
         passed_on = False
@@ -103,6 +117,8 @@ class PodRun:
             self._write(content)
             if beat:
                 self._beat_at = now
+                if self._mirrors_log:
+                    self._store_log()
                 if self._cancelled():
                     self._folder.ask_to_cancel()
         except ObjectStoreError as error:
@@ -134,14 +150,17 @@ class PodRun:
         give_up = time.monotonic() + LAST_TRIES_S
         while True:
             try:
-                whole = self._folder.log_tail(sys.maxsize, LOG_BYTES)
-                self._store.put_bytes(f"{self._prefix}/{LOG}", whole.encode(), media_type="text/plain")
+                self._store_log()
                 self._write(content)
                 return
             except ObjectStoreError:
                 if time.monotonic() >= give_up:
                     raise
                 time.sleep(1.0)
+
+    def _store_log(self) -> None:
+        whole = self._folder.log_tail(sys.maxsize, LOG_BYTES)
+        self._store.put_bytes(f"{self._prefix}/{LOG}", whole.encode(), media_type="text/plain")
 
     def _read_before(self) -> dict[str, Any]:
         """What an earlier pod of the run left."""

@@ -25,10 +25,10 @@ MENDS = {
 """By the reason of the condition `QuotaReserved`, where Kueue's UnadmittedWorkloadsObservability is on."""
 
 
-def waits_in_queue(workload: Object | None) -> str:
-    """Why a suspended run waits."""
+def waits_in_queue(workload: Object | None, not_taken_in: str = "check that Kueue's controller runs") -> str:
+    """Why a suspended run waits; `not_taken_in` is the mend where Kueue does not see it at all."""
     if workload is None:
-        return "waits for Kueue to take it in; if this lasts, check that Kueue's controller runs"
+        return f"waits for Kueue to take it in; if this lasts, {not_taken_in}"
     queue = workload["spec"].get("queueName", "")
     reserved, evicted = condition(workload, "QuotaReserved"), condition(workload, "Evicted")
     words = _unreserved(reserved) if reserved and reserved["status"] == "False" else "its turn"

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from assay_chassis.compute.base import Resources
+from assay_chassis.compute.base import JobRun, Resources
 from assay_chassis.compute.errors import ResourcesUnavailable
-from assay_chassis.compute.kubernetes.manifest import KEEPER_GIB, requested
+from assay_chassis.compute.kubernetes.manifest import KEEPER_GIB, RAY_GIB, requested
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 
 Object = Mapping[str, Any]
@@ -52,25 +52,31 @@ def _reach(resource: Object, in_cohort: bool) -> Decimal | None:
     return None if limit is None else own + quantity(limit)
 
 
-def check_fits(resources: Resources, settings: KubernetesSettings, cluster_queue: Object) -> None:
-    """Raises ResourcesUnavailable for a run that the queue's whole quota could not hold."""
-    name, most = cluster_queue["metadata"]["name"], most_of(cluster_queue)
-    for resource, asked in requested(resources, settings.gpu_resource).items():
+def check_fits(run: JobRun, settings: KubernetesSettings, cluster_queue: Object) -> None:
+    """Raises ResourcesUnavailable for a run that the queue's whole quota could not hold.
+
+    Kueue finds one flavor for the first of several machines, and one for all others together."""
+    name, most, together = cluster_queue["metadata"]["name"], most_of(cluster_queue), max(1, run.machines - 1)
+    for resource, asked in requested(run, settings.gpu_resource).items():
         reach = most.get(resource, Decimal(0))
-        if reach is not None and quantity(asked) > reach:
+        if reach is not None and quantity(asked) * together > reach:
             field = FIELDS.get(resource, "hardware.gpus")
+            by = f" by {together} of {run.machines} machines" if run.machines > 1 else ""
             raise ResourcesUnavailable(
                 field,
-                f"{_amount(resource, quantity(asked))} asked, queue {settings.queue} can give "
-                f"{_amount(resource, reach)} at most",
+                f"{_amount(resource, quantity(asked) * together, run)} asked{by}, queue {settings.queue} can give "
+                f"{_amount(resource, reach, run)} at most",
                 f"ask for less, or raise the quota for {resource} of ClusterQueue {name}",
             )
 
 
-def _amount(resource: str, amount: Decimal) -> str:
+def _amount(resource: str, amount: Decimal, run: JobRun) -> str:
     if resource != "memory":
         return f"{amount:f}"
-    return f"{float(amount) / 2**30:g} GiB (with {KEEPER_GIB:g} GiB for what keeps the job)"
+    beside = f"{KEEPER_GIB:g} GiB for what keeps the job"
+    if run.machines > 1:
+        beside = f"{KEEPER_GIB + RAY_GIB:g} GiB a machine for Ray and what keeps the job"
+    return f"{float(amount) / 2**30:g} GiB (with {beside})"
 
 
 def check_gpu_type(resources: Resources, settings: KubernetesSettings, flavors: Iterable[Object]) -> None:

@@ -58,15 +58,15 @@ class Seen:
 
 def see(job: Object | None, workload: Object | None, pods: Sequence[Object]) -> Seen:
     """Where the run of these objects is. Kueue's view counts until its Job has a pod."""
-    pod = _newest(pods)
+    pod = newest(pods)
     name = pod["metadata"]["name"] if pod else None
     if job is None:
-        return Seen(Place.RUNNING if _living(pod) else Place.ABSENT, pod=_uid(pod), pod_name=name)
+        return Seen(Place.RUNNING if living(pod) else Place.ABSENT, pod=uid_of(pod), pod_name=name)
     end = true_condition(job, ("Complete", "Failed"))
     if end is not None:
         return Seen(Place.ENDED, failure=_why_failed(end, pod), pod_name=name)
-    if _living(pod):
-        return _see_pod(pod)
+    if living(pod):
+        return see_pod(pod)
     if workload is not None and not workload["spec"].get("active", True):
         failure = Failure("deactivated", deactivated(workload))
         return Seen(Place.WAITING, failure=failure, waits_for=failure.message)
@@ -75,7 +75,7 @@ def see(job: Object | None, workload: Object | None, pods: Sequence[Object]) -> 
     return Seen(Place.STARTING, "let in by Kueue; waits for its pod to be made", pod_name=name)
 
 
-def _see_pod(pod: Any) -> Seen:
+def see_pod(pod: Any) -> Seen:
     uid, name = pod["metadata"]["uid"], pod["metadata"]["name"]
     if pod["status"].get("phase") == "Running" or "deletionTimestamp" in pod["metadata"]:
         return Seen(Place.RUNNING, _lost_node(pod), pod=uid, pod_name=name)
@@ -138,14 +138,14 @@ def _terminated(pod: Object | None) -> Mapping[str, Any]:
     return {}
 
 
-def _newest(pods: Iterable[Object]) -> Any:
+def newest(pods: Iterable[Object]) -> Any:
     """The pod that counts: a living one before ended ones, then the last made."""
-    return max(pods, key=lambda pod: (_living(pod), pod["metadata"]["creationTimestamp"]), default=None)
+    return max(pods, key=lambda pod: (living(pod), pod["metadata"]["creationTimestamp"]), default=None)
 
 
-def _living(pod: Object | None) -> bool:
+def living(pod: Object | None) -> bool:
     return pod is not None and pod["status"].get("phase") not in ("Succeeded", "Failed")
 
 
-def _uid(pod: Object | None) -> str | None:
-    return str(pod["metadata"]["uid"]) if pod is not None and _living(pod) else None
+def uid_of(pod: Object | None) -> str | None:
+    return str(pod["metadata"]["uid"]) if pod is not None and living(pod) else None

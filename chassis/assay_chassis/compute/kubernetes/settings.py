@@ -36,6 +36,13 @@ class KubernetesSettings(BaseSettings):
     gpu_type_label: str = Field(
         default="nvidia.com/gpu.product", description="Node label whose value is `hardware.gpu_type`"
     )
+    shared_claim: str = Field(
+        default="",
+        description="ReadWriteMany PersistentVolumeClaim that the machines of one job share; empty: one machine a job",
+    )
+    ray_version: str = Field(
+        default="2.60.0", description="Version of Ray in the image, for jobs over several machines"
+    )
     start_patience_s: float = Field(
         default=300.0,
         ge=0,

@@ -153,7 +153,7 @@ class Inspector:
         problems = []
         if hardware.nodes > self._most_nodes:
             message = f"asks for {hardware.nodes} machines, and this system has {self._most_nodes}."
-            mend = f"Ask for at most {self._most_nodes}, or use another backend."
+            mend = f"Ask for at most {self._most_nodes}, or raise ASSAY_CAPACITY_NODES for the scheduler."
             problems.append(Problem(field=f"{prefix}.nodes", message=message, mend=mend))
         if hardware.rollout_actors and self._backend != "ray":
             message = f"are only on the ray backend, and this system's is {self._backend}."

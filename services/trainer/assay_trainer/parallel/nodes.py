@@ -47,7 +47,9 @@ def run_over_nodes(context: JobContext, request: TrainingRequest, layout: Parall
     """Do the job in `layout.processes` processes of a Ray cluster. Raises the JobFailed of the first that failed, or
     NodesLost."""
     if CLUSTER not in os.environ:
-        raise BadInput("hardware.nodes: only the ray backend has several machines; set it to 1, or ASSAY_BACKEND=ray")
+        raise BadInput(
+            "hardware.nodes: no Ray cluster is around this job, as ASSAY_BACKEND=ray and kubernetes have; set it to 1"
+        )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     over = threading.Event()

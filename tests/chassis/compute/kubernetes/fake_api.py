@@ -18,6 +18,7 @@ KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
 NAMESPACE = "/namespaces/assay"
 JOBS = f"/apis/batch/v1{NAMESPACE}/jobs"
 PODS = f"/api/v1{NAMESPACE}/pods"
+RAY_JOBS = f"/apis/ray.io/v1{NAMESPACE}/rayjobs"
 WORKLOADS = f"{KUEUE}{NAMESPACE}/workloads"
 Object = dict[str, Any]
 
@@ -65,6 +66,11 @@ class FakeApi:
         self._notify()
         assert self._runner is not None
         await self._runner.cleanup()
+
+    def install_kuberay(self) -> None:
+        """From now on there are RayJobs."""
+        self.single["/apis/ray.io/v1"] = {"resources": [{"name": "rayjobs"}]}
+        self.collections[RAY_JOBS] = {}
 
     def put(self, path: str, item: Object) -> Object:
         """Add or replace an object, as a controller would."""

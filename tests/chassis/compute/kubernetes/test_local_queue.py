@@ -4,11 +4,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from assay_chassis.compute import Resources
+from assay_chassis.compute import JobRun, Resources
 from assay_chassis.compute.kubernetes.errors import ClusterUnavailable
 from assay_chassis.compute.kubernetes.local_queue import Queue
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 
+RUN = JobRun(kind="eval", job_key="0" * 16, attempt=1, entrypoint="a.b:c", resources=Resources(cpus=2))
 SETTINGS = KubernetesSettings(kubeconfig=Path("none"), image="i")
 
 
@@ -34,7 +35,7 @@ class CountingApi:
 async def test_many_waiting_runs_cost_one_reading() -> None:
     api = CountingApi("1")
     queue = Queue(api, SETTINGS, "/kueue")  # type: ignore[arg-type]
-    words = await asyncio.gather(*(queue.never_fits(Resources(cpus=2)) for _ in range(50)))
+    words = await asyncio.gather(*(queue.never_fits(RUN) for _ in range(50)))
     assert len(api.calls) == 2
     assert set(words) == {
         "hardware.cpus: 2 asked, queue assay can give 1 at most; "
@@ -45,5 +46,5 @@ async def test_many_waiting_runs_cost_one_reading() -> None:
 async def test_in_an_outage_it_is_tried_once_and_nothing_is_said() -> None:
     api = CountingApi(None)
     queue = Queue(api, SETTINGS, "/kueue")  # type: ignore[arg-type]
-    words = await asyncio.gather(*(queue.never_fits(Resources(cpus=2)) for _ in range(50)))
+    words = await asyncio.gather(*(queue.never_fits(RUN) for _ in range(50)))
     assert (len(api.calls), set(words)) == (1, {None})

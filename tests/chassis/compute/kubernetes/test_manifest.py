@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from assay_chassis.compute import JobRun, Resources, ResourcesUnavailable
-from assay_chassis.compute.kubernetes.manifest import check_run, job_manifest, job_name, label_value
+from assay_chassis.compute import JobRun, Resources
+from assay_chassis.compute.kubernetes.manifest import job_manifest, job_name, label_value
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 from pydantic import ValidationError
 
@@ -85,10 +85,11 @@ def test_a_pod_has_no_token_no_privileges_and_its_secrets_by_reference() -> None
     assert container(job)["envFrom"] == [{"secretRef": {"name": "store"}}, {"configMapRef": {"name": "jobs"}}]
 
 
-def test_more_than_one_node_is_refused() -> None:
-    run = JobRun(kind="training", job_key=KEY, attempt=1, entrypoint="a.b:c", resources=Resources(nodes=2))
-    with pytest.raises(ResourcesUnavailable, match=r"hardware\.nodes: 2 asked.*set it to 1"):
-        check_run(run)
+def test_an_evaluation_takes_one_machine_however_many_its_experiment_has() -> None:
+    run = JobRun(kind="eval", job_key=KEY, attempt=1, entrypoint="a.b:c", resources=Resources(nodes=4, memory_gib=1))
+    job = job_manifest(run, "evaluator", SETTINGS, {}, 10.0)
+    assert (run.machines, job["kind"]) == (1, "Job")
+    assert container(job)["resources"]["limits"] == {"memory": "1280Mi"}
 
 
 def test_a_source_of_settings_must_name_its_kind() -> None:

@@ -4,11 +4,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from assay_chassis.compute import Resources, ResourcesUnavailable
+from assay_chassis.compute import JobRun, Resources, ResourcesUnavailable
 from assay_chassis.compute.kubernetes.quota import check_fits, check_gpu_type, flavors_of, most_of, quantity
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 
 SETTINGS = KubernetesSettings(image="x", queue="research")
+
+
+def run_of(kind: str = "training", **asked: Any) -> JobRun:
+    return JobRun(kind=kind, job_key="0" * 16, attempt=1, entrypoint="a.b:c", resources=Resources(**asked))
 
 
 def queue(*flavors: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -50,20 +54,30 @@ def test_a_cohort_lends_up_to_the_limit_or_without_one() -> None:
 
 
 def test_a_run_that_fits_is_let_through() -> None:
-    check_fits(Resources(cpus=4, memory_gib=3.75), SETTINGS, queue({"cpu": "4", "memory": "4Gi"}))
+    check_fits(run_of(cpus=4, memory_gib=3.75), SETTINGS, queue({"cpu": "4", "memory": "4Gi"}))
 
 
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (Resources(cpus=5), r"hardware\.cpus: 5 asked, queue research can give 4 at most; ask for less, or raise"),
-        (Resources(memory_gib=4), r"hardware\.memory_gib: 4\.25 GiB .* asked, queue research can give 4 GiB"),
-        (Resources(gpus=1), r"hardware\.gpus: 1 asked, queue research can give 0 at most.* of ClusterQueue all"),
+        ({"cpus": 5}, r"hardware\.cpus: 5 asked, queue research can give 4 at most; ask for less, or raise"),
+        ({"memory_gib": 4}, r"hardware\.memory_gib: 4\.25 GiB .* asked, queue research can give 4 GiB"),
+        ({"gpus": 1}, r"hardware\.gpus: 1 asked, queue research can give 0 at most.* of ClusterQueue all"),
     ],
 )
-def test_a_quota_that_is_never_enough_is_said_with_the_mend(asked: Resources, words: str) -> None:
+def test_a_quota_that_is_never_enough_is_said_with_the_mend(asked: dict[str, Any], words: str) -> None:
     with pytest.raises(ResourcesUnavailable, match=words):
-        check_fits(asked, SETTINGS, queue({"cpu": "4", "memory": "4Gi"}))
+        check_fits(run_of(**asked), SETTINGS, queue({"cpu": "4", "memory": "4Gi"}))
+
+
+def test_several_machines_must_fit_together_and_ray_s_own_memory_counts() -> None:
+    whole = queue({"cpu": "8", "memory": "8Gi"})
+    check_fits(run_of(cpus=4, nodes=3), SETTINGS, whole)
+    with pytest.raises(ResourcesUnavailable, match=r"12 asked by 3 of 4 machines, queue research can give 8 at most"):
+        check_fits(run_of(cpus=4, nodes=4), SETTINGS, whole)
+    with pytest.raises(ResourcesUnavailable, match=r"8\.75 GiB \(with 1\.75 GiB a machine for Ray .*asked by 1 of 2"):
+        check_fits(run_of(memory_gib=7, nodes=2), SETTINGS, whole)
+    check_fits(run_of("eval", cpus=4, memory_gib=7, nodes=9), SETTINGS, whole)
 
 
 def test_an_unknown_gpu_type_is_refused_with_those_there_are() -> None:

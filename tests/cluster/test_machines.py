@@ -1,0 +1,119 @@
+"""Runs over several machines on a real cluster: let in by Kueue as a whole, executed by KubeRay's operator and Ray."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from assay_chassis.compute import JobRun, Resources, ResourcesUnavailable, RunState
+from contract_bench import make_run, submit_and_wait, wait_for, wait_for_end, wait_until_running
+from control_plane import ControlPlane
+from teams import ClusterBench, Team
+
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
+RAY_PORTS = (6379, 8265)
+
+
+def run_of(letter: str = "a", function: str = "succeed", priority: str = "MED", **payload: Any) -> JobRun:
+    labels = {"priority": priority}
+    return make_run(function, key=letter * 64, resources=Resources(nodes=2), labels=labels, payload=payload)
+
+
+@pytest.fixture
+def shared(team_bench: ClusterBench) -> ClusterBench:
+    """A bench whose machines share a folder."""
+    team_bench.settings = team_bench.settings.model_copy(update={"shared_claim": "shared"})
+    return team_bench
+
+
+@pytest.fixture(scope="module")
+def kuberay(control_plane: ControlPlane) -> Iterator[None]:
+    """KubeRay's operator. Every pod here has this machine's address, so Ray's own ports must be free on it."""
+    for port in RAY_PORTS:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                pytest.skip(f"port {port} of this machine is taken, which the first machine of a Ray cluster needs")
+    control_plane.start_kuberay()
+    yield
+    control_plane.stop_process("kuberay")
+
+
+async def test_kueue_counts_all_machines_and_lets_them_in_together(shared: ClusterBench, team: Team) -> None:
+    team.set_quota(cpu=1)
+    backend, run = await shared.open(), run_of()
+    await backend.submit(run)
+    status = await wait_for(backend, run, lambda status: "waits in queue assay" in str(status.reason))
+    assert status.state is RunState.QUEUED
+    (workload,) = team.objects("workloads")
+    assert sum(group["count"] for group in workload["spec"]["podSets"]) == 2
+    team.set_quota(cpu=2)
+    status = await wait_for(backend, run, lambda status: status.state is not RunState.QUEUED)
+    assert "let in by Kueue; waits for KubeRay to make its machines" in str(status.reason)
+    await backend.cancel(run.name)
+    assert (await wait_for_end(backend, run)).state is RunState.CANCELLED
+
+
+async def test_machines_without_a_shared_folder_or_beyond_the_quota_are_refused(
+    team_bench: ClusterBench, team: Team
+) -> None:
+    with pytest.raises(ResourcesUnavailable, match=r"hardware\.nodes: 2 asked, and no folder is known"):
+        await (await team_bench.open()).submit(run_of())
+    backend = await team_bench.open(settings=team.settings(shared_claim="shared"))
+    with pytest.raises(ResourcesUnavailable, match=r"24 asked by 3 of 4 machines, queue assay can give 16 at most"):
+        await backend.submit(make_run(resources=Resources(cpus=8, nodes=4)))
+
+
+@pytest.mark.usefixtures("kuberay")
+async def test_the_job_has_a_ray_cluster_of_all_its_machines(shared: ClusterBench) -> None:
+    backend, run = await shared.open(), run_of(function="count_ray_machines")
+    status = await submit_and_wait(backend, run)
+    assert (status.state, status.outcome) == (RunState.SUCCEEDED, {"machines": 2}), status
+    assert "seen from Ray: 2" in await backend.logs(run.name)
+
+
+@pytest.mark.usefixtures("kuberay")
+async def test_a_failure_is_told_in_the_job_s_own_words(shared: ClusterBench) -> None:
+    status = await submit_and_wait(await shared.open(), run_of(function="raise_error"))
+    assert (status.state, status.error_class) == (RunState.FAILED, "ValueError")
+
+
+@pytest.mark.usefixtures("kuberay")
+async def test_evicted_it_goes_on_with_the_same_attempt_and_another_life_of_the_service_sees_its_end(
+    shared: ClusterBench, team: Team, tmp_path: Path
+) -> None:
+    team.set_quota(cpu=2)
+    backend = await shared.open()
+    run = run_of("a", "count_then_wait", "LOW", file=str(tmp_path / "low"), counter=str(tmp_path / "counter"))
+    await backend.submit(run)
+    await wait_until_running(backend, run)
+    first = run_of("b", "wait_until_file", "HIGH", file=str(tmp_path / "high")).model_copy(
+        update={"resources": Resources()}
+    )
+    await backend.submit(first)
+    await wait_until_running(backend, first)
+    status = await wait_for(backend, run, lambda status: status.state is RunState.QUEUED)
+    assert "made room for work that goes first" in str(status.reason)
+    assert (tmp_path / "counter").read_text() == "started\nasked to end\n"
+    await backend.close()
+    for name in ("high", "low"):
+        (tmp_path / name).touch()
+    later = await shared.open()
+    status = await wait_for_end(later, run)
+    assert (status.state, status.run.attempt) == (RunState.SUCCEEDED, 1)
+    assert "[assay] interrupted; it goes on in another pod" in await later.logs(run.name)
+
+
+@pytest.mark.usefixtures("kuberay")
+async def test_cancelled_it_ends_in_order_and_leaves_no_machine(
+    shared: ClusterBench, team: Team, tmp_path: Path
+) -> None:
+    backend = await shared.open()
+    run = run_of("a", "count_then_wait", file=str(tmp_path / "never"), counter=str(tmp_path / "counter"))
+    await backend.submit(run)
+    await wait_until_running(backend, run)
+    await backend.cancel(run.name)
+    assert (await wait_for_end(backend, run)).state is RunState.CANCELLED
+    assert (tmp_path / "counter").read_text() == "started\nasked to end\n"
+    await backend.forget(run.name)
+    assert await backend.list() == []
