@@ -104,6 +104,7 @@ class JobRequest(BaseModel):
     job_key: JobKey
     attempt: int = Field(ge=1)
     priority: Priority = "MED"
+    owner: str = Field(default="", description="who first had it done; a cluster may have a queue for them")
     hardware: Hardware = Field(default_factory=Hardware)
     deadline_s: float = Field(default=86400.0, gt=0)
 

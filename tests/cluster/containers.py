@@ -73,7 +73,8 @@ class Container:
         volumes = {volume["name"]: volume for volume in self._item["spec"].get("volumes", [])}
         claim = volumes[mount["name"]].get("persistentVolumeClaim", {}).get("claimName")
         if claim is not None:
-            return self._folder.parent / "claims" / claim / mount.get("subPath", "")
+            namespace = self._item["metadata"]["namespace"]
+            return self._folder.parent / "claims" / namespace / claim / mount.get("subPath", "")
         return own_volumes(self._folder, self._item) / mount["name"]
 
     async def _value(self, source: Object) -> str:

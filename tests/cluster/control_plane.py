@@ -228,7 +228,7 @@ class ControlPlane:
         for kind in ("rayjobs", "rayclusters", "rayservices"):
             definition = self.binaries["kuberay-crds"] / f"ray.io_{kind}.yaml"
             self.kubectl("apply", "--server-side", "-f", str(definition))
-            self.kubectl("wait", "--for=condition=Established", f"crd/{kind}.ray.io", "--timeout=30s")
+            self._wait("apiserver", ["wait", "--for=condition=Established", f"crd/{kind}.ray.io", "--timeout=5s"])
 
     def _start_kueue(self) -> None:
         self._define_ray_jobs()

@@ -4,6 +4,7 @@ Never shares a queue between two teams."""
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,6 +69,18 @@ class Team:
         }
         return KubernetesSettings(**given)
 
+    def system_environment(self, **more: str) -> dict[str, str]:
+        """For the services of a whole system whose jobs run here."""
+        settings = self.settings()
+        return {
+            "ASSAY_BACKEND": "kubernetes",
+            "ASSAY_KUBERNETES_KUBECONFIG": str(settings.kubeconfig),
+            "ASSAY_KUBERNETES_NAMESPACE": settings.namespace,
+            "ASSAY_KUBERNETES_IMAGE": settings.image,
+            "OMP_NUM_THREADS": "1",
+            **more,
+        }
+
     def objects(self, kind: str) -> list[Any]:
         found: list[Any] = self.plane.read(kind, "-n", self.namespace)["items"]
         return found
@@ -122,3 +135,9 @@ def load_system_tests() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def training_results(store: Path) -> list[dict[str, Any]]:
+    """The manifests of trainings in an object store of files."""
+    manifests = [json.loads(path.read_text()) for path in store.glob("results/*/*/manifest.json")]
+    return [manifest for manifest in manifests if manifest["kind"] == "training"]

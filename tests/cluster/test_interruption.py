@@ -1,11 +1,10 @@
 """Training that Kueue takes off the cluster in the middle, and lets in again: no step is lost, and no attempt."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from teams import Team, load_system_tests
+from teams import Team, load_system_tests, training_results
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
 STEPS = 40
@@ -30,15 +29,7 @@ def test_a_preempted_training_goes_on_from_its_checkpoint_with_the_same_attempt(
 ) -> None:
     team.set_quota(cpu=1)
     system = load_system_tests()
-    settings = team.settings()
-    environment = {
-        "ASSAY_BACKEND": "kubernetes",
-        "ASSAY_KUBERNETES_KUBECONFIG": str(settings.kubeconfig),
-        "ASSAY_KUBERNETES_NAMESPACE": settings.namespace,
-        "ASSAY_KUBERNETES_IMAGE": settings.image,
-        "OMP_NUM_THREADS": "1",
-    }
-    with system.running(tmp_path / "system", system.SERVICES, environment) as whole:
+    with system.running(tmp_path / "system", system.SERVICES, team.system_environment()) as whole:
         monkeypatch.setenv("ASSAY_HOME", str(whole.state))
         document = whole.document(priority="LOW")
         document["training"]["hyperparameters"] |= {"steps": STEPS, "checkpoint_every": 5}
@@ -49,7 +40,7 @@ def test_a_preempted_training_goes_on_from_its_checkpoint_with_the_same_attempt(
         system.ground.until(lambda: preempted(team), "the rival was let in instead", WITHIN_S)
         team.plane.kubectl("delete", "job", "rival", "-n", team.namespace)
         whole.ended(run, WITHIN_S)
-        trained = results(whole.state / "store")
+        trained = training_results(whole.state / "store")
     assert [(one["attempt"], one["steps"]) for one in trained] == [(1, STEPS)]
     assert trained[0]["resumed_from_step"] >= 5
 
@@ -63,8 +54,3 @@ def preempted(team: Team) -> bool:
     jobs = {job["metadata"]["name"]: job for job in team.objects("jobs")}
     training = [job for name, job in jobs.items() if name.startswith("training-")]
     return bool(jobs["rival"]["status"].get("active")) and all(job["spec"]["suspend"] for job in training)
-
-
-def results(store: Path) -> list[dict[str, Any]]:
-    manifests = [json.loads(path.read_text()) for path in store.glob("results/*/*/manifest.json")]
-    return [manifest for manifest in manifests if manifest["kind"] == "training"]

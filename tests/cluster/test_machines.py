@@ -9,10 +9,11 @@ import pytest
 from assay_chassis.compute import JobRun, Resources, ResourcesUnavailable, RunState
 from contract_bench import make_run, submit_and_wait, wait_for, wait_for_end, wait_until_running
 from control_plane import ControlPlane
-from teams import ClusterBench, Team
+from teams import ClusterBench, Team, load_system_tests, training_results
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(400)]
 RAY_PORTS = (6379, 8265)
+WITHIN_S = 300.0
 
 
 def run_of(letter: str = "a", function: str = "succeed", priority: str = "MED", **payload: Any) -> JobRun:
@@ -20,10 +21,30 @@ def run_of(letter: str = "a", function: str = "succeed", priority: str = "MED", 
     return make_run(function, key=letter * 64, resources=Resources(nodes=2), labels=labels, payload=payload)
 
 
+@pytest.fixture(autouse=True)
+def _as_patient_as_ray_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract_bench.WAIT_S", WITHIN_S)
+
+
 @pytest.fixture
-def shared(team_bench: ClusterBench) -> ClusterBench:
+def claim(team: Team) -> str:
+    """A claim in the team's namespace that all machines see."""
+    name, space = team.namespace, {"storage": "1Gi"}
+    common = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
+    claim = {"namespace": name, "name": "shared"}
+    volume = {**common, "capacity": space, "hostPath": {"path": "/shared"}, "claimRef": claim}
+    asked = {**common, "resources": {"requests": space}, "volumeName": name}
+    team.plane.apply(
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": volume},
+        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": claim, "spec": asked},
+    )
+    return claim["name"]
+
+
+@pytest.fixture
+def shared(team_bench: ClusterBench, claim: str) -> ClusterBench:
     """A bench whose machines share a folder."""
-    team_bench.settings = team_bench.settings.model_copy(update={"shared_claim": "shared"})
+    team_bench.settings = team_bench.settings.model_copy(update={"shared_claim": claim})
     return team_bench
 
 
@@ -52,6 +73,15 @@ async def test_kueue_counts_all_machines_and_lets_them_in_together(shared: Clust
     assert "let in by Kueue; waits for KubeRay to make its machines" in str(status.reason)
     await backend.cancel(run.name)
     assert (await wait_for_end(backend, run)).state is RunState.CANCELLED
+
+
+@pytest.mark.usefixtures("kuberay")
+async def test_a_claim_that_is_missing_is_said_while_the_machines_wait(team_bench: ClusterBench, team: Team) -> None:
+    backend, run = await team_bench.open(settings=team.settings(shared_claim="sharde")), run_of()
+    await backend.submit(run)
+    status = await wait_for(backend, run, lambda status: "no node takes it" in str(status.reason))
+    assert status.state is RunState.STARTING
+    assert 'persistentvolumeclaim "sharde" not found' in str(status.reason)
 
 
 async def test_machines_without_a_shared_folder_or_beyond_the_quota_are_refused(
@@ -117,3 +147,21 @@ async def test_cancelled_it_ends_in_order_and_leaves_no_machine(
     assert (tmp_path / "counter").read_text() == "started\nasked to end\n"
     await backend.forget(run.name)
     assert await backend.list() == []
+
+
+@pytest.mark.usefixtures("kuberay")
+def test_an_experiment_trains_over_two_machines(
+    team: Team, claim: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = load_system_tests()
+    environment = team.system_environment(ASSAY_KUBERNETES_SHARED_CLAIM=claim, ASSAY_CAPACITY_NODES="2")
+    with system.running(tmp_path / "system", system.SERVICES, environment) as whole:
+        monkeypatch.setenv("ASSAY_HOME", str(whole.state))
+        document = whole.document(hardware={"nodes": 2}, evaluation_hardware={})
+        document["benchmarks"] = document["benchmarks"][1:]
+        run = whole.submit(**document)
+        system.ground.until(lambda: team.objects("rayclusters"), "a Ray cluster was made", WITHIN_S)
+        whole.ended(run, WITHIN_S)
+        trained = training_results(whole.state / "store")
+    assert [one["attempt"] for one in trained] == [1]
+    assert trained[0]["steps"] == document["training"]["hyperparameters"]["steps"]

@@ -49,3 +49,21 @@ async def test_more_than_a_cohort_may_lend_is_refused(team_bench: ClusterBench, 
     backend = await team_bench.open()
     with pytest.raises(ResourcesUnavailable, match=r"hardware\.cpus: 4 asked, queue assay can give 3 at most"):
         await backend.submit(make_run(resources=Resources(cpus=4)))
+
+
+async def test_an_owner_s_jobs_wait_in_the_owner_s_queue(team_bench: ClusterBench, team: Team) -> None:
+    queue = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue"}
+    metadata = {"name": "vision", "namespace": team.namespace}
+    team.plane.apply({**queue, "metadata": metadata, "spec": {"clusterQueue": team.namespace}})
+    backend = await team_bench.open(settings=team.settings(owner_queues="vision:vision"))
+    team.set_quota(cpu=16, stopPolicy="Hold")
+    runs = {
+        owner: make_run(key=letter * 64, labels={"owner": owner}) for letter, owner in (("a", "vision"), ("b", "text"))
+    }
+    for run in runs.values():
+        await backend.submit(run)
+    await wait_for(backend, runs["vision"], lambda status: "waits in queue vision" in str(status.reason))
+    await wait_for(backend, runs["text"], lambda status: "waits in queue assay" in str(status.reason))
+    team.set_quota(cpu=16)
+    for run in runs.values():
+        assert (await wait_for_end(backend, run)).state is RunState.SUCCEEDED

@@ -56,6 +56,8 @@ async def test_a_namespace_deleted_in_the_middle_loses_the_run_and_says_so(
     assert "its Job is gone from the cluster: deleted by someone else, or with its namespace" in str(status.reason)
     with pytest.raises(BackendUnavailable, match=r"deleted.* deploy/kubernetes"):
         await backend.submit(make_run(key="b" * 64))
+    team_bench.opened.clear()  # nobody can clear away in a namespace that is gone
+    await backend.close()
 
 
 async def test_a_missing_priority_class_is_named_at_the_start(team_bench: ClusterBench) -> None:

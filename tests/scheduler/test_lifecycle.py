@@ -30,7 +30,7 @@ def test_an_admitted_job_is_asked_for_with_its_first_attempt(story: Story) -> No
     story.plan("e", chain())
     story.admit(training)
     (message,) = story.said
-    assert (message.topic, message.payload.attempt) == ("training.requested", 1)
+    assert (message.topic, message.payload.attempt, message.payload.owner) == ("training.requested", 1, "o")
 
 
 def test_a_request_belongs_to_an_experiment_that_wants_the_job(story: Story) -> None:

@@ -215,7 +215,12 @@ class JobService:
                 nodes=hardware.nodes,
             ),
             deadline_s=request.deadline_s,
-            labels={CORRELATION: event.correlationid, "priority": request.priority, **tracing.labels_for(event)},
+            labels={
+                CORRELATION: event.correlationid,
+                "priority": request.priority,
+                "owner": request.owner,
+                **tracing.labels_for(event),
+            },
         )
 
     async def _submit(self, job_type: JobType, request: JobRequest, run: JobRun, event: Event) -> None:

@@ -143,7 +143,8 @@ class _Turn:
         )
         self._jobs[job.key] = asked
         first = min((want.experiment_id for want in self._open_wants(job.key)), default="")
-        self._messages.append(replace(request_message(asked, self._limits), correlation=first))
+        owner = self._experiments[first].owner if first in self._experiments else ""
+        self._messages.append(replace(request_message(asked, self._limits, owner), correlation=first))
 
     def completed(self, happening: Completed) -> None:
         job = self._job(happening.job_key)

@@ -26,10 +26,12 @@ class NotReady(Exception):
     """A job was to be requested before what it depends on was there: a fault in the scheduler itself."""
 
 
-def request_message(job: Job, limits: Limits) -> Message:
-    """The command for the job's current attempt. Raises NotReady when a reference it needs is missing."""
+def request_message(job: Job, limits: Limits, owner: str = "") -> Message:
+    """The command for the job's current attempt, done for `owner`.
+
+    Raises NotReady when a reference it needs is missing."""
     topic = REQUEST_TOPIC[job.kind]
-    return Message(topic, job.key, _request(job, limits), (job.key, job.attempt))
+    return Message(topic, job.key, _request(job, limits, owner), (job.key, job.attempt))
 
 
 def stop_message(key: str, kind: JobKind, attempt: int, reason: str) -> Message:
@@ -38,11 +40,12 @@ def stop_message(key: str, kind: JobKind, attempt: int, reason: str) -> Message:
     return Message(CANCEL_TOPIC, key, payload, (key, attempt))
 
 
-def _request(job: Job, limits: Limits) -> JobRequest:
+def _request(job: Job, limits: Limits, owner: str) -> JobRequest:
     common = {
         "job_key": job.key,
         "attempt": job.attempt,
         "priority": job.priority,
+        "owner": owner,
         "hardware": job.hardware,
         "deadline_s": limits.deadline_s,
     }

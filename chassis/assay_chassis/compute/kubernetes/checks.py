@@ -31,7 +31,8 @@ async def check_cluster(api: KubernetesApi, settings: KubernetesSettings) -> str
         raise ClusterMisconfigured("no image is set for jobs", mend)
     kueue = await _kueue(api)
     await _check_permissions(api, settings)
-    await _check_queue(api, settings, kueue)
+    for queue in settings.queues:
+        await _check_queue(api, settings, kueue, queue)
     for priority in PRIORITIES:
         await _check_priority_class(api, settings.priority_class(priority), kueue)
     return kueue
@@ -83,15 +84,17 @@ async def _may(api: KubernetesApi, wanted: Object) -> bool:
     return bool(review["status"]["allowed"])
 
 
-async def _check_queue(api: KubernetesApi, settings: KubernetesSettings, kueue: str) -> None:
-    where = f"{kueue}/namespaces/{settings.namespace}/localqueues/{settings.queue}"
-    problem = f"there is no LocalQueue {settings.queue} in namespace {settings.namespace}"
-    mend = f"apply {MANIFESTS}, or set ASSAY_KUBERNETES_QUEUE and ASSAY_KUBERNETES_NAMESPACE to one that is there"
-    queue = await _read(api, where, f"LocalQueue {settings.queue}", problem, mend)
+async def _check_queue(api: KubernetesApi, settings: KubernetesSettings, kueue: str, name: str) -> None:
+    where = f"{kueue}/namespaces/{settings.namespace}/localqueues/{name}"
+    problem = f"there is no LocalQueue {name} in namespace {settings.namespace}"
+    names = "ASSAY_KUBERNETES_QUEUE, ASSAY_KUBERNETES_OWNER_QUEUES and ASSAY_KUBERNETES_NAMESPACE"
+    queue = await _read(
+        api, where, f"LocalQueue {name}", problem, f"apply {MANIFESTS}, or set {names} to what is there"
+    )
     conditions = queue.get("status", {}).get("conditions", [])
     active = next((each for each in conditions if each["type"] == "Active"), None)
     if active is not None and active["status"] == "False":
-        problem = f"LocalQueue {settings.queue} takes no work: {active.get('message', '')}"
+        problem = f"LocalQueue {name} takes no work: {active.get('message', '')}"
         raise ClusterMisconfigured(problem, "create its ClusterQueue and that one's ResourceFlavors, or make it active")
 
 

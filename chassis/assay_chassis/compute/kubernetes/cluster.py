@@ -45,7 +45,7 @@ class Cluster:
     ) -> None:
         self._api = api
         self._settings = settings
-        self._queue = Queue(api, settings, kueue)
+        self._queues = {name: Queue(api, settings, kueue, name) for name in settings.queues}
         namespace = settings.namespace
         self._jobs_path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         self._pods_path = f"/api/v1/namespaces/{namespace}/pods"
@@ -139,11 +139,11 @@ class Cluster:
                 f"{run.machines} asked, and the cluster has no {RAY_JOBS}.{RAY} that this service may use",
                 f"install KubeRay and apply {MANIFESTS}, then start the service again; or set hardware.nodes to 1",
             )
-        await self._queue.check_fits(run)
+        await self._queues[self._settings.queue_of(run)].check_fits(run)
 
     async def never_fits(self, run: JobRun) -> str | None:
         """Why a run that waits would wait for ever, by a reading of the last minute: quotas change."""
-        return await self._queue.never_fits(run)
+        return await self._queues[self._settings.queue_of(run)].never_fits(run)
 
     async def logs(self, pod: str, tail: int) -> str | None:
         """The last lines of a pod's output; None where the cluster does not have them."""

@@ -30,9 +30,10 @@ class Reading:
 
 
 class Queue:
-    """The LocalQueue of the settings, with its ClusterQueue and that one's flavors with GPUs."""
+    """A LocalQueue, with its ClusterQueue and that one's flavors with GPUs."""
 
-    def __init__(self, api: KubernetesApi, settings: KubernetesSettings, kueue: str) -> None:
+    def __init__(self, api: KubernetesApi, settings: KubernetesSettings, kueue: str, name: str) -> None:
+        self._name = name
         self._api = api
         self._settings = settings
         self._kueue = kueue
@@ -69,12 +70,12 @@ class Queue:
     def _judge(self, run: JobRun) -> None:
         if self._reading is not None and self._reading.cluster_queue is not None:
             check_fits(run, self._settings, self._reading.cluster_queue)
-            check_gpu_type(run.resources, self._settings, self._reading.flavors)
+            check_gpu_type(run, self._settings, self._reading.flavors)
 
     async def _read(self) -> Reading:
         at, settings = time.monotonic(), self._settings
         try:
-            where = f"{self._kueue}/namespaces/{settings.namespace}/localqueues/{settings.queue}"
+            where = f"{self._kueue}/namespaces/{settings.namespace}/localqueues/{self._name}"
             name = (await self._api.get(where))["spec"]["clusterQueue"]
             cluster_queue = await self._api.get(f"{self._kueue}/clusterqueues/{name}")
             names = flavors_of(cluster_queue, settings.gpu_resource)

@@ -82,7 +82,7 @@ def metadata(run: JobRun, service: str, settings: KubernetesSettings) -> Manifes
         "namespace": settings.namespace,
         "labels": {
             **_labels(run, service),
-            QUEUE: settings.queue,
+            QUEUE: settings.queue_of(run),
             PRIORITY_CLASS: settings.priority_class(run.labels.get("priority", "MED")),
         },
         "annotations": {"assay/job-key": run.job_key, "assay/entrypoint": run.entrypoint, RUN: run.name},

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from assay_chassis.compute.base import JobRun, Resources
+from assay_chassis.compute.base import JobRun
 from assay_chassis.compute.errors import ResourcesUnavailable
 from assay_chassis.compute.kubernetes.manifest import KEEPER_GIB, RAY_GIB, requested
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
@@ -57,6 +57,7 @@ def check_fits(run: JobRun, settings: KubernetesSettings, cluster_queue: Object)
 
     Kueue finds one flavor for the first of several machines, and one for all others together."""
     name, most, together = cluster_queue["metadata"]["name"], most_of(cluster_queue), max(1, run.machines - 1)
+    queue = settings.queue_of(run)
     for resource, asked in requested(run, settings.gpu_resource).items():
         reach = most.get(resource, Decimal(0))
         if reach is not None and quantity(asked) * together > reach:
@@ -64,7 +65,7 @@ def check_fits(run: JobRun, settings: KubernetesSettings, cluster_queue: Object)
             by = f" by {together} of {run.machines} machines" if run.machines > 1 else ""
             raise ResourcesUnavailable(
                 field,
-                f"{_amount(resource, quantity(asked) * together, run)} asked{by}, queue {settings.queue} can give "
+                f"{_amount(resource, quantity(asked) * together, run)} asked{by}, queue {queue} can give "
                 f"{_amount(resource, reach, run)} at most",
                 f"ask for less, or raise the quota for {resource} of ClusterQueue {name}",
             )
@@ -79,10 +80,11 @@ def _amount(resource: str, amount: Decimal, run: JobRun) -> str:
     return f"{float(amount) / 2**30:g} GiB (with {beside})"
 
 
-def check_gpu_type(resources: Resources, settings: KubernetesSettings, flavors: Iterable[Object]) -> None:
+def check_gpu_type(run: JobRun, settings: KubernetesSettings, flavors: Iterable[Object]) -> None:
     """Raises ResourcesUnavailable for a GPU type that no flavor of the queue has.
 
     Flavors without the label say nothing of their GPUs: then the nodes decide."""
+    resources, queue = run.resources, settings.queue_of(run)
     if resources.gpu_type is None or not resources.gpus:
         return
     label = settings.gpu_type_label
@@ -90,7 +92,7 @@ def check_gpu_type(resources: Resources, settings: KubernetesSettings, flavors: 
     if known and None not in known and resources.gpu_type not in known:
         names = ", ".join(sorted(str(name) for name in known))
         raise ResourcesUnavailable(
-            "hardware.gpu_type", f"{resources.gpu_type!r} is not in queue {settings.queue}", f"use one of {names}"
+            "hardware.gpu_type", f"{resources.gpu_type!r} is not in queue {queue}", f"use one of {names}"
         )
 
 

@@ -53,7 +53,8 @@ def _see_pods(first: Object, pods: Sequence[Object], status: Object) -> Seen:
     late = next((other for other in others if other.place is Place.STARTING), None)
     if late is not None:
         return replace(seen, waits_for=f"a machine of it is not there yet: {late.waits_for}", blocked=late.blocked)
-    return seen if status.get("jobStatus") or seen.waits_for else replace(seen, waits_for=STARTING)
+    was_given = status.get("jobStatus") in ("PENDING", "RUNNING")
+    return seen if was_given or seen.waits_for else replace(seen, waits_for=STARTING)
 
 
 def _why_ended(status: Object) -> Failure:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from assay_chassis.compute.base import JobRun
+
 KINDS_OF_SOURCE = {"secret": "secretRef", "configmap": "configMapRef"}
 Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -23,6 +25,9 @@ class KubernetesSettings(BaseSettings):
         default=None, description="Kubeconfig file; default: the pod's service account, or else ~/.kube/config"
     )
     queue: str = Field(default="assay", description="Kueue's LocalQueue that jobs wait in")
+    owner_queues: Names = Field(
+        default=(), description="LocalQueues of owners' own, such as research:research-queue,product:product-queue"
+    )
     priority_class_prefix: str = Field(
         default="assay-", description="Kueue's WorkloadPriorityClasses are this with low, med and high behind it"
     )
@@ -50,7 +55,7 @@ class KubernetesSettings(BaseSettings):
     )
     ttl_s: int = Field(default=86400, ge=60, description="Seconds that the cluster keeps an ended Job nobody fetched")
 
-    @field_validator("image_pull_secrets", "env_from", mode="before")
+    @field_validator("image_pull_secrets", "env_from", "owner_queues", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -63,6 +68,28 @@ class KubernetesSettings(BaseSettings):
             if kind not in KINDS_OF_SOURCE or not name:
                 raise ValueError(f"{entry!r} is neither secret:<name> nor configmap:<name>")
         return value
+
+    @field_validator("owner_queues")
+    @classmethod
+    def _queues(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            owner, _, queue = entry.rpartition(":")
+            if not owner or not queue:
+                raise ValueError(f"{entry!r} is not <owner>:<LocalQueue>")
+        return value
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Every LocalQueue that jobs may wait in, each once."""
+        return tuple(dict.fromkeys([self.queue, *(entry.rpartition(":")[2] for entry in self.owner_queues)]))
+
+    def queue_of(self, run: JobRun) -> str:
+        """The LocalQueue of the run's owner, where there is one."""
+        for entry in self.owner_queues:
+            owner, _, queue = entry.rpartition(":")
+            if owner == run.labels.get("owner"):
+                return queue
+        return self.queue
 
     def priority_class(self, priority: Literal["LOW", "MED", "HIGH"] | str) -> str:
         """The WorkloadPriorityClass of a priority."""

@@ -278,6 +278,11 @@ async def test_a_missing_queue_is_named_with_the_mend(ground: Ground) -> None:
     assert "there is no LocalQueue reserch in namespace assay; apply deploy/kubernetes, or set" in words
 
 
+async def test_a_missing_queue_of_an_owner_is_named_too(ground: Ground) -> None:
+    words = await refusal_at_start(ground, owner_queues="vision:vision-queue")
+    assert "there is no LocalQueue vision-queue in namespace assay" in words
+
+
 async def test_a_queue_that_takes_no_work_says_why(ground: Ground) -> None:
     inactive = {"type": "Active", "status": "False", "message": "Can't submit new workloads to clusterQueue"}
     ground.api.single[f"{KUEUE}{NAMESPACE}/localqueues/assay"]["status"] = {"conditions": [inactive]}

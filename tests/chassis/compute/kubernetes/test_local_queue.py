@@ -34,7 +34,7 @@ class CountingApi:
 
 async def test_many_waiting_runs_cost_one_reading() -> None:
     api = CountingApi("1")
-    queue = Queue(api, SETTINGS, "/kueue")  # type: ignore[arg-type]
+    queue = Queue(api, SETTINGS, "/kueue", "assay")  # type: ignore[arg-type]
     words = await asyncio.gather(*(queue.never_fits(RUN) for _ in range(50)))
     assert len(api.calls) == 2
     assert set(words) == {
@@ -45,6 +45,6 @@ async def test_many_waiting_runs_cost_one_reading() -> None:
 
 async def test_in_an_outage_it_is_tried_once_and_nothing_is_said() -> None:
     api = CountingApi(None)
-    queue = Queue(api, SETTINGS, "/kueue")  # type: ignore[arg-type]
+    queue = Queue(api, SETTINGS, "/kueue", "assay")  # type: ignore[arg-type]
     words = await asyncio.gather(*(queue.never_fits(RUN) for _ in range(50)))
     assert (len(api.calls), set(words)) == (1, {None})

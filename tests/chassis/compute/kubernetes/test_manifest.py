@@ -34,6 +34,17 @@ def test_the_job_is_suspended_and_waits_in_the_queue_with_its_priority() -> None
     assert job["metadata"]["labels"]["kueue.x-k8s.io/priority-class"] == "assay-high"
 
 
+def test_an_owner_with_a_queue_of_their_own_waits_there() -> None:
+    settings = SETTINGS.model_copy(update={"owner_queues": ("vision:vision", "team:a:second")})
+    queues = {owner: manifest(settings, labels={"owner": owner}) for owner in ("vision", "team:a", "others", "")}
+    found = {owner: job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] for owner, job in queues.items()}
+    assert found == {"vision": "vision", "team:a": "second", "others": "research", "": "research"}
+    assert settings.queues == ("research", "vision", "second")
+    assert KubernetesSettings(owner_queues="vision:v, x:y").owner_queues == ("vision:v", "x:y")
+    with pytest.raises(ValidationError, match="'vision' is not <owner>:<LocalQueue>"):
+        KubernetesSettings(owner_queues="vision")
+
+
 def test_equal_runs_have_equal_manifests_with_a_name_from_key_and_attempt() -> None:
     assert manifest() == manifest()
     assert manifest()["metadata"]["name"] == "training-0123456789abcdef-2"

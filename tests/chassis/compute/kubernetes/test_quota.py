@@ -82,13 +82,13 @@ def test_several_machines_must_fit_together_and_ray_s_own_memory_counts() -> Non
 
 def test_an_unknown_gpu_type_is_refused_with_those_there_are() -> None:
     flavors = [{"spec": {"nodeLabels": {"nvidia.com/gpu.product": name}}} for name in ("H100", "A100")]
-    check_gpu_type(Resources(gpus=1, gpu_type="H100"), SETTINGS, flavors)
+    check_gpu_type(run_of(gpus=1, gpu_type="H100"), SETTINGS, flavors)
     with pytest.raises(ResourcesUnavailable, match=r"hardware\.gpu_type: 'H1O0' is not in .*; use one of A100, H100"):
-        check_gpu_type(Resources(gpus=1, gpu_type="H1O0"), SETTINGS, flavors)
+        check_gpu_type(run_of(gpus=1, gpu_type="H1O0"), SETTINGS, flavors)
 
 
 def test_flavors_that_do_not_say_their_gpu_leave_it_to_the_nodes() -> None:
-    check_gpu_type(Resources(gpus=1, gpu_type="H100"), SETTINGS, [{"spec": {}}])
+    check_gpu_type(run_of(gpus=1, gpu_type="H100"), SETTINGS, [{"spec": {}}])
 
 
 def test_the_flavors_of_a_resource_are_named() -> None:
