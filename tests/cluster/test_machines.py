@@ -105,7 +105,7 @@ async def test_the_job_has_a_ray_cluster_of_all_its_machines(shared: ClusterBenc
 @pytest.mark.usefixtures("kuberay")
 async def test_a_failure_is_told_in_the_job_s_own_words(shared: ClusterBench) -> None:
     status = await submit_and_wait(await shared.open(), run_of(function="raise_error"))
-    assert (status.state, status.error_class) == (RunState.FAILED, "ValueError")
+    assert (status.state, status.error_class) == (RunState.FAILED, "builtins.ValueError")
 
 
 @pytest.mark.usefixtures("kuberay")
