@@ -96,7 +96,7 @@ async def test_machines_without_a_shared_folder_or_beyond_the_quota_are_refused(
 
 @pytest.mark.usefixtures("kuberay")
 async def test_the_job_has_a_ray_cluster_of_all_its_machines(shared: ClusterBench) -> None:
-    backend, run = await shared.open(), run_of(function="count_ray_machines")
+    backend, run = await shared.open(), run_of(function="count_ray_machines", machines=2)
     status = await submit_and_wait(backend, run)
     assert (status.state, status.outcome) == (RunState.SUCCEEDED, {"machines": 2}), status
     assert "seen from Ray: 2" in await backend.logs(run.name)

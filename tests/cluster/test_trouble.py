@@ -52,7 +52,7 @@ async def test_a_namespace_deleted_in_the_middle_loses_the_run_and_says_so(
     await wait_until_running(backend, run)
     team.plane.kubectl("delete", "namespace", team.namespace, "--wait=false")
     status = await wait_for_end(backend, run)
-    assert (status.state, status.retryable) == (RunState.LOST, True), status
+    assert (status.state, status.retryable) == (RunState.LOST, True), status.reason
     assert "its Job is gone from the cluster: deleted by someone else, or with its namespace" in str(status.reason)
     with pytest.raises(BackendUnavailable, match=r"deleted.* deploy/kubernetes"):
         await backend.submit(make_run(key="b" * 64))

@@ -157,6 +157,10 @@ def count_ray_machines(context: JobContext) -> None:
     import ray
 
     ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False)
-    machines = sum(node["Alive"] for node in ray.nodes())
+    machines = 0
+    give_up = time.monotonic() + 120
+    while machines < context.payload["machines"] and time.monotonic() < give_up:
+        time.sleep(0.5)
+        machines = sum(node["Alive"] for node in ray.nodes())
     print(f"seen from Ray: {machines}")
     context.finish({"machines": machines})

@@ -139,6 +139,9 @@ class PodRun:
         self._print_log()
         content = self._content(last=True)
         if content["end"] is not None and content["outcome"] is None:
+            if self._asked and self._cancelled():
+                # Ray asks all processes of a job at once: it may be over before its keeper knew why.
+                content["end"] = {**content["end"], "cause": Cause.CANCELLED, "reason": "cancelled"}
             content["log_tail"] = self._folder.log_tail(STATUS_LINES, STATUS_BYTES)
         self._store_last(content)
         if content["outcome"] is not None:

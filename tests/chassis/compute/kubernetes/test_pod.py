@@ -85,3 +85,19 @@ def test_an_interrupted_run_goes_on_in_the_next_pod_with_the_same_attempt(tmp_pa
     assert second.returncode == 0
     assert (pods.read()["outcome"], pods.read()["interruptions"]) == ({"waited": True}, 1)
     assert "[assay] interrupted; it goes on in another pod" in (pods.records / "log").read_text()
+
+
+@pytest.mark.real
+def test_a_cancelled_run_is_cancelled_also_when_every_process_of_it_is_asked_to_end(tmp_path: Path) -> None:
+    files = {name: str(tmp_path / name) for name in ("file", "counter")}
+    pods = Pods(tmp_path, "count_then_wait", **files)
+    pod = pods.start("one")
+    pods.wait_for("job")
+    while not (tmp_path / "counter").exists():
+        time.sleep(0.02)
+    (pods.records / "cancel").write_text("1")
+    pod.send_signal(signal.SIGTERM)
+    os.kill(pods.read()["job"]["pid"], signal.SIGTERM)
+    pod.communicate(timeout=60)
+    assert pods.read()["end"]["cause"] == "cancelled"
+    assert list((tmp_path / "one").iterdir()) == [], "a folder that several machines share is left as it was found"
