@@ -157,6 +157,21 @@ def test_items_that_cannot_be_asked_fail_and_do_not_count_as_wrong(evaluated, su
     assert "holds no number" in failed.error
 
 
+def test_a_window_without_any_item_is_bad_input_and_no_empty_result(evaluated) -> None:
+    rows = [{"prompt": "def f():", "tests": "f()", "released": day} for day in ("2023-05-01", "2024-01-01", None)]
+    with pytest.raises(JobFailed, match="none of 3 rows is among those they ask for; widen the window") as caught:
+        evaluated("code", rows, {"released_from": "2025-01-01"})
+    assert (caught.value.error_class, caught.value.retryable) == ("bad_input", False)
+
+
+def test_items_without_ids_and_with_the_same_id_are_each_asked_once(evaluated, sums) -> None:
+    twice = [{**row, "id": "same"} for row in sums[:2]]
+    without = [{key: value for key, value in row.items() if key != "id"} for row in sums[2:4]]
+    result, samples = evaluated("multiple_choice", [*twice, *without])
+    assert result.items == len({sample.item_id for sample in samples}) == 4
+    assert {"same", "same~2"} < {sample.item_id for sample in samples}
+
+
 def test_a_completion_longer_than_the_context_fails_alone(evaluated, sums) -> None:
     rows = [*sums[:4], {"id": "long", "prompt": "long", "completion": " word" * 100}]
     result, samples = evaluated("perplexity", rows)

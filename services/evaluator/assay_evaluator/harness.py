@@ -6,7 +6,8 @@ Never changes a task but for the declared parameters; data comes from the hub, o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,12 +79,26 @@ def evaluate_harness(
         chosen[task_name] = first_by_order(ids[task_name], limit, split)
         if not chosen[task_name]:
             raise bad_input(f"inputs.split: {task_name} has no item to ask; change selection.share")
-    with template_problems():
+    with template_problems(), _missing_resources(name):
         logged = run_tasks(
             lm, loaded.tasks, groups=loaded.groups, samples=chosen, seed=seed, chat_template=parameters.chat_template
         )
     scored = result_of(lm, loaded.name, loaded.tasks, logged, ids)
     return replace(scored, texts=asked_texts(loaded.tasks, ids, chosen))
+
+
+@contextmanager
+def _missing_resources(name: str) -> Iterator[None]:
+    """Turns what nltk says of data that it has not got, a bare LookupError, into JobFailed."""
+    try:
+        yield
+    except LookupError as error:
+        if type(error) is not LookupError:
+            raise
+        raise bad_input(
+            f"inputs.benchmark: {name} needs data of nltk that is not where evaluations run; there, run "
+            "python -m nltk.downloader punkt_tab"
+        ) from error
 
 
 def _of_file(name: str, parameters: TaskFileParameters, rows: Rows | None) -> LoadedTasks:
@@ -112,6 +127,11 @@ def load_tasks(manager: TaskManager, name: str, rows: Rows | None) -> LoadedTask
     tasks, groups = dict(found["tasks"]), dict(found.get("groups", {})) if rows is None else {}
     for task in tasks.values():
         _check_runnable(task)
+        if rows is not None and getattr(task, "MULTIMODAL", False):
+            raise bad_input(
+                f"parameters.dataset: {name} reads its images from the hub's data set alone; leave dataset out, or use "
+                "visual_multiple_choice over the rows"
+            )
         if rows is not None:
             task.fewshot_cfg.split = task.config.test_split
     return LoadedTasks(name, tasks, groups)

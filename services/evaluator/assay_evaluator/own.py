@@ -55,7 +55,9 @@ def evaluate_own(
 
     Raises JobFailed when no item can be asked, or there are too few for the examples.
     """
-    items = [item for item in items if parameters.takes(item.row)]
+    given, items = len(items), [item for item in items if parameters.takes(item.row)]
+    if given and not items:
+        raise bad_input(f"parameters: none of {given} rows is among those they ask for; widen the window of releases")
     asked = items[:limit]
     usable, failures = _documents(benchmark, items if parameters.num_fewshot else asked)
     chosen = [item for item in asked if item.id in usable]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FREE_KEYS = frozenset({"_name_or_path", "transformers_version"})
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 GENERATION_FILE = "generation_config.json"
 
 
@@ -21,7 +22,9 @@ def same_but_for_weights(one: Path, other: Path) -> bool:
     """Whether two model folders differ in their weights alone."""
     if _config(one) != _config(other):
         return False
-    return all(_content(one / name) == _content(other / name) for name in (*TOKENIZER_FILES, GENERATION_FILE))
+    return all(
+        _content(one / name) == _content(other / name) for name in (*TOKENIZER_FILES, *PROCESSOR_FILES, GENERATION_FILE)
+    )
 
 
 def same_tensors(one: Path, other: Path) -> bool:
