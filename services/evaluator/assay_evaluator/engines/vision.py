@@ -22,12 +22,15 @@ from assay_evaluator.items import ShownImage
 
 
 def open_engine(settings: EngineSettings, progress: Progress) -> VisionEngine:
-    """Raises JobFailed for a folder without what prepares images for the model."""
+    """Raises JobFailed for a folder without what prepares images, and where that needs a library that is not here."""
     if not any(settings.folder.glob("*processor_config.json")):
         raise bad_input(
             "model: sees images, but its folder has no preprocessor_config.json; save the processor beside the model"
         )
-    return VisionEngine(settings, progress)
+    try:
+        return VisionEngine(settings, progress)
+    except ImportError as error:
+        raise bad_input(f"model: its processor needs what is not installed where evaluations run: {error}") from error
 
 
 class VisionEngine(TransformersEngine, HFMultimodalLM):  # type: ignore[misc]
