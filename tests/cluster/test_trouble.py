@@ -5,7 +5,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from assay_chassis.compute import BackendUnavailable, Resources, ResourcesUnavailable, RunState
+from assay_chassis.compute import BackendUnavailable, Cause, Resources, ResourcesUnavailable, RunState
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured
 from contract_bench import make_run, submit_and_wait, wait_for, wait_for_end, wait_until_running
 from control_plane import ControlPlane
@@ -52,7 +52,7 @@ async def test_a_namespace_deleted_in_the_middle_loses_the_run_and_says_so(
     await wait_until_running(backend, run)
     team.plane.kubectl("delete", "namespace", team.namespace, "--wait=false")
     status = await wait_for_end(backend, run)
-    assert (status.state, status.retryable) == (RunState.LOST, True), status.reason
+    assert (status.cause, status.retryable) == (Cause.LOST, True), status.reason
     assert "its Job is gone from the cluster: deleted by someone else, or with its namespace" in str(status.reason)
     with pytest.raises(BackendUnavailable, match=r"deleted.* deploy/kubernetes"):
         await backend.submit(make_run(key="b" * 64))
