@@ -191,6 +191,10 @@ class KubernetesBackend:
         if known.ended is not None:
             return known.ended
         await self._read_again(known, seen)
+        if seen.place is Place.ABSENT and known.stored.submitted:
+            # It may have been given to the cluster since that was looked at, and must not be taken for lost.
+            name = known.stored.run.name
+            seen = self._cluster.see_all([name])[name]
         failure = last_word(known.stored, seen) or self._gave_up(known, seen)
         if failure is not None:
             await self._end(known, failure)

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from assay_chassis.clock import ManualClock
-from assay_chassis.compute import Cause, Environments, Resources, ResourcesUnavailable, RunState, RunStatus
+from assay_chassis.compute import Cause, Environments, JobRun, Resources, ResourcesUnavailable, RunState, RunStatus
 from assay_chassis.compute.kubernetes.backend import KubernetesBackend
+from assay_chassis.compute.kubernetes.cluster import Cluster
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured, ClusterUnavailable
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
+from assay_chassis.compute.kubernetes.stored import Stored, StoredRuns
 from assay_chassis.object_store import MemoryStore
 from assay_schemas.versions import Environment
 from contract_bench import make_run
@@ -172,6 +174,31 @@ async def test_a_job_that_someone_deleted_is_lost_and_a_retry_can_help(ground: G
     ground.api.remove(JOBS, RUN.name)
     status = await wait_for(backend, lambda status: status.state.ended)
     assert (status.cause, status.retryable) == (Cause.LOST, True)
+
+
+async def test_a_run_given_to_the_cluster_while_the_list_is_read_is_not_taken_for_lost(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = await ground.open()
+    create, load = Cluster.create, StoredRuns.load
+    listing: list[asyncio.Task[list[RunStatus]]] = []
+
+    async def looked_at_first(cluster: Cluster, run: JobRun, manifest: Any) -> None:
+        listing.append(asyncio.create_task(backend.list()))
+        await asyncio.sleep(0.05)
+        await create(cluster, run, manifest)
+
+    async def read_late(runs: StoredRuns, name: str) -> Stored | None:
+        while listing and not await ground.store.exists(f"runs/trainer/{name}/submitted"):
+            await asyncio.sleep(0.01)
+        return await load(runs, name)
+
+    monkeypatch.setattr(Cluster, "create", looked_at_first)
+    monkeypatch.setattr(StoredRuns, "load", read_late)
+    await backend.submit(RUN)
+    (status,) = await listing[0]
+    assert status.state is RunState.QUEUED
+    assert list(ground.api.collections[JOBS]) == [RUN.name]
 
 
 async def test_a_pod_killed_for_memory_says_so(ground: Ground) -> None:
