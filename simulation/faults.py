@@ -70,7 +70,7 @@ WORST: dict[Kind, float] = {
     "process stopped at the database": 0.006,
     "replica ends": 0.03,
     "replica comes": 0.02,
-    "clock jumps": 0.02,
+    "clock jumps": 0.03,
     "old records dropped": 0.1,
     "store unavailable": 0.15,
     "slow store": 0.1,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import math
 import random
 import sys
 import time
@@ -50,7 +51,8 @@ KEPT_LINES = 400
 MOST_REPLICAS = 3
 KEPT_S = 20.0
 """How long topics keep records, where everybody has read them."""
-MOST_OFF_S = 30.0
+LEAST_OFF_S, MOST_OFF_S = LEASE_S, 40.0
+"""By how much a clock jumps: past a lease, and less than the longer one of an attempt that never spoke."""
 _RESULT: TypeAdapter[Any] = TypeAdapter(JobResult)
 
 
@@ -267,8 +269,9 @@ class SimulatedWorld:
 
     def _set_clock(self, process: Process) -> None:
         """Its machine's time of day jumps, and is set right again some time later."""
-        process.clock_off_s = self.faults.between("clock jumps", -MOST_OFF_S, MOST_OFF_S)
-        self.loop.later(self.faults.between("clock jumps", 1.0, 40.0), setattr, process, "clock_off_s", 0.0)
+        off_s = self.faults.between("clock jumps", -1.0, 1.0) * (MOST_OFF_S - LEAST_OFF_S)
+        process.clock_off_s = math.copysign(LEAST_OFF_S, off_s) + off_s
+        self.loop.later(self.faults.between("clock jumps", 10.0, 60.0), setattr, process, "clock_off_s", 0.0)
 
     def _stop(self, process: Process, kind: Kind) -> None:
         self._fell(process)
