@@ -13,7 +13,7 @@ from benchmarks.results_file import figures, load, write
 if TYPE_CHECKING:
     from simulation.commands import Found, PointsTried, Summary
 
-FEWEST = 500
+FEWEST = 100
 COMMAND = "make simulate"
 GOAL = {"seeds": ">= 10000", "broken": "0", "planted_bugs_found": "all of at least 12, each within 1000 seeds"}
 NOTES = (
