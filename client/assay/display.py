@@ -116,6 +116,12 @@ def problem_list(problems: Sequence[Problem]) -> RenderableType:
     return Group(*parts)
 
 
+def _price(report: ReportDocument) -> str:
+    """What the jobs that were not reused took."""
+    used = report.usage
+    return f"{used.gpu_s / 3600:.2f} GPU-hours" if used.gpu_s else f"{used.cpu_s:.0f} processor-seconds"
+
+
 def show_report(report: ReportDocument, console: Console) -> None:
     """The verdict in a sentence, the table, what is missing, and what to try next."""
     console.print(Text(report.sentence, style="bold"))
@@ -126,8 +132,7 @@ def show_report(report: ReportDocument, console: Console) -> None:
         console.print(Text("What stands out", style="bold"))
         for finding in report.findings:
             console.print(Text(f"  • {finding.text}"))
-    if report.reused:
-        console.print(f"{report.reused} of {report.jobs} jobs were reused.")
+    console.print(f"{report.jobs} jobs, {report.reused} of them reused; {_price(report)}.")
     for line in report.missing:
         console.print(Text(f"missing: {line}", style="yellow"))
     if report.next_steps:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from assay.cli import app
+from assay.cli.experiments import short
 from assay.errors import Refused
 from assay.files import read_document
 from typer.main import get_command
@@ -44,6 +45,12 @@ def test_no_line_of_the_list_of_commands_is_cut_short():
     listed = RUNNER.invoke(app, ["--help"], terminal_width=80).output.partition("Commands:")[2]
     assert "submit" in listed
     assert "..." not in listed
+
+
+def test_a_listed_experiment_fits_a_terminal():
+    listed = {"id": "90debfad-119e-5131-b11d-d1e22a2df4ce", "name": "n", "requested_at": "2026-11-21T22:31:05.1+00:00"}
+    assert short(listed) == {"id": "90debfad", "name": "n", "requested_at": "2026-11-21 22:31"}
+    assert short({"id": "90debfad", "requested_at": None})["requested_at"] == ""
 
 
 def test_the_commands_of_the_contract_exist():

@@ -15,16 +15,14 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 RUNS, LOOKS = 8, 3
 
 
-async def test_runs_go_where_a_verdict_is_open_and_what_is_not_needed_is_said(whole: Ground, tmp_path: Path) -> None:
+async def test_a_budget_ends_as_soon_as_every_verdict_is_given_and_what_is_not_needed_is_said(
+    whole: Ground, tmp_path: Path
+) -> None:
     """One seed each gives no verdict, so both arms get another; rows that are all the same leave no doubt with two."""
-    same = tmp_path / "same.jsonl"
-    same.write_text(f"{json.dumps({'prompt': 'Q:', 'completion': ' zq zq zq zq'})}\n" * 64, encoding="utf-8")
     since = ground.now()
     first = whole.submit(
-        arms=[
-            {"name": "clean", "dataset": str(whole.data / "clean.jsonl")},
-            {"name": "same", "dataset": str(same)},
-        ],
+        training=ground.training(steps=6, learning_rate=3e-3),
+        arms=[{"name": name, "dataset": repeated(tmp_path / f"{name}.jsonl", name)} for name in ("zq", "xv")],
         seeds=[ground.new_seed()],
         benchmarks=[
             {"name": "perplexity", "parameters": {"dataset": str(whole.data / "likelihood.jsonl")}, "limit": 16}
@@ -43,15 +41,21 @@ async def test_runs_go_where_a_verdict_is_open_and_what_is_not_needed_is_said(wh
     told = await looks_at(whole.settings, looks[-1]["experiment_id"])
     assert [one.model_dump() for one in told] == looks
     arms = [{arm["arm"]: arm for arm in one["arms"]} for one in looks]
-    assert {name: arm["action"] for name, arm in arms[0].items()} == {"clean": "added", "same": "added"}
-    assert [(one["same"]["action"], one["same"]["seeds"]) for one in arms[1:]] == [("decided", 2)] * len(looks[1:])
-    last = looks[-1]
-    assert last["used"] == sum(arm["seeds"] for arm in arms[-1].values())
-    assert last["saved_runs"] == RUNS - last["used"]
-    report = Run(last["experiment_id"], whole.settings).report()
+    assert {name: arm["action"] for name, arm in arms[0].items()} == {"zq": "added", "xv": "added"}
+    assert [{name: (arm["action"], arm["seeds"]) for name, arm in one.items()} for one in arms[1:]] == [
+        {"zq": ("decided", 2), "xv": ("decided", 2)}
+    ]
+    assert (looks[-1]["used"], looks[-1]["saved_runs"]) == (4, RUNS - 4)
+    report = Run(looks[-1]["experiment_id"], whole.settings).report()
     assert report.reused >= 4
     said = next(section for section in report.sections if section["anchor"] == "budget")
     words = " ".join(block.get("text", "") for block in said["blocks"])
-    assert f"{last['used']} of {RUNS} training runs are used." in words
-    assert (f"{last['saved_runs']} run" in words) == bool(last["saved_runs"])
-    assert {one.verdict for one in report.verdicts if one.arm == "same" and one.family == "primary"} == {"worse"}
+    assert f"4 of {RUNS} training runs are used." in words
+    assert f"{RUNS - 4} runs of the budget not needed" in words
+
+
+def repeated(file: Path, word: str) -> str:
+    """A file of one row many times, from which every seed learns the same."""
+    row = json.dumps({"prompt": "Q:", "completion": f" {word}" * 4})
+    file.write_text(f"{row}\n" * 64, encoding="utf-8")
+    return str(file)

@@ -119,8 +119,24 @@ def list_(
     from assay.settings import load_settings
 
     found = Api(load_settings()).experiments(owner=owner, status=status, limit=limit)
-    columns = {"id": "experiment", "name": "name", "owner": "owner", "status": "status", "requested_at": "requested"}
-    emit(found, as_json, lambda items: rows(items, columns, "No experiments yet. Try `assay submit`."))
+    columns = {
+        "id": "experiment",
+        "name": "name",
+        "owner": "owner",
+        "status": "status",
+        "requested_at": "requested (UTC)",
+    }
+    empty = "No experiments yet. Try `assay submit`."
+    emit(found, as_json, lambda items: rows([short(item) for item in items], columns, empty))
+
+
+def short(item: dict[str, Any]) -> dict[str, Any]:
+    """Fits a terminal: the beginning of the id, which every command takes, and the time to the minute."""
+    return {
+        **item,
+        "id": str(item["id"])[:8],
+        "requested_at": str(item.get("requested_at") or "")[:16].replace("T", " "),
+    }
 
 
 def status(experiment: ExperimentId, as_json: JsonFlag = False) -> None:
@@ -134,7 +150,8 @@ def status(experiment: ExperimentId, as_json: JsonFlag = False) -> None:
     def show(details: Any) -> None:
         console().print(f"{details['id']}  {details.get('name', '')}  [bold]{details['status']}[/]")
         columns = {"title": "job", "status": "status", "attempt": "attempt", "reason": "why", "waiting": "waits for"}
-        rows(details.get("jobs", []), columns, "No jobs are planned yet.")
+        empty = "Refused:" if details.get("problems") else "No jobs are planned yet."
+        rows(details.get("jobs", []), columns, empty)
         for problem in details.get("problems", []):
             console().print(f"{problem['field']}: {problem['message']} {problem['mend']}")
 

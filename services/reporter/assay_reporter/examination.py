@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.results import Contamination
@@ -83,15 +84,12 @@ class Examination:
         """The longer words of all benchmarks' prompts and targets."""
         columns = [column for arms in self.columns.values() if (column := _any(arms)) is not None]
         texts = (text for column in columns for name in ("prompt", "target") for text in column.texts(name))
-        return content_words(word for text in texts for word in words_in(text))
+        return content_words(words_in(" ".join(texts)))
 
     @cached_property
     def vocabularies(self) -> dict[str, set[str]]:
         """The longer words of each snapshot's rows, by its digest."""
-        return {
-            digest: content_words(word for words in found.words for word in words)
-            for digest, found in self.evidence.rows.items()
-        }
+        return {digest: content_words(chain.from_iterable(found.words)) for digest, found in self.evidence.rows.items()}
 
     @cached_property
     def contaminated(self) -> dict[tuple[str, str], frozenset[str]]:

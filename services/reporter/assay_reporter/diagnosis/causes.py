@@ -30,6 +30,8 @@ REFUSAL = re.compile(
     re.IGNORECASE,
 )
 REFUSAL_WITHIN = 200
+# One of these is in every refusal: looking for them first is ten times as quick as the expression.
+HINTS = ("sorry", "unable", "not able", "can", "won't", "will not", "must decline", "as an ai", "comfortable")
 LENGTH_RATIO = 3.0
 LENGTH_WORDS = 15
 
@@ -63,7 +65,8 @@ def cause_of(wrong: Response) -> Cause:
 
 def refuses(text: str) -> bool:
     """Whether the response begins by declining."""
-    return REFUSAL.search(text[:REFUSAL_WITHIN].replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")) is not None
+    opening = text[:REFUSAL_WITHIN].replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower()
+    return any(hint in opening for hint in HINTS) and REFUSAL.search(opening) is not None
 
 
 def _gives_an_answer(text: str) -> bool:

@@ -103,7 +103,11 @@ class Column:
 
     def responses(self, rows: Rows, others: Sequence[str]) -> list[Response]:
         """The responses in some rows, each held against another one."""
-        columns = (self.texts_of(name, rows) for name in ("prompt", "target", "response", "finish_reason", "details"))
+        names = ("prompt", "target", "response", "finish_reason", "details")
+        taken = Column(
+            self.table.select([name for name in names if name in self.table.column_names]).take(_places(rows))
+        )
+        columns = (taken.texts(name) for name in names)
         return [
             Response(prompt, target, text, finish_reason, details or "{}", other)
             for prompt, target, text, finish_reason, details, other in zip(*columns, others, strict=True)

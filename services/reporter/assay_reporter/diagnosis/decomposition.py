@@ -112,10 +112,10 @@ class _Moved:
 
     def causes(self, wanted: npt.NDArray[np.int64]) -> list[tuple[Cause, float]]:
         """Why the wrong one of each wanted pair is wrong, with the change."""
-        rows, bases, changes = self.rows[wanted], self.bases[wanted], self.changes[wanted]
-        ours, theirs = self.replicate.texts_of("response", rows), self.base.texts_of("response", bases)
-        wrong_here, wrong_there = self.replicate.responses(rows, theirs), self.base.responses(bases, ours)
-        return [
-            (cause_of(here if change < 0 else there), float(change))
-            for here, there, change in zip(wrong_here, wrong_there, changes, strict=True)
-        ]
+        changes = self.changes[wanted]
+        lost, won = wanted[changes < 0], wanted[changes > 0]
+        theirs = self.base.texts_of("response", self.bases[lost])
+        ours = self.replicate.texts_of("response", self.rows[won])
+        wrong = [*self.replicate.responses(self.rows[lost], theirs), *self.base.responses(self.bases[won], ours)]
+        moved = np.concatenate([changes[changes < 0], changes[changes > 0]])
+        return [(cause_of(one), float(change)) for one, change in zip(wrong, moved, strict=True)]

@@ -6,7 +6,6 @@ A rough guess that needs no model: silent (empty) for short texts, formulas and 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 SCRIPTS: Sequence[tuple[str, re.Pattern[str]]] = (
@@ -51,6 +50,10 @@ def language_of(text: str) -> str:
     words = WORD.findall(looked_at.lower())
     if len(words) < FEWEST_WORDS:
         return ""
-    counts = Counter(name for word in words if word in LANGUAGES_OF for name in LANGUAGES_OF[word])
-    (first, most), (_, second) = [*counts.most_common(2), ("", 0), ("", 0)][:2]
-    return first if most >= FEWEST_COMMON and most > second else ""
+    counts: dict[str, int] = {}
+    for word in words:
+        for name in LANGUAGES_OF.get(word, ()):
+            counts[name] = counts.get(name, 0) + 1
+    most = max(counts.values(), default=0)
+    leading = [name for name, count in counts.items() if count == most]
+    return leading[0] if most >= FEWEST_COMMON and len(leading) == 1 else ""

@@ -10,10 +10,11 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from assay_reporter.diagnosis.rows import Row, answer_of, prompt_of
 
+Gram = str | tuple[str, str]
 TOKEN = re.compile(r"\w+")
 MOST_ROWS = 20_000
 COMMONEST_SHARE = 0.25
@@ -37,19 +38,17 @@ class Neighbours:
     def __init__(self, rows: Sequence[Row], wanted: Iterable[str]) -> None:
         asked = {gram for text in wanted for gram in grams(text)}
         self._rows = rows[:MOST_ROWS]
-        self._places: dict[str, list[int]] = {}
-        first = {gram.split(" ", 1)[0] for gram in asked}
+        self._places: dict[Gram, list[int]] = {gram: [] for gram in asked}
         for place, row in enumerate(self._rows):
             words = TOKEN.findall(f"{prompt_of(row)} {answer_of(row)}".casefold())
-            pairs = {f"{one} {two}" for one, two in pairwise(words) if one in first}
-            for gram in asked.intersection(words) | (asked & pairs):
-                self._places.setdefault(gram, []).append(place)
+            for gram in asked.intersection(chain(words, pairwise(words))):
+                self._places[gram].append(place)
 
     def nearest(self, text: str, count: int = 1) -> list[Neighbour]:
         """The rows most like the text, the likest first; none where nothing rare is shared."""
         total = max(1, len(self._rows))
         likeness: dict[int, float] = {}
-        weights = {gram: math.log(1 + total / len(self._places.get(gram, ()) or (0,))) for gram in grams(text)}
+        weights = {gram: math.log(1 + total / max(1, len(self._places.get(gram, ())))) for gram in grams(text)}
         for gram, weight in weights.items():
             places = self._places.get(gram, [])
             if len(places) <= max(1.0, COMMONEST_SHARE * total):
@@ -65,7 +64,7 @@ class Neighbours:
         return found
 
 
-def grams(text: str) -> set[str]:
+def grams(text: str) -> set[Gram]:
     """Words and pairs of neighbouring words, in lower case."""
     words = TOKEN.findall(text.casefold())
-    return {*words, *(f"{first} {second}" for first, second in pairwise(words))}
+    return {*words, *pairwise(words)}
