@@ -29,7 +29,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".parquet":
         try:
             return list(pyarrow.parquet.read_table(path).to_pylist())
-        except (pyarrow.ArrowException, OSError) as error:
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
             raise AssayError(f"{path} is not a Parquet file: {error}.") from error
     lines = path.read_bytes().splitlines()
     return [_row(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]

@@ -185,3 +185,17 @@ async def test_a_line_without_an_end_is_refused_before_it_is_read(intake, tmp_pa
     monkeypatch.setattr("assay_scheduler.intake.datasets.MAX_LINE_BYTES", 2**20)
     (tmp_path / "line.jsonl").write_bytes(b"[" * (3 * 2**20))
     assert "line 1 is longer than 1 MiB" in await complaint(intake, str(tmp_path / "line.jsonl"))
+
+
+async def test_parquet_whose_values_are_none_that_python_has_is_refused(intake, tmp_path) -> None:
+    """Texts that are not UTF-8, and a day in the year 5881580."""
+    import pyarrow
+    import pyarrow.parquet
+
+    bytes_as_text = pyarrow.array([b"\xfb?"]).view(pyarrow.string())
+    far_day = pyarrow.array([2**31 - 1], pyarrow.int32()).view(pyarrow.date32())
+    good = pyarrow.array(["x"])
+    for name, odd in (("text", bytes_as_text), ("day", far_day)):
+        path = tmp_path / f"{name}.parquet"
+        pyarrow.parquet.write_table(pyarrow.table({"prompt": good, "completion": good, "odd": odd}), path)
+        assert "not readable Parquet" in await complaint(intake, str(path)), name

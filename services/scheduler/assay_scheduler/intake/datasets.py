@@ -222,5 +222,6 @@ def _parquet_rows(file: SourceFile, prefix: str) -> Iterator[tuple[str, dict[str
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{prefix}row {number}", row
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        # The last two: texts that are not UTF-8, days that no calendar of ours has.
         raise Unusable(f"{file.name!r} is not readable Parquet: {error}.", "Write the file again.") from error
