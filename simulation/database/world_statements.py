@@ -5,7 +5,7 @@ Says what `assay_scheduler/queries.sql` says, and no more; a test compares the t
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from assay_scheduler.store import QUERIES
@@ -196,7 +196,7 @@ async def recent_usage(tx: Transaction, now: datetime, since: datetime) -> list[
     used: dict[str, float] = {}
     for _, row in tx.rows("attempts"):
         end = row["ended_at"] or now
-        if row["requested_at"] > since - timedelta(days=1) and end > since and row["share"] > 0:
+        if end > since and row["share"] > 0:
             seconds = (end - max(row["requested_at"], since)).total_seconds()
             used[row["owner"]] = used.get(row["owner"], 0.0) + row["share"] * seconds
     return [{"owner": owner, "used": total} for owner, total in used.items()]

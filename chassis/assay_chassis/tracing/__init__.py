@@ -4,6 +4,6 @@ Never imports OpenTelemetry while it is off, and never puts what an event says i
 """
 
 from assay_chassis.tracing.contexts import trace_of
-from assay_chassis.tracing.spans import LABEL, handling, is_on, labels_for, onward, span, start, stop, whole
+from assay_chassis.tracing.spans import LABEL, handling, labels_for, onward, span, start, stop, whole
 
-__all__ = ["LABEL", "handling", "is_on", "labels_for", "onward", "span", "start", "stop", "trace_of", "whole"]
+__all__ = ["LABEL", "handling", "labels_for", "onward", "span", "start", "stop", "trace_of", "whole"]

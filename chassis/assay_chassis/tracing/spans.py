@@ -58,10 +58,6 @@ def stop() -> None:
         exporter.close()
 
 
-def is_on() -> bool:
-    return _exporter is not None
-
-
 def onward(correlation: str, cause: Event | None) -> str:
     """The context for an event of `correlation` that `cause` brought about: the nearest span of the same trace.
 

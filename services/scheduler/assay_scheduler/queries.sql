@@ -158,10 +158,10 @@ WITH saved_jobs AS (
            job_key text, attempt integer, ended_at timestamptz, outcome text, error jsonb)
      WHERE attempts.job_key = new.job_key AND attempts.attempt = new.attempt AND attempts.ended_at IS NULL
 )
-INSERT INTO attempts (job_key, attempt, owner, share, requested_at)
-SELECT job_key, attempt, owner, share, requested_at
+INSERT INTO attempts (job_key, attempt, owner, share, requested_at, need)
+SELECT job_key, attempt, owner, share, requested_at, need::text
   FROM jsonb_to_recordset($5) AS new (
-       job_key text, attempt integer, owner text, share double precision, requested_at timestamptz)
+       job_key text, attempt integer, owner text, share double precision, requested_at timestamptz, need jsonb)
 ON CONFLICT (job_key, attempt) DO NOTHING
 
 -- name: set_cancel_reason
@@ -228,16 +228,19 @@ SELECT jobs.key, jobs.kind, jobs.ready_at, jobs.body -> 'hardware' AS hardware,
  WHERE jobs.status = 'ready' AND (jobs.not_before IS NULL OR jobs.not_before <= $1)
 
 -- name: held_resources
-SELECT kind, body -> 'hardware' AS hardware, body -> 'inputs' ->> 'policy' AS policy,
-       coalesce(attempts.owner, '') AS owner, count(*) AS jobs
-  FROM jobs LEFT JOIN attempts ON attempts.job_key = jobs.key AND attempts.attempt = jobs.attempt
- WHERE status IN ('requested', 'running', 'cancelling')
- GROUP BY kind, body -> 'hardware', body -> 'inputs' ->> 'policy', coalesce(attempts.owner, '')
+SELECT need::jsonb ->> 'kind' AS kind, need::jsonb -> 'hardware' AS hardware, need::jsonb ->> 'policy' AS policy,
+       owner, count(*) AS jobs
+  FROM (SELECT owner, coalesce(need, (
+               SELECT jsonb_build_object(
+                      'kind', kind, 'hardware', body -> 'hardware', 'policy', body -> 'inputs' -> 'policy')::text
+                 FROM jobs WHERE jobs.key = attempts.job_key)) AS need
+          FROM attempts WHERE ended_at IS NULL) held
+ GROUP BY need, owner
 
 -- name: recent_usage
 SELECT owner, sum(share * extract(epoch FROM (coalesce(ended_at, $1::timestamptz) - greatest(requested_at, $2)))) AS used
   FROM attempts
- WHERE requested_at > $2::timestamptz - interval '1 day' AND coalesce(ended_at, $1) > $2 AND share > 0
+ WHERE coalesce(ended_at, 'infinity'::timestamptz) > $2::timestamptz AND share > 0
  GROUP BY owner
 
 -- name: take_turn

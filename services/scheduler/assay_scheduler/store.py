@@ -128,11 +128,13 @@ class WorldStore:
                 end = {"ended_at": when, "outcome": _attempt_outcome(earlier, job), "error": error}
                 ended.append({"job_key": job.key, "attempt": earlier.attempt, **end})
             if job.status in HOLDING and job.attempt != (earlier.attempt if earlier else 0):
-                need = need_of(job.kind, job.hardware, policy_of(job.inputs))
+                policy = policy_of(job.inputs)
+                share = need_of(job.kind, job.hardware, policy).share_of(self._capacity)
+                need = {"kind": job.kind, "hardware": job.hardware.model_dump(mode="json"), "policy": policy}
                 wanting = [
                     after.experiments[want.experiment_id] for want in after.wants.values() if want.job_key == job.key
                 ]
-                use = {"owner": lifecycle.payer(job, wanting), "share": need.share_of(self._capacity)}
+                use = {"owner": lifecycle.payer(job, wanting), "share": share, "need": need}
                 begun.append({"job_key": job.key, "attempt": job.attempt, "requested_at": job.requested_at, **use})
         return ended, begun
 
