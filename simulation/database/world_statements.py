@@ -5,7 +5,7 @@ Says what `assay_scheduler/queries.sql` says, and no more; a test compares the t
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from assay_scheduler.store import QUERIES

@@ -188,23 +188,22 @@ async def test_problems_of_a_single_job_are_told_in_its_own_words(system, files:
         assert running.events("experiment.rejected") == []
 
 
-@pytest.mark.parametrize("odd", [None, 7, ["a"], {"uri": "x"}])
-async def test_a_location_that_is_no_text_is_a_problem_of_its_field(system, files: Path, odd: object) -> None:
+async def test_a_location_that_is_no_text_is_a_problem_of_its_field(system, files: Path) -> None:
     model, rows = str(files / "MODELS/pilot"), str(files / "DATA/sft.jsonl")
-    bodies = {
-        "training_config.dataset": {"base_model": model, "dataset": odd, "training_alg": "SFT"},
-        "training_config.base_model": {"base_model": odd, "dataset": rows, "training_alg": "SFT"},
-    }
     async with system(intake_wait_s=5) as running:
-        for field, body in bodies.items():
-            answer = await running.http.post("/training_job", json={"training_config": body})
+
+        async def fields(path: str, body: dict[str, object]) -> set[str]:
+            answer = await running.http.post(path, json=body)
             assert answer.status_code == 422, answer.text
-            assert field in {problem["field"] for problem in answer.json()["problems"]}
-        parameters = {"harness_params": {"dataset": odd}} if odd is not None else {}
-        evaluation = {"model_checkpoint_path": odd, "benchmark_name": "numeric", **parameters}
-        answer = await running.http.post("/eval_job", json=evaluation)
-        assert answer.status_code == 422, answer.text
-        assert "model_checkpoint_path" in {problem["field"] for problem in answer.json()["problems"]}
+            return {problem["field"] for problem in answer.json()["problems"]}
+
+        for odd in (None, 7, ["a"], {"uri": "x"}):
+            data = {"base_model": model, "dataset": odd, "training_alg": "SFT"}
+            base = {"base_model": odd, "dataset": rows, "training_alg": "SFT"}
+            assert "training_config.dataset" in await fields("/training_job", {"training_config": data})
+            assert "training_config.base_model" in await fields("/training_job", {"training_config": base})
+            evaluation = {"model_checkpoint_path": odd, "benchmark_name": "numeric", "harness_params": {"dataset": odd}}
+            assert "model_checkpoint_path" in await fields("/eval_job", evaluation)
 
 
 async def test_what_a_route_does_not_do_is_said_with_what_it_does(system, tmp_path: Path) -> None:
