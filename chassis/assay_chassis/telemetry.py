@@ -91,7 +91,7 @@ def logger(name: str) -> Any:
 
 
 class OncePerWhile(logging.Filter):
-    """Lets each message of aiokafka through once in a while: it repeats them ten times a second during an outage."""
+    """Lets each message of aiokafka and OpenTelemetry through once in a while: they repeat them during an outage."""
 
     def __init__(self, seconds: float = 30.0) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class OncePerWhile(logging.Filter):
         self._seen: dict[tuple[str, int], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith("aiokafka"):
+        if not record.name.startswith(("aiokafka", "opentelemetry")):
             return True
         place = (record.pathname, record.lineno)
         due = record.created - self._seen.get(place, -math.inf) >= self._seconds
