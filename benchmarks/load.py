@@ -239,9 +239,9 @@ def _counted_flushes() -> list[float]:
     flushed: list[float] = []
     flush = ProgressReader.flush
 
-    async def counted(self: ProgressReader, now: datetime) -> None:
+    async def counted(self: ProgressReader) -> None:
         flushed.append(time.perf_counter())
-        await flush(self, now)
+        await flush(self)
 
     ProgressReader.flush = counted  # type: ignore[method-assign]
     return flushed
