@@ -45,6 +45,16 @@ def test_choices_are_scored_as_by_the_own_benchmark_over_the_same_rows(evaluated
     assert result.metrics["acc"].value == own.metrics["accuracy"].value
 
 
+def test_the_harness_own_tasks_are_not_looked_up_for_it(
+    evaluated: Any, sums: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay_evaluator import task_names
+
+    monkeypatch.setattr(task_names, "task_manager", lambda _: pytest.fail("the index of tasks takes 20 s to make"))
+    result, _ = evaluated("harness_task", sums[:2], {"task": WORDS})
+    assert result.items == 2
+
+
 def test_filters_and_metrics_are_the_harness_own(evaluated: Any, sums: Any) -> None:
     result, samples = evaluated("harness_task", sums[:4], {"task": WORDS, "num_fewshot": 1})
     assert result.primary == "exact_match,first"

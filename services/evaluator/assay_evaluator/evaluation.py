@@ -17,6 +17,7 @@ from assay_schemas.benchmarks import (
     BenchmarkParameters,
     HarnessTaskParameters,
     OwnParameters,
+    TaskFileParameters,
     definition_of,
 )
 from assay_schemas.jobs import EvalInputs
@@ -71,7 +72,9 @@ class Evaluation:
         from assay_evaluator.harness import evaluate_harness
         from assay_evaluator.task_names import task_manager
 
-        inputs, manager = self.inputs, task_manager(self.cache / "harness")
+        inputs = self.inputs
+        brings_task = isinstance(parameters, TaskFileParameters)  # so the harness's own tasks need not be known
+        manager = None if brings_task else task_manager(self.cache / "harness")
         asked = None if self.items is None else sorted(self.items, key=lambda item: item.index)
         scored = evaluate_harness(
             lm,

@@ -54,7 +54,7 @@ class EverySplit(dict[str, Any]):
 
 def evaluate_harness(
     lm: Any,
-    manager: TaskManager,
+    manager: TaskManager | None,
     name: str,
     parameters: HarnessTaskParameters,
     rows: Rows | None,
@@ -65,10 +65,13 @@ def evaluate_harness(
 ) -> Scored:
     """Samples and metrics of a task, group or tag; `limit` counts per task, as in lm-eval, in hash order.
 
-    With `split`, only documents on its side count. Raises JobFailed where a task has none left.
+    With `split`, only documents on its side count. `manager` knows the harness's own tasks; None for one of a file.
+    Raises JobFailed where a task has none left.
     """
     if isinstance(parameters, TaskFileParameters):
         loaded = _of_file(name, parameters, rows)
+    elif manager is None:
+        raise bad_input("parameters.task: is missing; give the task's YAML")
     else:
         loaded = load_tasks(manager, name, rows)
     ids: dict[str, list[str]] = {}
