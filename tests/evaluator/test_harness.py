@@ -112,3 +112,55 @@ def test_the_index_of_tasks_is_read_back_as_it_was_written(
     for entry in read:
         assert (entry.kind, entry.tags) == (known[entry.name].kind, known[entry.name].tags)
         assert str(entry.yaml_path) == str(known[entry.name].yaml_path)
+
+
+@pytest.fixture(scope="module")
+def following() -> Any:
+    """A harness that knows IFEval alone."""
+    from assay_evaluator.task_names import HARNESS_FOLDER
+    from lm_eval.tasks import TaskManager
+
+    for library in ("langdetect", "immutabledict"):
+        pytest.importorskip(library)
+    return TaskManager(include_path=str(HARNESS_FOLDER / "ifeval"), include_defaults=False)
+
+
+def followed(lm: Any, manager: Any, rows: list[dict[str, Any]]) -> Any:
+    from assay_evaluator.harness import evaluate_harness
+    from assay_schemas.benchmarks import HarnessTaskParameters
+
+    return evaluate_harness(lm, manager, "ifeval", HarnessTaskParameters(max_tokens=8), rows, limit=None, seed=0)
+
+
+def test_ifeval_is_scored_strictly_and_loosely_over_given_rows(lm: Any, following: Any) -> None:
+    asked = ["punctuation:no_comma", "change_case:english_lowercase"]
+    rows = [
+        {
+            "key": place,
+            "prompt": "Write.",
+            "instruction_id_list": asked[: 1 + place % 2],
+            "kwargs": [{}] * (1 + place % 2),
+        }
+        for place in range(4)
+    ]
+    scored = followed(lm, following, rows)
+    names = {"prompt_level_strict_acc", "inst_level_strict_acc", "prompt_level_loose_acc", "inst_level_loose_acc"}
+    assert names <= {name.partition(",")[0] for name in scored.metrics}
+    for sample in scored.samples[::2]:
+        assert sample.score == float("," not in sample.response)
+
+
+def test_data_that_is_missing_for_ifeval_is_said_with_the_mend(
+    lm: Any, following: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import nltk
+    from assay_chassis.job_service import JobFailed
+
+    def missing(*_: Any, **__: Any) -> None:
+        raise LookupError("Resource punkt not found.")
+
+    monkeypatch.setattr(nltk.data, "load", missing)
+    row = {"key": 1, "prompt": "Write.", "instruction_id_list": ["length_constraints:number_sentences"]}
+    with pytest.raises(JobFailed, match=r"python -m nltk\.downloader punkt_tab") as caught:
+        followed(lm, following, [{**row, "kwargs": [{"relation": "at least", "num_sentences": 2}]}])
+    assert caught.value.error_class == "bad_input"

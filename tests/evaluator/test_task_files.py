@@ -82,37 +82,3 @@ def test_what_cannot_be_run_safely_is_refused(evaluated: Any, sums: Any, change:
 def test_keys_that_stand_for_code_or_other_files_are_no_keys(key: str) -> None:
     with pytest.raises(ValidationError, match=key):
         TaskFileParameters.model_validate({"task": {**WORDS, key: "utils.x"}})
-
-
-def test_ifeval_is_scored_strictly_and_loosely_over_given_rows(evaluated: Any) -> None:
-    for library in ("langdetect", "immutabledict"):
-        pytest.importorskip(library)
-    rows = [
-        {
-            "key": number,
-            "prompt": f"Write {number} words.",
-            "instruction_id_list": ["punctuation:no_comma", "change_case:english_lowercase"][: 1 + number % 2],
-            "kwargs": [{}, {}][: 1 + number % 2],
-        }
-        for number in range(4)
-    ]
-    result, samples = evaluated("ifeval", rows, {"max_tokens": 8})
-    names = {"prompt_level_strict_acc", "inst_level_strict_acc", "prompt_level_loose_acc", "inst_level_loose_acc"}
-    assert names <= {name.partition(",")[0] for name in result.metrics}
-    for sample in samples:
-        assert sample.score == float("," not in sample.response) or len(rows[sample.item_index]["kwargs"]) > 1
-
-
-def test_data_that_is_missing_for_ifeval_is_said_with_the_mend(evaluated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    for library in ("langdetect", "immutabledict"):
-        pytest.importorskip(library)
-    import nltk
-
-    def missing(*_: Any, **__: Any) -> None:
-        raise LookupError("Resource punkt not found.")
-
-    monkeypatch.setattr(nltk.data, "load", missing)
-    row = {"key": 1, "prompt": "Write.", "instruction_id_list": ["length_constraints:number_sentences"]}
-    with pytest.raises(JobFailed, match=r"python -m nltk\.downloader punkt_tab") as caught:
-        evaluated("ifeval", [{**row, "kwargs": [{"relation": "at least", "num_sentences": 2}]}], {"max_tokens": 8})
-    assert caught.value.error_class == "bad_input"
