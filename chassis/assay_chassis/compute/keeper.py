@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from assay_chassis.compute.base import Cause, JobRun
 from assay_chassis.compute.devices import VISIBLE
@@ -163,13 +162,3 @@ def _wake_on_signals(on_terminate: Callable[[], None]) -> tuple[int, int]:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.set_wakeup_fd(wake)
     return woken, wake
-
-
-def main(arguments: list[str]) -> None:
-    """Keep a run from a process of its own: the backend's folder and the grace period in seconds."""
-    folder, grace_s = arguments
-    keep(RunFolder(Path(folder)), float(grace_s))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

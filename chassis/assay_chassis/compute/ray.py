@@ -118,7 +118,7 @@ class Place:
     def __init__(self, folder: str, grace_s: float, environment: Mapping[str, str], python: Path | None) -> None:
         import ray
 
-        command = [str(python or sys.executable), "-m", "assay_chassis.compute.keeper", folder, str(grace_s)]
+        command = [str(python or sys.executable), "-m", "assay_chassis.compute.keep_run", folder, str(grace_s)]
         inherited = for_another_python(os.environ) if python else os.environ
         cluster = {CLUSTER: ray.get_runtime_context().gcs_address}
         env = {**inherited, **environment, **cluster}

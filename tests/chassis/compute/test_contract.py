@@ -201,6 +201,7 @@ async def test_output_errors_and_logging_are_in_the_log(process_bench: Bench) ->
     assert "a line on standard output" in log
     assert "a line on standard error" in log
     assert "INFO job: a line logged" in log
+    assert "RuntimeWarning" not in log
     assert len((await backend.logs(run.name, tail=1)).splitlines()) == 1
 
 

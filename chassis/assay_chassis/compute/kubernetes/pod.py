@@ -62,7 +62,7 @@ class PodRun:
         self._continue_log()
         if self._cancelled():
             self._folder.ask_to_cancel()
-        command = [sys.executable, "-m", "assay_chassis.compute.keeper", str(self._folder.path), str(self._grace_s)]
+        command = [sys.executable, "-m", "assay_chassis.compute.keep_run", str(self._folder.path), str(self._grace_s)]
         keeper = subprocess.Popen(command, start_new_session=True)
         try:
             self._watch(keeper)
