@@ -100,7 +100,8 @@ class SharedRuns:
         for status in await self._beneath.list():
             if status.run.kind == KIND and status.state.ended and not self._seen(status):
                 await self._beneath.forget(status.name)
-                self._forgotten -= {member.name for member in self._members.pop(status.name)}
+                # Another call may have dropped it meanwhile.
+                self._forgotten -= {member.name for member in self._members.pop(status.name, ())}
 
     async def _shared_by(self, name: str) -> RunStatus | None:
         """The shared run with this member, if any."""

@@ -132,6 +132,22 @@ async def test_every_member_has_an_end_of_its_own_while_the_others_go_on(shared_
     assert (said["job_key"], said["step"], said["total"]) == (key(3), 1, 9)
 
 
+async def test_a_run_whose_last_member_is_forgotten_twice_at_once_is_dropped_once(shared_ground, monkeypatch) -> None:
+    await shared_ground.service.requested_together([seeded(1), seeded(2)])
+    first, last = members_of(shared_ground.shared.payload)
+    shared_ground.says(state=RunState.FAILED).started(first)
+    runs, forget = SharedRuns(shared_ground.backend, lambda _: asyncio.sleep(0)), shared_ground.backend.forget
+
+    async def later(name: str) -> None:
+        await asyncio.sleep(0)
+        await forget(name)
+
+    monkeypatch.setattr(shared_ground.backend, "forget", later)
+    await runs.forget(first.name)
+    await asyncio.gather(runs.forget(last.name), runs.forget(last.name))
+    assert await runs.list() == []
+
+
 async def test_members_that_wait_for_their_turn_say_so(shared_ground) -> None:
     await shared_ground.service.requested_together([seeded(1), seeded(2)])
     shared_ground.says().started(members_of(shared_ground.shared.payload)[0])
