@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from beside import load_beside
 
 ASKED_FOR = bool(os.environ.get("ASSAY_TEST_FAULTS"))
 TESTS = Path(__file__).resolve().parents[1]
@@ -20,18 +18,6 @@ TESTS = Path(__file__).resolve().parents[1]
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Elsewhere these cost minutes."""
     return None if ASKED_FOR else True
-
-
-def load_beside(name: str, path: Path) -> ModuleType:
-    """A module of other tests, by its path."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
 
 
 load_beside("fault_proxy", Path(__file__).parent / "proxy.py")

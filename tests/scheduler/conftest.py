@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
@@ -19,19 +16,7 @@ from assay_chassis.object_store import FileStore
 from assay_scheduler.app import Parts, build
 from assay_scheduler.settings import SchedulerSettings
 from assay_schemas.envelope import Event
-
-
-def load_beside(name: str, path: Path) -> ModuleType:
-    """A module of the tests that is no test, by its path."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
+from beside import load_beside
 
 cases = load_beside("contract_cases", Path(__file__).parents[1] / "contract" / "cases.py")
 stand_ins = load_beside("scheduler_stand_ins", Path(__file__).parent / "stand_ins.py")

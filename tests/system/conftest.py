@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,19 +18,7 @@ from assay.settings import load_settings
 from assay_local import jars
 from assay_local.service import SERVICES
 from assay_local.system import EmbeddedSystem
-
-
-def load_beside(name: str, path: Path) -> ModuleType:
-    """A module of the tests that is no test, by its path."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
+from beside import load_beside
 
 if str(root := Path(__file__).resolve().parents[2]) not in sys.path:
     sys.path.insert(0, str(root))
