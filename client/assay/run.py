@@ -85,7 +85,8 @@ class Run:
         try:
             return self._store.read(self.report_uri(form)).decode()
         except NotFound as error:
-            raise NotFound(f"Experiment {self.id} has no report (yet). See `assay watch {self.id}`.") from error
+            mend = f"`assay status {self.id[:8]}` says how far it is, or why it was refused."
+            raise NotFound(f"Experiment {self.id} has no report (yet). {mend}") from error
 
     def report_uri(self, form: str) -> str:
         return self._store.uri(f"{report_prefix(self.id)}/report.{form}")

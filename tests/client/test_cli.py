@@ -9,8 +9,10 @@ import sys
 import pytest
 from assay.cli import app
 from assay.cli.experiments import short
-from assay.errors import Refused
+from assay.errors import NotFound, Refused
 from assay.files import read_document
+from assay.run import Run
+from assay.settings import ClientSettings
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -108,3 +110,9 @@ def test_doctor_says_what_is_missing_and_fails():
     assert answer.exit_code == 1
     assert found["python"]["ok"] is True
     assert "assay up" in found["system"]["mend"]
+
+
+def test_without_a_report_it_is_said_where_to_see_why(tmp_path):
+    run = Run("0b6a1c9e-1111-5222-8333-444455556666", ClientSettings(object_store=tmp_path.as_uri()))
+    with pytest.raises(NotFound, match=r"assay status 0b6a1c9e.*why it was refused"):
+        run.report()
