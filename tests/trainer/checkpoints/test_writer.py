@@ -75,3 +75,44 @@ def test_a_slow_store_holds_up_the_training_before_it_fills_the_disk(
     writer.close()
     assert taken[-1].is_set()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_slow_store_holds_up_several_processes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assay_trainer.checkpoints.writer import CheckpointWriter
+    from assay_trainer.parallel import checkpoints as module
+
+    told: list[float] = []
+
+    def tell(values: list[float], _: Any) -> list[float]:
+        told.extend(values)
+        return values
+
+    for name in ("export_model", "save_file", "write_optimizer"):
+        monkeypatch.setattr(module, name, lambda *_: None)
+    monkeypatch.setattr(module, "gathered", lambda *_: {})
+    monkeypatch.setattr(module, "sum_over_all", tell)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.02)
+    store = SlowStore()
+    writer = CheckpointWriter(cast("Any", store), "a" * 64, 1, tmp_path, None, tmp_path)
+    world = SimpleNamespace(lead=True, device=None)
+    plain = SimpleNamespace(load_state_dict=lambda *_, **__: None, tie_weights=lambda: None)
+    spread = module.SpreadCheckpoints(cast("Any", world), writer, lambda: plain, None, tmp_path, tmp_path)
+    stepper = SimpleNamespace(model=None, own_tensors=dict)
+    taken = [threading.Event() for _ in range(4)]
+
+    def take() -> None:
+        for step, done in enumerate(taken, start=1):
+            spread.take(cast("Any", stepper), step, None, b"")
+            done.set()
+
+    training = threading.Thread(target=take)
+    training.start()
+    assert taken[1].wait(10)
+    assert not taken[2].wait(0.2)
+    assert told.count(1.0) > 1, "the others are told again and again that the lead still waits"
+    for _ in range(2 * len(taken)):
+        store.let.release()
+    training.join(10)
+    spread.close()
+    assert taken[-1].is_set()
+    assert not list(tmp_path.iterdir())

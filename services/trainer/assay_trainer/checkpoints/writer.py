@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from assay_chassis.object_store import SyncObjectStore
@@ -72,8 +72,7 @@ class CheckpointWriter:
         """Save the model and everything the next step depends on. Returns while the upload goes on.
 
         Waits first while BEHIND others are on their way, so that a slow store does not fill the disk."""
-        while len(self._pending) >= BEHIND:
-            self._pending.popleft().result()
+        self.room()
         folder = self._scratch / f"{step:08d}"
         model, resume = folder / "model", folder / "resume"
         model.mkdir(parents=True)
@@ -81,6 +80,16 @@ class CheckpointWriter:
         export_state(stepper, resume)
         (resume / METRICS).write_bytes(metrics)
         self.upload(folder, step, validation_loss)
+
+    def room(self, timeout_s: float | None = None) -> bool:
+        """Wait, `timeout_s` at most, until fewer than BEHIND checkpoints are on their way; whether that came about.
+
+        Raises what an upload raised."""
+        while len(self._pending) >= BEHIND:
+            if not wait([self._pending[0]], timeout_s).done:
+                return False
+            self._pending.popleft().result()
+        return True
 
     def upload(self, folder: Path, step: int, validation_loss: float | None) -> None:
         """Begin to upload a checkpoint that lies in `folder`, as `model` and `resume`; it is removed afterwards."""

@@ -28,6 +28,9 @@ from assay_trainer.parallel.sharding import copies, expert_names, local_of
 from assay_trainer.parallel.world import World, sum_over_all
 from assay_trainer.stepper import Stepping
 
+PATIENCE_S = 60.0
+"""How long the others wait at once for the lead's store: far below the time limit of a collective."""
+
 
 class SpreadCheckpoints:
     """Takes checkpoints with all processes. `writer` is the lead's; `folder` is one that all of them reach.
@@ -48,7 +51,8 @@ class SpreadCheckpoints:
         self.processor_s = 0.0
 
     def take(self, stepper: Stepping, step: int, validation_loss: float | None, metrics: bytes) -> None:
-        """Every process calls it after the same step."""
+        """Every process calls it after the same step. As with one process, a slow store holds up the training."""
+        self._wait_for_room()
         folder = self._folder / f"{step:08d}"
         model, resume = folder / "model", folder / "resume"
         for part in (model, resume):
@@ -65,6 +69,13 @@ class SpreadCheckpoints:
         self.processor_s = sum_over_all([time.process_time()], self._world.device)[0]
         if self._writer is not None:
             self._writer.upload(folder, step, validation_loss)
+
+    def _wait_for_room(self) -> None:
+        """The lead alone knows what is on its way; the others are told again and again, so that none times out."""
+        waits = True
+        while waits:
+            full = self._writer is not None and not self._writer.room(PATIENCE_S)
+            waits = sum_over_all([float(full)], self._world.device)[0] > 0
 
     def close(self) -> None:
         if self._writer is not None:
