@@ -33,6 +33,16 @@ def test_a_killed_rank_ends_the_job_at_once_and_is_named(tmp_path: Path) -> None
     assert caught.value.error_class == "lost_rank"
 
 
+def test_a_rank_killed_by_a_signal_without_a_name_is_named_all_the_same(tmp_path: Path) -> None:
+    def be(rank: int) -> None:
+        if rank == 1:
+            os.kill(os.getpid(), signal.SIGRTMIN + 3)
+        time.sleep(60)
+
+    with pytest.raises(LostRank, match=f"process 1 of 2 was killed by signal {signal.SIGRTMIN + 3}"):
+        launch(2, tmp_path, be)
+
+
 def test_what_a_rank_raises_for_the_job_is_what_the_job_fails_with(tmp_path: Path) -> None:
     def be(rank: int) -> None:
         if rank == 0:

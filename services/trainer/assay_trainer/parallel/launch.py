@@ -116,6 +116,14 @@ def _report(folder: Path, rank: int, class_: str, message: str, retryable: bool 
     (folder / f"failure-{rank}.json").write_text(content)
 
 
+def _signal_name(number: int) -> str:
+    """Signals between the first and the last real-time one have no name of their own."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _watch(processes: dict[int, int]) -> list[End]:
     """Until all have ended well, or shortly after one did not; the bad ends."""
     living, bad = dict(processes), list[End]()
@@ -153,7 +161,7 @@ def _end(processes: dict[int, int]) -> None:
 
 def _explained(end: End, count: int, folder: Path) -> Exception:
     if end.code < 0:
-        return LostRank(end.rank, count, f"was killed by {signal.Signals(-end.code).name}")
+        return LostRank(end.rank, count, f"was killed by {_signal_name(-end.code)}")
     report = folder / f"failure-{end.rank}.json"
     if not report.exists():
         return LostRank(end.rank, count, f"exited with code {end.code} and said nothing")
