@@ -208,7 +208,7 @@ class ClusterBackend:
             await self.cancel(name)
         return older
 
-    async def logs(self, name: str, tail: int = 100) -> str:  # noqa: ARG002
+    async def logs(self, name: str, tail: int | None = 100) -> str:  # noqa: ARG002
         self._known(name)
         return ""
 

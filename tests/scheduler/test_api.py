@@ -248,6 +248,11 @@ async def test_a_job_is_shown_with_its_attempts_and_its_log(system, files: Path)
         assert (await running.http.get(f"/jobs/{key}/logs")).json()["log"] == "the log while it runs"
         await running.parts.app.store.put_bytes(f"results/{key}/1/log.txt", b"the whole log")
         assert (await running.http.get(f"/jobs/{key}/logs")).json()["log"] == "the whole log"
+        long = b"first\n" + b"between\n" * 2**20 + b"last\n"
+        await running.parts.app.store.put_bytes(f"results/{key}/1/log.txt", long)
+        lines = (await running.http.get(f"/jobs/{key}/logs")).json()["log"].splitlines()
+        assert (lines[0], lines[-1]) == ("first", "last")
+        assert [line for line in lines if "bytes of this log are left out here" in line]
 
 
 async def test_a_job_is_cancelled_and_tried_again_by_hand(system, files: Path) -> None:

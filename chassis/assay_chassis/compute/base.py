@@ -168,8 +168,9 @@ class ComputeBackend(Protocol):
         """Cancel the job's earlier attempts that have not ended; their names."""
         ...
 
-    async def logs(self, name: str, tail: int = 100) -> str:
-        """The last `tail` lines that the run printed or logged. Raises RunUnknown."""
+    async def logs(self, name: str, tail: int | None = 100) -> str:
+        """The last `tail` lines that the run printed or logged. None: all of them, of a long log its beginning and end
+        (`log_excerpt`). Raises RunUnknown."""
         ...
 
     async def forget(self, name: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from assay_chassis.compute.base import JobRun
+from assay_chassis.log_excerpt import excerpt
 
 STATUS_LINES = 40
 STATUS_BYTES = 16 * 2**10
@@ -149,6 +150,12 @@ class RunFolder:
             log.seek(max(0, size - max_bytes))
             text = log.read().decode(errors="replace")
             return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
+        return ""
+
+    def whole_log(self) -> str:
+        """The log, of a long one its beginning and its end."""
+        with suppress(FileNotFoundError), self.log.open("rb") as log:
+            return excerpt(log)
         return ""
 
     def remove(self) -> None:

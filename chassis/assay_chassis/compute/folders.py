@@ -4,8 +4,10 @@ Never starts a run; each backend says how."""
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 
 from assay_chassis.compute.base import JobRun, RunStatus, older_attempts
@@ -14,6 +16,7 @@ from assay_chassis.compute.folder import Records, RunFolder
 from assay_chassis.compute.judgement import judge
 
 SHUTDOWN_POLL_S = 0.1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 class FolderBackend(ABC):
@@ -56,7 +59,8 @@ class FolderBackend(ABC):
         return status
 
     async def cancel(self, name: str) -> None:
-        await asyncio.to_thread(self._folder(name).ask_to_cancel)
+        with suppress(RunUnknown):
+            await asyncio.to_thread(self._folder(name).ask_to_cancel)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
         older = older_attempts(await self.list(), kind, job_key, attempt)
@@ -64,14 +68,19 @@ class FolderBackend(ABC):
             await self.cancel(name)
         return older
 
-    async def logs(self, name: str, tail: int = 100) -> str:
+    async def logs(self, name: str, tail: int | None = 100) -> str:
         folder = self._folder(name)
         if not folder.has("run.json"):
             raise RunUnknown(name)
+        if tail is None:
+            return await asyncio.to_thread(folder.whole_log)
         return await asyncio.to_thread(folder.log_tail, tail)
 
     async def forget(self, name: str) -> None:
-        folder = self._folder(name)
+        try:
+            folder = self._folder(name)
+        except RunUnknown:
+            return
         status = await asyncio.to_thread(self._status, folder)
         if status is not None and not status.state.ended:
             raise RunStillActive(name)
@@ -95,7 +104,7 @@ class FolderBackend(ABC):
 
     def _folder(self, name: str) -> RunFolder:
         """Names come from events: one that is not a plain name names nothing."""
-        if Path(name).name != name or name.startswith("."):
+        if not _NAME.fullmatch(name):
             raise RunUnknown(name)
         return RunFolder(self.root / name)
 

@@ -85,7 +85,7 @@ class SharedRuns:
             await self.cancel(name)
         return older
 
-    async def logs(self, name: str, tail: int = 100) -> str:
+    async def logs(self, name: str, tail: int | None = 100) -> str:
         shared = await self._shared_by(name)
         return await self._beneath.logs(shared.name if shared else name, tail)
 

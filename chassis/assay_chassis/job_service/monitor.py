@@ -27,7 +27,6 @@ PROGRESS_TOPIC = "job.progressed"
 LIVE_POLL_S = 0.2
 IDLE_POLL_S = 30.0
 RETRY_S = 2.0
-LOG_LINES = 20_000
 CORRELATION = "correlation"
 log = structlog.get_logger(__name__)
 
@@ -149,7 +148,7 @@ class Monitor:
 
     async def _end(self, job_type: JobType, status: RunStatus) -> None:
         run = status.run
-        await self._records.write_log(run.job_key, run.attempt, await self._backend.logs(status.name, tail=LOG_LINES))
+        await self._records.write_log(run.job_key, run.attempt, await self._backend.logs(status.name, tail=None))
         found = await self._records.manifest(job_type, run.job_key, run.attempt)
         if found is not None:
             completion = succeeded(job_type, run.attempt, *found)

@@ -174,8 +174,9 @@ async def test_an_unknown_name_is_said_to_be_unknown(bench: Bench, name: str) ->
 
 async def test_cancelling_and_forgetting_an_unknown_run_changes_nothing(bench: Bench) -> None:
     backend = await bench.open()
-    await backend.cancel("training-unknown-1")
-    await backend.forget("training-unknown-1")
+    for name in ("training-unknown-1", "../outside", ".", "", "a\0b", "a" * 5000):
+        await backend.cancel(name)
+        await backend.forget(name)
     assert await backend.list() == []
 
 

@@ -7,6 +7,7 @@ from assay_chassis.compute import Cause
 from assay_chassis.compute.context import JobContext
 from assay_chassis.compute.folder import RunFolder
 from assay_chassis.compute.keeper import explain
+from assay_chassis.log_excerpt import KEPT_BYTES
 from contract_bench import make_run
 
 
@@ -36,6 +37,32 @@ def test_a_log_tail_is_whole_lines_of_the_end(tmp_path: Path) -> None:
     assert folder.log_tail(0) == ""
     assert len(folder.log_tail(1000).splitlines()) == 1000
     assert folder.log_tail(1000, max_bytes=100).endswith("line 999")
+
+
+def test_of_a_long_log_the_beginning_and_the_end_are_kept_and_a_line_says_so(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.whole_log() == ""
+    folder.log.write_text("first\nlast\n")
+    assert folder.whole_log() == "first\nlast"
+    with folder.log.open("w") as log:
+        log.writelines(f"line {number:06} {'x' * 1000}\n" for number in range(9000))
+    text = folder.whole_log()
+    lines = text.splitlines()
+    assert len(text.encode()) <= KEPT_BYTES
+    assert lines[0].startswith("line 000000 ")
+    assert lines[-1].startswith("line 008999 ")
+    (left_out,) = [line for line in lines if not line.startswith("line ")]
+    kept = sum(len(line) + 1 for line in lines if line.startswith("line "))
+    assert f"{9000 * 1013 - kept:,} bytes of this log are left out here: it has {9000 * 1013:,}" in left_out
+
+
+def test_a_long_log_without_lines_is_cut_all_the_same(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.log.write_text("a" * KEPT_BYTES + "z" * 100)
+    text = folder.whole_log()
+    assert text.startswith("aaa")
+    assert text.endswith("zzz")
+    assert len(text) <= KEPT_BYTES
 
 
 def test_a_folder_that_is_gone_has_no_records(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class Runs:
         self.cancelled += older
         return older
 
-    async def logs(self, name: str, tail: int = 100) -> str:
+    async def logs(self, name: str, tail: int | None = 100) -> str:
         if self.log is None:
             raise RunUnknown(name)
         return self.log or f"the log of {name}"

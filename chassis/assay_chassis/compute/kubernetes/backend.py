@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from io import BytesIO
 
 from assay_chassis.clock import Clock, SystemClock
 from assay_chassis.compute.base import JobRun, RunStatus, older_attempts
@@ -21,10 +22,12 @@ from assay_chassis.compute.kubernetes.ray_job import check_machines, ray_job_man
 from assay_chassis.compute.kubernetes.seeing import Failure, Place, Seen
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 from assay_chassis.compute.kubernetes.stored import CANCEL, SUBMITTED, Stored, StoredRuns
+from assay_chassis.log_excerpt import excerpt
 from assay_chassis.object_store.base import ObjectStore
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}-[a-z0-9]{16}-[1-9][0-9]*")
 SHUTDOWN_POLL_S = 0.2
+POD_LINES = 20_000
 READS_AT_ONCE = 32
 NOT_SUBMITTED = "not given to the cluster yet: it is tried again when the API server answers"
 
@@ -143,7 +146,7 @@ class KubernetesBackend:
             await self.cancel(name)
         return older
 
-    async def logs(self, name: str, tail: int = 100) -> str:
+    async def logs(self, name: str, tail: int | None = 100) -> str:
         """The log in the object store once the run ended or was interrupted, its pod's output before that.
 
         A run on several machines has its log mirrored there: its pods' output is Ray's."""
@@ -153,9 +156,11 @@ class KubernetesBackend:
         seen = self._cluster.see_all([name])[name]
         text = None
         if seen.pod_name is not None and not known.stored.has_ended and known.stored.run.machines == 1:
-            text = await self._cluster.logs(seen.pod_name, tail)
+            text = await self._cluster.logs(seen.pod_name, POD_LINES if tail is None else tail)
         if text is None:
             text = await self._runs.log(name)
+        if tail is None:
+            return excerpt(BytesIO((text or "").encode()))
         return "\n".join((text or "").splitlines()[-tail:]) if tail > 0 else ""
 
     async def forget(self, name: str) -> None:

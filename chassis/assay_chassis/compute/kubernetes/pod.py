@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assay_chassis.compute.base import Cause, JobRun
-from assay_chassis.compute.folder import LOG_BYTES, STATUS_BYTES, STATUS_LINES, RunFolder
+from assay_chassis.compute.folder import STATUS_BYTES, STATUS_LINES, RunFolder
 from assay_chassis.compute.kubernetes.manifest import INTERRUPTED_CODE
 from assay_chassis.compute.kubernetes.ray_job import PID
 from assay_chassis.compute.kubernetes.stored import CANCEL, LOG, RECORDS, RUN, prefix_of
@@ -162,7 +162,7 @@ class PodRun:
                 time.sleep(1.0)
 
     def _store_log(self) -> None:
-        whole = self._folder.log_tail(sys.maxsize, LOG_BYTES)
+        whole = self._folder.whole_log()
         self._store.put_bytes(f"{self._prefix}/{LOG}", whole.encode(), media_type="text/plain")
 
     def _read_before(self) -> dict[str, Any]:

@@ -5,8 +5,10 @@ Nothing here decides; it stores requests and shows rows.
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Annotated, Any
 
+from assay_chassis.log_excerpt import excerpt
 from assay_chassis.object_store import ObjectNotFound, ObjectTooLarge
 from assay_schemas.artifacts import result_prefix
 from fastapi import APIRouter, Query, Request, Response
@@ -22,7 +24,6 @@ from assay_scheduler.requested import RequestKind
 from assay_scheduler.states import ENDED, JobCancelled
 from assay_scheduler.store import QUERIES
 
-MAX_LOG_BYTES = 4 * 2**20
 LOGS = ("log.txt", "log-live.txt")
 ASKED = {**refusals(413), 202: {"description": "Being taken in"}}
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -132,12 +133,12 @@ async def _view(parts: Parts, key: str) -> dict[str, Any]:
 
 
 async def _log(parts: Parts, job: dict[str, Any], attempt: int) -> str:
-    """The attempt's log in the object store, whole or, while it runs, its end; else what came with its failure."""
+    """The attempt's log in the object store, of a long one its beginning and end, while it runs its end; else what came
+    with its failure."""
     for name in LOGS:
         try:
             key = f"{result_prefix(job['key'], attempt)}/{name}"
-            content = await parts.app.store.get_bytes(key, max_bytes=MAX_LOG_BYTES)
-            return content.decode(errors="replace")
+            return excerpt(BytesIO(await parts.app.store.get_bytes(key)))
         except ObjectTooLarge as error:
             return f"The log is too large to be shown here: {error}"
         except ObjectNotFound:
