@@ -21,6 +21,7 @@ from assay_chassis.clock import Clock, SystemClock
 from assay_chassis.errors import BrokerUnavailable
 from assay_chassis.kafka_connection import bootstrap_servers, client_options, security
 from assay_chassis.kafka_letters import KafkaLetters
+from assay_chassis.kafka_probe import takes_records
 from assay_chassis.kafka_reader import KafkaReader
 from assay_chassis.kafka_records import decode_record, parse_record
 from assay_chassis.kafka_writer import MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS, RawProducer, explained, publish
@@ -32,6 +33,7 @@ METADATA_MAX_AGE_MS = 10_000
 RETRY_BACKOFF_MS = 200
 SESSION_TIMEOUT_MS, HEARTBEAT_MS = 10_000, 3_000
 WRITES_FAIL_FOR_S = 120.0
+PROBE_EVERY_S = 5.0
 
 
 class KafkaBroker:
@@ -50,6 +52,8 @@ class KafkaBroker:
         self._reader: KafkaReader | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._failing_since: float | None = None
+        self._failures = 0
+        self._failed_topics: set[str] = set()
 
     def subscribe(
         self, topics: Sequence[str], group: str, on_record: OnRecord, on_several: OnSeveral | None = None
@@ -71,12 +75,13 @@ class KafkaBroker:
                 await broker.stop()
             raise explained(error, self._settings) from error
         self._faststream, self._reader = broker, reader
+        self._tasks = [asyncio.create_task(self._probe_forever())]
         if reader is not None:
             letters = KafkaLetters(
                 self._topics, partial(AIOKafkaConsumer, **client_options(self._settings)), self._clock
             )
             work = (reader.commit_forever(), reader.look_forever(), letters.look_forever())
-            self._tasks = [asyncio.create_task(one) for one in work]
+            self._tasks += [asyncio.create_task(one) for one in work]
 
     def _connectable(self) -> FastStreamBroker:
         return FastStreamBroker(
@@ -131,8 +136,24 @@ class KafkaBroker:
             await publish(self._faststream, self._settings, *events)
         except BrokerUnavailable:
             self._failing_since = self._failing_since or self._clock.monotonic()
+            self._failures += 1
+            self._failed_topics |= {event.type for event in events}
             raise
+        self._writes_work()
+
+    def _writes_work(self) -> None:
         self._failing_since = None
+        self._failed_topics.clear()
+
+    async def _probe_forever(self) -> None:
+        """Where a write failed and no other follows for a while, nothing else would notice that Kafka is back."""
+        while True:
+            await self._clock.sleep(PROBE_EVERY_S)
+            failures = self._failures
+            if self._failing_since is None or not await takes_records(self._settings, set(self._failed_topics)):
+                continue
+            if failures == self._failures:
+                self._writes_work()
 
     async def send(self, record: Record) -> None:
         await self._raw.send(record)
@@ -149,7 +170,7 @@ class KafkaBroker:
             return f"publishing to Kafka has failed for {WRITES_FAIL_FOR_S:.0f} s"
         for task in self._tasks:
             if task.done() and not task.cancelled() and task.exception() is not None:
-                return f"the Kafka reader broke: {task.exception()!r}"
+                return f"a task of the Kafka client broke: {task.exception()!r}"
         return self._reader.failure() if self._reader is not None else None
 
     def lag(self, topic: str) -> float:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from assay_chassis import kafka as kafka_module
 from assay_chassis import kafka_reader
 from assay_chassis.clock import SystemClock
 from assay_chassis.delivery import Delivery
 from assay_chassis.errors import BrokerUnavailable, Transient
 from assay_chassis.kafka import KafkaBroker
+from assay_chassis.kafka_probe import takes_records
 from assay_chassis.settings import ServiceSettings
 from assay_schemas.envelope import Event, Record, decode
 
@@ -114,6 +116,33 @@ async def test_topics_that_do_not_exist_are_waited_for_by_name(kafka: str) -> No
     broker.subscribe([TOPIC, "no.such.topic"], "test", ignore)
     with pytest.raises(BrokerUnavailable, match=r"no\.such\.topic"):
         await broker.start()
+
+
+async def test_a_publish_that_failed_once_is_forgiven_when_kafka_answers_without_another_one(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise BrokerUnavailable("not now")
+
+    monkeypatch.setattr(kafka_module, "PROBE_EVERY_S", 0.05)
+    broker = client(kafka)
+    await broker.start()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(kafka_module, "publish", refuse)
+            with pytest.raises(BrokerUnavailable):
+                await broker.publish(event(1, "key"))
+        assert broker.problems() == ["kafka: publishing fails"]
+        async with asyncio.timeout(20):
+            while broker.problems():
+                await asyncio.sleep(0.02)
+        assert broker.failure() is None
+    finally:
+        await broker.stop()
+
+
+async def test_a_broker_that_is_not_there_takes_no_records() -> None:
+    assert not await takes_records(ServiceSettings(kafka_bootstrap_servers="127.0.0.1:1"), [TOPIC])
 
 
 async def test_a_broker_that_is_not_there_is_a_transient_error_that_names_the_setting() -> None:
