@@ -66,6 +66,14 @@ async def remember_cancel(tx: Transaction, identity: str, reason: str, at: datet
     return [{"id": identity}] if await tx.insert("experiments", identity, row) else []
 
 
+async def forget_cancels(tx: Transaction, before: datetime) -> list[Row]:
+    for _, row in list(tx.rows("experiments")):
+        old = row["status"] == "requested" and row["document"] is None and row["requested_at"] < before
+        if old and not tx.is_locked("experiments", row["id"]):
+            tx.delete("experiments", row["id"])
+    return []
+
+
 async def _claim(tx: Transaction, wanted: Callable[[Row], bool], change: Row, counted: bool) -> Row | None:
     """The oldest row that is wanted, of those nobody else holds."""
     found = sorted((row for _, row in tx.rows("experiments") if wanted(row)), key=lambda row: row["requested_at"])
@@ -198,6 +206,7 @@ def _only(row: Row, columns: str) -> Row:
 STATEMENTS: dict[str, Statement] = {
     QUERIES.add_experiment: add_experiment,
     QUERIES.remember_cancel: remember_cancel,
+    QUERIES.forget_cancels: forget_cancels,
     QUERIES.claim_intake: claim_intake,
     QUERIES.renew_lease: renew_lease,
     QUERIES.reject_experiment: reject_experiment,

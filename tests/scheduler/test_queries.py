@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from assay_scheduler.reconciler import Reconciler
 from assay_scheduler.store import QUERIES
 
 pytestmark = pytest.mark.real
@@ -18,6 +19,20 @@ STANDING = {
     "claim_intake": (NOW, WHILE),
     "claim_settling": (NOW, WHILE),
 }
+
+
+async def test_a_cancel_is_remembered_as_long_as_its_request_may_come_and_then_forgotten(system) -> None:
+    async with system() as running:
+        parts = running.parts
+        now, day = parts.app.clock.now(), timedelta(days=1)
+        async with parts.app.database.connection() as connection:
+            for name, age in (("young", 29 * day), ("old", 31 * day), ("came", 31 * day)):
+                await connection.execute(QUERIES.remember_cancel, name, "", now - age)
+            asked = ("experiment", "n", "o", "MED", {}, "", "", now - 31 * day)
+            await connection.execute(QUERIES.add_experiment, "came", *asked)
+            await Reconciler(parts.app, parts.commander, parts.settings).forget_cancels()
+            kept = await connection.fetch("SELECT id FROM experiments ORDER BY id")
+        assert [row["id"] for row in kept] == ["came", "young"]
 
 
 async def test_no_standing_statement_reads_what_has_ended(system) -> None:

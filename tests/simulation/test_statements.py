@@ -21,6 +21,7 @@ KEPT: list[str] = ["job fails", "job fails for good", "job lost", "duplicate rec
 SEEDS = (20,)
 RARE = {
     "SELECT 1",
+    "forget_cancels",
     "forget_old_events",
     "forget_published",
     "get_experiment",

@@ -13,6 +13,12 @@ INSERT INTO experiments (id, cancelled, cancel_reason, requested_at) VALUES ($1,
 ON CONFLICT (id) DO NOTHING
 RETURNING id
 
+-- name: forget_cancels
+DELETE FROM experiments WHERE id IN (
+    SELECT id FROM experiments WHERE status = 'requested' AND document IS NULL AND requested_at < $1
+     ORDER BY requested_at LIMIT 5000 FOR UPDATE SKIP LOCKED
+)
+
 -- name: get_experiment
 SELECT id, kind, name, owner, priority, status, outcome, cancelled, cancel_reason, document, document_digest, problems,
        plan, plan_ref, result_ref, job_count, reused_count, requested_at, accepted_at, ended_at

@@ -1,4 +1,4 @@
-"""Notices what no event tells of: attempts that have gone silent.
+"""Notices what no event tells of: attempts that have gone silent, and cancels whose request never came.
 
 Never counts silence while the scheduler itself is behind in listening, and never by this machine's own clock.
 """
@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from assay_chassis import telemetry
 from assay_chassis.app import ServiceApp
+from assay_chassis.relay import KEEP_INBOX
 
 from assay_scheduler.commander import Commander
 from assay_scheduler.progress import FLUSH_EVERY_S
@@ -18,6 +19,7 @@ from assay_scheduler.states import LeaseLapsed
 from assay_scheduler.store import QUERIES
 
 EVERY_S = 5.0
+FORGET_EVERY_S = 600.0
 
 
 class Reconciler:
@@ -36,7 +38,7 @@ class Reconciler:
         self._start_lease = timedelta(seconds=settings.start_lease_s)
         self._most_lag_s = settings.lease_s / 4
         self._most_unwritten_s = min(self._most_lag_s, 2 * FLUSH_EVERY_S)
-        self._started = app.clock.monotonic()
+        self._started = self._forgot_at = app.clock.monotonic()
 
     async def run(self) -> None:
         self._started = self._app.clock.monotonic()
@@ -46,6 +48,14 @@ class Reconciler:
             self._notice_standstill(asleep_since)
             if self.hears():
                 await self.expire_leases()
+            if self._app.clock.monotonic() - self._forgot_at >= FORGET_EVERY_S:
+                self._forgot_at = self._app.clock.monotonic()
+                await self.forget_cancels()
+
+    async def forget_cancels(self) -> None:
+        """Delete cancels older than any request a topic still keeps; a request that came took its cancel over."""
+        async with self._app.database.connection() as connection:
+            await connection.execute(QUERIES.forget_cancels, self._app.clock.now() - KEEP_INBOX)
 
     def _notice_standstill(self, asleep_since: float) -> None:
         """A process that stood still is as one that has just begun: who listened for it meanwhile may have waited for
