@@ -108,7 +108,7 @@ async def _plan_only(parts: Parts, request: Request) -> dict[str, Any]:
     """The plan as it would be, and what of it would be reused; nothing is launched."""
     found = await parts.inspector.inspect(await read_document(request))
     if found.spec is None or found.findings is None:
-        raise invalid(found.problems)
+        raise invalid(found.problems or found.away)
     owner = request.state.owner or found.spec.owner or parts.settings.system_user
     if beyond := over_quota(found.spec, owner, parts.admitter.quotas):
         raise invalid(beyond)

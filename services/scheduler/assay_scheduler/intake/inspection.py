@@ -30,7 +30,7 @@ from assay_scheduler.intake.equipping import Equipped, standard_hardware
 from assay_scheduler.intake.models import ModelIntake
 from assay_scheduler.intake.rewards import hyperparameters_in, reward_checkpoints, truth_columns
 from assay_scheduler.intake.rows import Needs, needs_of_algorithm, needs_of_benchmark
-from assay_scheduler.intake.unusable import Unusable
+from assay_scheduler.intake.unusable import NotThereNow, Unusable
 from assay_scheduler.policy import Resources, never_fits
 
 _LOCATION: TypeAdapter[str] = TypeAdapter(Location)
@@ -40,12 +40,14 @@ MAX_PART_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Inspection:
-    """What inspecting found: problems, or a specification and the findings that planning needs."""
+    """What inspecting found: problems, or what is away now and may come back, or a specification and the findings that
+    planning needs."""
 
     spec: ExperimentSpec | None = None
     findings: Findings | None = None
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    away: list[Problem] = field(default_factory=list)
 
 
 class Inspector:
@@ -84,6 +86,8 @@ class Inspector:
         look_up = _LookUps(self, document, known)
         await look_up.run()
         problems = [*reading.problems, *look_up.problems, *self.hardware_problems(document.get("hardware"), known)]
+        if look_up.away and not problems:
+            return Inspection(away=look_up.away)
         if problems or reading.spec is None or look_up.model is None:
             return Inspection(problems=problems, warnings=reading.warnings)
         if unusable := _bulky(reading.spec) + await self._blind_problems(reading.spec, look_up.model):
@@ -191,6 +195,7 @@ class _LookUps:
         self.rewards: dict[str, ModelRef] = {}
         self.references: dict[int, ModelRef] = {}
         self.problems: list[Problem] = []
+        self.away: list[Problem] = []
 
     async def run(self) -> None:
         try:
@@ -273,7 +278,8 @@ class _LookUps:
         try:
             return await look_up
         except Unusable as error:
-            self.problems.append(error.as_problem(field_path))
+            noted = self.away if isinstance(error, NotThereNow) else self.problems
+            noted.append(error.as_problem(field_path))
             return None
 
 

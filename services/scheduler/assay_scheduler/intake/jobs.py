@@ -6,7 +6,7 @@ Checks them by the rules of experiments; its problems name the fields of the req
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from assay_scheduler.intake.inspection import Inspector
 from assay_scheduler.intake.rewards import reward_checkpoints, truth_columns
 from assay_scheduler.intake.rows import needs_of_algorithm, needs_of_benchmark
-from assay_scheduler.intake.unusable import Unusable
+from assay_scheduler.intake.unusable import NotThereNow, Unusable
 from assay_scheduler.planner import eval_inputs, hardware_of, new_job, training_inputs
 from assay_scheduler.states import Job
 
@@ -72,10 +72,11 @@ class EvalJobBody(Body):
 
 @dataclass(frozen=True)
 class SingleJob:
-    """What inspecting a request found: a job, or problems."""
+    """What inspecting a request found: a job, or problems, or what is away now and may come back."""
 
     job: Job | None
     problems: list[Problem]
+    away: list[Problem] = field(default_factory=list)
 
 
 TRAINING_FIELDS = {
@@ -126,11 +127,11 @@ async def inspect_training_job(document: Mapping[str, Any], inspector: Inspector
     )
     model = await request.found("base_model", config.base_model, lambda: inspector.models.take(config.base_model))
     rewards = {}
-    for field, location in reward_checkpoints(config.hyperparams, "training.hyperparameters").items():
-        rewards[location] = await request.found(field, location, partial(inspector.models.take_reward_model, location))
+    for place, location in reward_checkpoints(config.hyperparams, "training.hyperparameters").items():
+        rewards[location] = await request.found(place, location, partial(inspector.models.take_reward_model, location))
     spec = await request.checked(model)
     if spec is None or dataset is None or model is None:
-        return SingleJob(None, request.problems)
+        return SingleJob(None, request.problems, request.away)
     inputs = training_inputs(
         algorithm=spec.training.algorithm,
         engine_version=engine_version_of(spec),
@@ -178,7 +179,7 @@ async def inspect_eval_job(document: Mapping[str, Any], inspector: Inspector) ->
     )
     spec = await request.checked(model)
     if spec is None or model is None:
-        return SingleJob(None, request.problems)
+        return SingleJob(None, request.problems, request.away)
     inputs = eval_inputs(
         name=name,
         harness_version=body.harness_version,
@@ -201,6 +202,7 @@ class _Request:
         self._inspector = inspector
         self._spec: ExperimentSpec | None = reading.spec
         self._known = {problem.field for problem in reading.problems}
+        self.away: list[Problem] = []
         self.problems = [self._renamed(problem) for problem in reading.problems]
         hardware = inspector.hardware_problems(stand_in.get("hardware"), self._known)
         self.problems += [self._renamed(problem) for problem in hardware]
@@ -216,12 +218,13 @@ class _Request:
         try:
             return await look_up()
         except Unusable as error:
-            self.problems.append(self._renamed(error.as_problem(field)))
+            noted = self.away if isinstance(error, NotThereNow) else self.problems
+            noted.append(self._renamed(error.as_problem(field)))
             return None
 
     async def checked(self, model: ModelRef | None) -> ExperimentSpec | None:
         """The stand-in specification when nothing is wrong, with the model's standard hardware where none is given."""
-        if self.problems or self._spec is None or model is None:
+        if self.problems or self.away or self._spec is None or model is None:
             return None
         equipped = await self._inspector.equipped(self._spec, model)
         found = [*not_yet_available(equipped.spec), *equipped.problems]

@@ -18,3 +18,8 @@ class Unusable(Exception):
 
     def as_problem(self, field: str) -> Problem:
         return Problem(field=field, message=self.message, mend=self.mend)
+
+
+class NotThereNow(Unusable):
+    """What another system, such as the Hub, does not hand out at the moment: tried again for a while before it counts
+    as a problem of the request."""

@@ -31,9 +31,14 @@ from assay_scheduler.states import Message, Planned, Wanted
 from assay_scheduler.store import QUERIES
 
 MOST_TRIES = 5
+MOST_TRIES_AWAY = 15  # with pauses of up to a minute: ten minutes
 MOST_PROBLEMS = 150
 MOST_WARNINGS = 20
 POLL_S = 1.0
+
+
+class Away(Transient):
+    """What a request needs is not there now; it is looked for again."""
 
 
 class TakenByAnother(Exception):
@@ -78,6 +83,9 @@ class IntakeWorker:
                     await self._take(claim)
         except TakenByAnother as error:
             self._app.log.info(str(error), experiment_id=claim.id)
+        except Away as error:
+            self._app.log.warning("intake waits for what is away", experiment_id=claim.id, error=str(error))
+            await self._put_off(claim, error)
         except Exception as error:
             self._app.log.exception("intake failed", experiment_id=claim.id, tries=claim.tries)
             await self._put_off(claim, error)
@@ -134,7 +142,7 @@ class IntakeWorker:
     async def _take_experiment(self, claim: Claim) -> None:
         found = await self._parts.inspector.inspect(claim.document, claim.dataschema)
         if found.spec is None or found.findings is None:
-            await self._reject(claim, found.problems)
+            await self._reject(claim, found.problems or _given_up(claim, found.away))
             return
         if beyond := over_quota(found.spec, claim.owner, self._parts.admitter.quotas):
             await self._reject(claim, beyond)
@@ -147,7 +155,7 @@ class IntakeWorker:
 
     async def _take_single(self, claim: Claim, found: SingleJob) -> None:
         if found.job is None:
-            await self._reject(claim, found.problems)
+            await self._reject(claim, found.problems or _given_up(claim, found.away))
             return
         quotas = self._parts.admitter.quotas
         if beyond := beyond_quota("hardware_config", found.job.hardware, claim.owner, quotas):
@@ -184,6 +192,14 @@ class IntakeWorker:
                 await say(tx, [Message("experiment.rejected", claim.id, payload, (claim.id,), claim.id)], at)
         if row is not None:
             tracing.whole(claim.id, claim.kind, claim.requested_at, at, outcome="rejected")
+
+
+def _given_up(claim: Claim, away: Sequence[Problem]) -> list[Problem]:
+    """Problems to reject a request with, since it has waited long enough for what is away. Raises Away before that."""
+    if claim.tries < MOST_TRIES_AWAY:
+        raise Away("; ".join(f"{one.field}: {one.message}" for one in away))
+    tried = f"It was tried {claim.tries} times."
+    return [one.model_copy(update={"message": f"{one.message} {tried}"}) for one in away]
 
 
 def sayable(problems: Sequence[Problem]) -> list[Problem]:
