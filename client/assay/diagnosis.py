@@ -40,6 +40,8 @@ def examine() -> list[Check]:
         _attempt("object store", lambda: _object_store(settings), "Mend ASSAY_OBJECT_STORE, or the store's rights."),
         _attempt("scheduler", lambda: _ready(settings.api_url), "See the scheduler's log; set ASSAY_API_URL."),
         _attempt("reporter", lambda: _ready(settings.web_url), "See the reporter's log; set ASSAY_WEB_URL."),
+        _worker("trainer", settings.trainer_url),
+        _worker("evaluator", settings.evaluator_url),
     ]
 
 
@@ -52,6 +54,13 @@ def _attempt(name: str, look: Callable[[], str], mend: str) -> Check:
         return _check(name, True, look())
     except (AssayError, OSError, httpx.HTTPError) as error:
         return _check(name, False, str(error) or type(error).__name__, mend)
+
+
+def _worker(name: str, url: str) -> Check:
+    """Nothing but this looks at the addresses of trainer and evaluator: that one is not known is no fault."""
+    if not url:
+        return _check(name, None, "its address is not known", f"Set ASSAY_{name.upper()}_URL to see it here.")
+    return _attempt(name, lambda: _ready(url), f"See the {name}'s log; set ASSAY_{name.upper()}_URL.")
 
 
 def _python() -> Check:
@@ -69,10 +78,7 @@ def _tool(name: str, use: str) -> Check:
 
 
 def _broker(settings: ClientSettings) -> str:
-    async def present() -> int:
-        return sum([1 async for record in stream.records(settings, ["experiment.requested"], follow=False) if record])
-
-    requests = run_blocking(present())
+    requests = run_blocking(stream.count(settings, "experiment.requested"))
     return f"{settings.kafka_bootstrap_servers}, {len(TOPICS)} topics declared, {requests} requests kept"
 
 
@@ -88,5 +94,13 @@ def _ready(url: str) -> str:
         raise AssayError("its address is not known")
     answer = httpx.get(f"{url.rstrip('/')}/readyz", timeout=TIMEOUT_S)
     if not answer.is_success:
-        raise AssayError(f"{url} is not ready: {answer.text[:200]}")
+        raise AssayError(f"{url} is not ready: {_reasons(answer)}")
     return url
+
+
+def _reasons(answer: httpx.Response) -> str:
+    """Why a service is not ready, in its own words; what else answered at its address is shown as it is."""
+    try:
+        return "; ".join(map(str, answer.json()["reasons"]))
+    except (ValueError, KeyError, TypeError):
+        return f"it answers {answer.status_code} {answer.text[:200]}".strip()

@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from assay.errors import NotConnected
 
+ADDRESSES = ("api_url", "web_url", "trainer_url", "evaluator_url")
+
 
 class ClientSettings(BaseSettings):
     """Addresses of one Assay system."""
@@ -42,6 +44,8 @@ class ClientSettings(BaseSettings):
     api_url: str = Field(default="", description="the scheduler's HTTP API")
     api_token: SecretStr = Field(default=SecretStr(""), description="token for the HTTP API, where it asks for one")
     web_url: str = Field(default="", description="the reporter's pages")
+    trainer_url: str = Field(default="", description="the trainer's health, which `assay doctor` looks at")
+    evaluator_url: str = Field(default="", description="the evaluator's health, which `assay doctor` looks at")
     source: str = Field(default="/client", description="CloudEvents source of what this client publishes")
 
 
@@ -75,7 +79,8 @@ def _defaults(explicit: ClientSettings) -> dict[str, str]:
 def _embedded() -> dict[str, str]:
     try:
         system = json.loads((state_folder() / "system.json").read_text())
-    except (OSError, ValueError):
+        system |= {f"{name}_url": process["url"] for name, process in system.get("processes", {}).items()}
+    except (OSError, ValueError, AttributeError, TypeError, KeyError):
         return {}
-    names = ("kafka_bootstrap_servers", "object_store", "s3_endpoint_url", "api_url", "web_url")
+    names = ("kafka_bootstrap_servers", "object_store", "s3_endpoint_url", *ADDRESSES)
     return {name: str(system[name]) for name in names if system.get(name)}

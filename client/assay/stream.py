@@ -110,6 +110,21 @@ async def records(
         await consumer.stop()
 
 
+async def count(settings: ClientSettings, topic: str) -> int:
+    """How many records a topic keeps, from its offsets alone. Raises NotConnected, NotFound."""
+    consumer = AIOKafkaConsumer(topic, enable_auto_commit=False, **_connection(settings))
+    await _started(consumer, settings)
+    try:
+        partitions = list(consumer.assignment())
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            first, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        return sum(ends[partition] - first[partition] for partition in partitions)
+    except (KafkaError, TimeoutError) as error:
+        raise NotConnected(f"The broker does not say what {topic} holds: {error or type(error).__name__}.") from error
+    finally:
+        await consumer.stop()
+
+
 async def events(
     settings: ClientSettings, topics: Iterable[str], since: datetime | None = None
 ) -> AsyncIterator[Event | None]:

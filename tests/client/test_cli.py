@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 
+import httpx
 import pytest
+from assay import diagnosis
 from assay.cli import app
 from assay.cli.experiments import short
 from assay.errors import NotFound, Refused
@@ -110,6 +112,27 @@ def test_doctor_says_what_is_missing_and_fails():
     assert answer.exit_code == 1
     assert found["python"]["ok"] is True
     assert "assay up" in found["system"]["mend"]
+
+
+def test_doctor_looks_at_every_service_that_up_started_and_tells_why_one_is_not_ready(tmp_path, monkeypatch):
+    urls = {"trainer": "http://127.0.0.1:1/t", "evaluator": "http://127.0.0.1:1/e"}
+    system = {"kafka_bootstrap_servers": "127.0.0.1:1", "object_store": tmp_path.as_uri(), "api_url": "", "web_url": ""}
+    system["processes"] = {name: {"pid": 1, "created": 0.0, "log": "", "url": url} for name, url in urls.items()}
+    (tmp_path / "system.json").write_text(json.dumps(system))
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    monkeypatch.setattr(diagnosis, "_tool", lambda name, use: diagnosis._check(name, None, "not looked for", use))
+    monkeypatch.setattr(diagnosis, "_broker", lambda _: "not looked at")
+    away = httpx.Response(503, json={"ready": False, "reasons": ["kafka: not joined", "database: away"]})
+    answers = {f"{urls['trainer']}/readyz": httpx.Response(200), f"{urls['evaluator']}/readyz": away}
+    monkeypatch.setattr(diagnosis.httpx, "get", lambda url, timeout: answers[url])
+    found = {check["name"]: check for check in diagnosis.examine()}
+    assert found["trainer"]["ok"] is True
+    assert found["evaluator"]["ok"] is False
+    assert found["evaluator"]["detail"].endswith("/e is not ready: kafka: not joined; database: away")
+    (tmp_path / "system.json").write_text(json.dumps({**system, "processes": {}}))
+    found = {check["name"]: check for check in diagnosis.examine()}
+    assert found["trainer"]["ok"] is None
+    assert "ASSAY_TRAINER_URL" in found["trainer"]["mend"]
 
 
 def test_without_a_report_it_is_said_where_to_see_why(tmp_path):

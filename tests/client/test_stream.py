@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 from aiokafka import TopicPartition
+from assay import stream
+from assay.settings import ClientSettings
 from assay.stream import _rewind
 
 PARTITION = TopicPartition("experiment.rejected", 0)
@@ -48,6 +50,27 @@ async def test_without_a_moment_everything_is_read():
     consumer.position = 7
     await _rewind(consumer, [PARTITION], None)
     assert consumer.position == 0
+
+
+async def test_records_are_counted_by_the_offsets_and_none_is_read(monkeypatch):
+    class Consumer:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        async def start(self) -> None: ...
+
+        async def stop(self) -> None: ...
+
+        def assignment(self) -> set[TopicPartition]:
+            return {PARTITION, TopicPartition(PARTITION.topic, 1)}
+
+        async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+            return dict.fromkeys(partitions, 1_000_000)
+
+        async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+            return dict.fromkeys(partitions, 1_500_000)
+
+    monkeypatch.setattr(stream, "AIOKafkaConsumer", Consumer)
+    assert await stream.count(ClientSettings(kafka_bootstrap_servers="x:1"), PARTITION.topic) == 1_000_000
 
 
 def test_what_the_kafka_library_tries_again_is_not_said_in_the_terminal():
