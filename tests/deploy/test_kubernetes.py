@@ -105,6 +105,24 @@ def test_queue_priorities_account_and_namespace_are_the_defaults_of_the_settings
     assert values["assay-low"] < values["assay-med"] < values["assay-high"]
 
 
+def test_the_metrics_of_every_service_can_be_scraped_and_nothing_else_of_trainer_and_evaluator() -> None:
+    services = {
+        item["metadata"]["labels"]["app.kubernetes.io/component"]: item["spec"]["template"]["spec"]["containers"][0]
+        for item in objects("Deployment")
+    }
+    policies = {item["metadata"]["name"]: item["spec"] for item in objects("NetworkPolicy")}
+    reached: dict[str, list[object]] = {}
+    for name in ("assay-http", "assay-metrics"):
+        (rule,) = policies[name]["ingress"]
+        (selected,) = policies[name]["podSelector"]["matchExpressions"]
+        reached |= {component: [rule["ports"][0]["port"], rule.get("from")] for component in selected["values"]}
+    assert set(reached) == set(services)
+    for component, (port, _) in reached.items():
+        assert port == services[component]["ports"][0]["containerPort"]
+    scraper = [{"namespaceSelector": {"matchLabels": {"assay-metrics": "allowed"}}}]
+    assert reached["trainer-service"][1] == reached["evaluator-service"][1] == scraper
+
+
 def test_the_policy_for_jobs_selects_what_the_backend_labels() -> None:
     (policy,) = [item for item in objects("NetworkPolicy") if item["metadata"]["name"] == "assay-jobs"]
     assert policy["spec"]["podSelector"]["matchLabels"] == {MANAGED_BY: "assay"}
