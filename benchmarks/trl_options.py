@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-SAME_WORK: dict[str, Any] = {
-    "lr_scheduler_type": "constant",
-    "model_init_kwargs": {"dtype": "float32"},
+NO_MORE: dict[str, Any] = {
     "gradient_checkpointing": False,
     "bf16": False,
     "use_cpu": True,
@@ -17,5 +15,6 @@ SAME_WORK: dict[str, Any] = {
     "report_to": [],
     "logging_steps": 1,
     "disable_tqdm": True,
-    "seed": 0,
 }
+"""Nothing recomputed, saved or reported, in float32; `tests/trainer/trl_peer.py` starts from it too."""
+SAME_WORK = {**NO_MORE, "lr_scheduler_type": "constant", "model_init_kwargs": {"dtype": "float32"}, "seed": 0}

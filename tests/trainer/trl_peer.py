@@ -11,19 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-OPTIONS: dict[str, Any] = {
-    "lr_scheduler_type": "cosine",
-    "warmup_steps": 0,
-    "weight_decay": 0.0,
-    "max_grad_norm": 0.0,
-    "gradient_checkpointing": False,
-    "bf16": False,
-    "use_cpu": True,
-    "save_strategy": "no",
-    "report_to": [],
-    "logging_steps": 1,
-    "disable_tqdm": True,
-}
+from benchmarks.trl_options import NO_MORE
+
+OPTIONS = {**NO_MORE, "lr_scheduler_type": "cosine", "warmup_steps": 0, "weight_decay": 0.0, "max_grad_norm": 0.0}
 
 
 @dataclass(frozen=True)
