@@ -107,14 +107,14 @@ class Delivery:
         except Exception as error:
             self._log.info("not handled together", place=_place(records[0]), count=len(records), error=repr(error))
             return False
-        for record in records:
-            self._settled(record, started, "handled")
+        self._settled(records[0], started, "handled", len(records))
         return True
 
-    def _settled(self, record: Record, started: float, outcome: str) -> None:
-        self._log.debug("record settled", place=_place(record), outcome=outcome)
-        telemetry.count("events_consumed", topic=record.topic, outcome=outcome)
-        telemetry.observe("event_seconds", self._clock.monotonic() - started, topic=record.topic)
+    def _settled(self, record: Record, started: float, outcome: str, count: int = 1) -> None:
+        """Of `count` records of one topic from this one on."""
+        self._log.debug("settled", place=_place(record), outcome=outcome, count=count)
+        telemetry.count("events_consumed", count, topic=record.topic, outcome=outcome)
+        telemetry.observe("event_seconds", self._clock.monotonic() - started, count, topic=record.topic)
 
     async def _handle(self, record: Record) -> BaseException | None:
         """None when handled, else the error that makes the record dead."""

@@ -23,13 +23,15 @@ from assay_chassis.kafka_connection import bootstrap_servers, client_options, se
 from assay_chassis.kafka_letters import KafkaLetters
 from assay_chassis.kafka_probe import takes_records
 from assay_chassis.kafka_reader import KafkaReader
-from assay_chassis.kafka_records import decode_record, parse_record
+from assay_chassis.kafka_records import decode_record, parse_record, record_of
 from assay_chassis.kafka_writer import MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS, RawProducer, explained, publish
 from assay_chassis.partitions import OnRecord, OnSeveral
 from assay_chassis.settings import ServiceSettings
 from assay_chassis.tasks import end
 
 METADATA_MAX_AGE_MS = 10_000
+FETCH_BYTES_OF_A_PARTITION = 512 * 1024
+"""At most so much waits in the consumer, of which a partition that is paused loses all; a larger event comes alone."""
 RETRY_BACKOFF_MS = 200
 SESSION_TIMEOUT_MS, HEARTBEAT_MS = 10_000, 3_000
 WRITES_FAIL_FOR_S = 120.0
@@ -108,13 +110,14 @@ class KafkaBroker:
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             fetch_max_wait_ms=self._settings.kafka_fetch_max_wait_ms,
+            max_partition_fetch_bytes=FETCH_BYTES_OF_A_PARTITION,
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
             listener=reader,
             parser=parse_record,
             decoder=decode_record,
         )
-        reader.attach(subscriber)
+        reader.attach(subscriber, record_of)
         return reader
 
     async def stop(self) -> None:

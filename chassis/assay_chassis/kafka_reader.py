@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from assay_schemas.envelope import Record
 
 from assay_chassis import telemetry
@@ -25,6 +25,7 @@ COMMIT_EVERY_S = 0.1
 LOOK_EVERY_S = 1.0
 ANSWERS_WITHIN_S = 5.0
 PAUSE_ABOVE, RESUME_BELOW = 200, 50
+MOST_AT_ONCE = 500
 STUCK_AFTER_S = 60.0
 JOIN_WITHIN_S = 180.0
 
@@ -42,6 +43,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         self.topics = list(topics)
         self._subscriber: Any = None
+        self._record_of: Callable[[Any], Record] | None = None
         self._on_record = on_record
         self._on_several = on_several
         self._paused: set[TopicPartition] = set()
@@ -58,10 +60,12 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._failure: str | None = None
         self._log = telemetry.logger("kafka")
 
-    def attach(self, subscriber: Any) -> None:
-        """Receive the records of a FastStream subscriber that has `decode_record` as its decoder."""
-        self._subscriber = subscriber
-        subscriber(self.take)
+    def attach(self, subscriber: Any, record_of: Callable[[Any], Record] | None = None) -> None:
+        """Receive the records of a FastStream subscriber that has `decode_record` as its decoder.
+
+        With `record_of`, which makes a record of a consumer's, those that were fetched with one come along with it."""
+        self._subscriber, self._record_of = subscriber, record_of
+        subscriber(self.take if record_of is None else self.take_all)
 
     @property
     def consumer(self) -> AIOKafkaConsumer | None:
@@ -70,11 +74,42 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
     async def take(self, record: Record) -> None:
         """Queue a record that the consumer read; a partition with a long queue is paused."""
         partition = TopicPartition(record.topic, record.partition)
+        self._queue(partition, record)
+        self._pause_if_long(partition)
+
+    async def take_all(self, record: Record) -> None:
+        """Queue a record, and what the consumer has fetched besides: the way of one through FastStream costs more than
+        all else that is done with a sign of life."""
+        # Nothing waits before all are queued: what the consumer has given and no queue holds would seem handled.
+        first = TopicPartition(record.topic, record.partition)
+        self._queue(first, record)
+        fetched = await self._fetched()
+        for partition, records in fetched.items():
+            self._queue(partition, *records)
+        # Queues are worked on before more is read. A partition that is paused loses what was fetched of it.
+        await asyncio.sleep(0)
+        for partition in {first, *fetched}:
+            self._pause_if_long(partition)
+
+    async def _fetched(self) -> dict[TopicPartition, list[Record]]:
+        """What lies ready. An error of fetching is met again by the consumer's own loop, which waits then."""
+        if self.consumer is None or self._record_of is None:
+            return {}
+        try:
+            batches = await self.consumer.getmany(timeout_ms=0, max_records=MOST_AT_ONCE)
+        except (KafkaError, ConsumerStoppedError) as error:
+            self._log.info("nothing more was fetched", error=f"{type(error).__name__}: {error}")
+            return {}
+        return {partition: list(map(self._record_of, batch)) for partition, batch in batches.items()}
+
+    def _queue(self, partition: TopicPartition, *records: Record) -> None:
         queue = self._queues.get(partition)
-        if queue is None:
-            return
-        queue.put(record)
-        if queue.backlog >= PAUSE_ABOVE:
+        if queue is not None:
+            queue.put(*records)
+
+    def _pause_if_long(self, partition: TopicPartition) -> None:
+        queue = self._queues.get(partition)
+        if queue is not None and queue.backlog >= PAUSE_ABOVE and partition not in self._paused:
             self._paused.add(partition)
             self._with_consumer("pause", partition)
 

@@ -30,7 +30,11 @@ async def parse_record(message: ConsumerRecord) -> KafkaAckableMessage:
 
 async def decode_record(message: Any) -> Record:
     """Our record out of FastStream's message."""
-    raw: ConsumerRecord = message.raw_message
+    return record_of(message.raw_message)
+
+
+def record_of(raw: ConsumerRecord) -> Record:
+    """Our record out of aiokafka's."""
     return Record(
         topic=raw.topic,
         partition=raw.partition,

@@ -33,8 +33,8 @@ class PartitionQueue:
         self.failure: BaseException | None = None
         self._task = asyncio.create_task(self._run())
 
-    def put(self, record: Record) -> None:
-        self._waiting.append(record)
+    def put(self, *records: Record) -> None:
+        self._waiting.extend(records)
         self._arrived.set()
 
     @property

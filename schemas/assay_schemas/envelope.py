@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pydantic_core
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from assay_schemas.ids import record_event_id
 
@@ -56,7 +56,7 @@ class Record(BaseModel):
     offset: int = 0
     key: bytes | None = None
     value: bytes | None = None
-    headers: Sequence[tuple[str, bytes | None]] = Field(default_factory=tuple)
+    headers: tuple[tuple[str, bytes | None], ...] = ()
     timestamp_ms: int = 0
 
 
@@ -80,11 +80,11 @@ def decode(record: Record) -> Event:
     Raises Unreadable with the reason.
     """
     body = _json_object(record)
-    headers = _readable(record.headers)
-    if _is_structured(headers, body):
+    if _is_structured(record.headers, body):
         attributes = {key: value for key, value in body.items() if isinstance(value, str)}
         data = body.get("data")
     else:
+        headers = _readable(record.headers)
         attributes = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
         data = body
     if not isinstance(data, dict):
@@ -129,9 +129,11 @@ def _readable(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, str]:
     return found
 
 
-def _is_structured(headers: Mapping[str, str], body: Mapping[str, Any]) -> bool:
-    declared = headers.get("content-type", "").startswith(STRUCTURED)
-    return declared or ("specversion" in body and "type" in body and "data" in body)
+def _is_structured(headers: Sequence[tuple[str, bytes | None]], body: Mapping[str, Any]) -> bool:
+    if "specversion" in body and "type" in body and "data" in body:
+        return True
+    # What our own producers write is known by its body; only others' headers are read.
+    return _readable(headers).get("content-type", "").startswith(STRUCTURED)
 
 
 def _time(text: str | None, timestamp_ms: int) -> datetime:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, KafkaError
 from assay_chassis.clock import ManualClock
 from assay_chassis.kafka_reader import JOIN_WITHIN_S, STUCK_AFTER_S, KafkaReader
 from assay_schemas.envelope import Record
@@ -26,6 +26,16 @@ class Consumer:
         self.committed_offsets: list[dict[TopicPartition, int]] = []
         self.fails = False
         self.paused: set[TopicPartition] = set()
+        self.pauses = 0
+        self.fetched: list[Record] = []
+
+    async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Record]]:
+        assert timeout_ms == 0
+        if self.fails:
+            raise KafkaError
+        found, self.fetched = self.fetched[:max_records], self.fetched[max_records:]
+        self.read = max([self.read, *(record.offset + 1 for record in found)])
+        return {PARTITION: found} if found else {}
 
     def partitions_for_topic(self, topic: str) -> set[int]:
         return {0}
@@ -43,6 +53,7 @@ class Consumer:
 
     def pause(self, partition: TopicPartition) -> None:
         self.paused.add(partition)
+        self.pauses += 1
 
     def resume(self, partition: TopicPartition) -> None:
         self.paused.discard(partition)
@@ -52,6 +63,7 @@ class Setup:
     def __init__(self) -> None:
         self.clock, self.consumer, self.held = ManualClock(), Consumer(), asyncio.Event()
         self.held.set()
+        self.handled: list[int] = []
         self.reader = KafkaReader([TOPIC], self._on_record, self.clock, 0.1)
         task = asyncio.get_running_loop().create_future()
         self.subscriber = _Subscriber(self.consumer, task)
@@ -59,10 +71,22 @@ class Setup:
 
     async def _on_record(self, record: Record) -> None:
         await self.held.wait()
+        self.handled.append(record.offset)
 
     async def give(self, offset: int) -> None:
         self.consumer.read = offset + 1
-        await self.reader.take(Record(topic=TOPIC, partition=0, offset=offset, value=b"{}"))
+        await self.reader.take(record(offset))
+
+    async def give_with_fetched(self, offset: int, fetched: range) -> None:
+        """As the broker's client does, when others were fetched besides."""
+        self.reader.attach(self.subscriber, lambda raw: raw)
+        self.consumer.read = offset + 1
+        self.consumer.fetched = [record(number) for number in fetched]
+        await self.subscriber.take(record(offset))
+
+
+def record(offset: int) -> Record:
+    return Record(topic=TOPIC, partition=0, offset=offset, value=b"{}")
 
 
 class _Subscriber(SimpleNamespace):
@@ -129,6 +153,35 @@ async def test_a_long_queue_pauses_its_partition_until_it_is_short_again(setup: 
     setup.held.set()
     await asyncio.sleep(0.05)
     assert setup.consumer.paused == set()
+
+
+async def test_what_was_fetched_with_a_record_is_handled_in_order_before_more_is_read(setup: Setup) -> None:
+    await setup.reader.on_partitions_assigned({PARTITION})
+    await asyncio.sleep(0)
+    await setup.give_with_fetched(0, range(1, 300))
+    assert setup.handled == list(range(300))
+    assert setup.consumer.pauses == 0
+
+
+async def test_nothing_that_was_fetched_seems_handled_before_it_is(setup: Setup) -> None:
+    await setup.reader.on_partitions_assigned({PARTITION})
+    setup.held.clear()
+    await setup.give_with_fetched(0, range(1, 300))
+    setup.consumer.end = 300
+    await setup.clock.advance(30)
+    assert setup.reader.lag(TOPIC) > 25
+    assert setup.consumer.paused == {PARTITION}
+    assert setup.consumer.committed_offsets == []
+
+
+async def test_a_failure_to_fetch_more_loses_no_record(setup: Setup) -> None:
+    await setup.reader.on_partitions_assigned({PARTITION})
+    await asyncio.sleep(0)
+    setup.consumer.fails = True
+    await setup.give_with_fetched(0, range(1, 3))
+    setup.consumer.fails = False
+    await setup.give_with_fetched(1, range(2, 3))
+    assert setup.handled == [0, 1, 2]
 
 
 async def test_records_that_are_never_fetched_ask_for_a_restart(setup: Setup) -> None:
