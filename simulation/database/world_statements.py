@@ -71,6 +71,10 @@ async def lock_jobs(tx: Transaction, keys: list[str]) -> list[Row]:
     return await _locked(tx, {key for key in keys if tx.get("jobs", key)})
 
 
+async def lock_standings(tx: Transaction, keys: list[str]) -> list[Row]:
+    return [{name: row[name] for name in ("key", "status", "attempt")} for row in await lock_jobs(tx, keys)]
+
+
 async def _locked(tx: Transaction, keys: set[str]) -> list[Row]:
     locked = [await tx.lock("jobs", key) for key in sorted(keys)]
     return [_job(row) for row in locked if row is not None]
@@ -250,6 +254,7 @@ STATEMENTS: dict[str, Statement] = {
     QUERIES.family_of: family_of,
     QUERIES.lock_family: lock_family,
     QUERIES.lock_jobs: lock_jobs,
+    QUERIES.lock_standings: lock_standings,
     QUERIES.read_jobs: read_jobs,
     QUERIES.open_wants: open_wants,
     QUERIES.wanted_keys: wanted_keys,

@@ -19,6 +19,18 @@ STANDING = {
     "claim_intake": (NOW, WHILE),
     "claim_settling": (NOW, WHILE),
 }
+LISTS = {
+    "experiments_by_owner": ("list_experiments", ("someone", None, None, None, 50)),
+    "experiments_by_end": ("list_experiments", (None, "failed", None, None, 50)),
+    "jobs_not_succeeded": ("list_jobs", ("failed", None, None, None, 50)),
+}
+MANY = """
+INSERT INTO experiments (id, owner, status, outcome, document, requested_at)
+SELECT n::text, 'other', 'ended', 'succeeded', '{}', now() - n * interval '1 minute' FROM generate_series(1, 2000) n;
+INSERT INTO jobs (key, kind, status, body) SELECT n::text, 'eval', 'succeeded', '{}' FROM generate_series(1, 2000) n;
+ANALYZE experiments;
+ANALYZE jobs;
+"""
 
 
 async def test_a_cancel_is_remembered_as_long_as_its_request_may_come_and_then_forgotten(system) -> None:
@@ -43,3 +55,12 @@ async def test_no_standing_statement_reads_what_has_ended(system) -> None:
             plan = "\n".join(row[0] for row in rows)
             assert "Seq Scan on jobs" not in plan, f"{name}\n{plan}"
             assert "Seq Scan on experiments" not in plan, f"{name}\n{plan}"
+
+
+async def test_lists_of_few_among_many_read_the_few(system) -> None:
+    async with system() as running, running.parts.app.database.transaction() as connection:
+        await connection.execute(MANY)
+        for index, (name, arguments) in LISTS.items():
+            rows = await connection.fetch(f"EXPLAIN {getattr(QUERIES, name)}", *arguments)
+            plan = "\n".join(row[0] for row in rows)
+            assert index in plan, f"{name}\n{plan}"

@@ -34,6 +34,7 @@ from assay_scheduler.states import (
     Limits,
     Message,
     Planned,
+    Standing,
     Want,
     Wanted,
     World,
@@ -78,7 +79,7 @@ def decide(world: World, happening: Happening, limits: Limits) -> Decision:
     return turn.decision()
 
 
-def progress_is_wanted(job: Job | None, attempt: int) -> Literal["heed", "ignore", "stop"]:
+def progress_is_wanted(job: Job | Standing | None, attempt: int) -> Literal["heed", "ignore", "stop"]:
     """What to do about a sign of life: `stop` answers work that nobody wants with a cancel."""
     if job is None or attempt < job.attempt:
         return "stop"

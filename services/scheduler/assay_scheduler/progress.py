@@ -16,7 +16,8 @@ from assay_schemas.events import JobProgressed
 from assay_scheduler.commander import as_event
 from assay_scheduler.lifecycle import progress_is_wanted
 from assay_scheduler.requests import stop_message
-from assay_scheduler.store import QUERIES, job_of
+from assay_scheduler.states import Standing
+from assay_scheduler.store import QUERIES
 
 FLUSH_EVERY_S = 0.5
 UNWANTED = "nobody wants this attempt."
@@ -61,8 +62,8 @@ class ProgressReader:
         """Writes what has come; keeps it when the database is away."""
         news, began = list(self._news.values()), self._app.clock.monotonic()
         async with self._app.database.transaction() as connection:
-            rows = await connection.fetch(QUERIES.lock_jobs, [one.job_key for one in news])
-            jobs = {row["key"]: job_of(row) for row in rows}
+            rows = await connection.fetch(QUERIES.lock_standings, [one.job_key for one in news])
+            jobs = {row["key"]: Standing(row["status"], row["attempt"]) for row in rows}
             judged = [(one, progress_is_wanted(jobs.get(one.job_key), one.attempt)) for one in news]
             await _note(connection, [one for one, answer in judged if answer == "heed"])
         for one in news:

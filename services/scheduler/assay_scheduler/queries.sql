@@ -31,7 +31,7 @@ SELECT id, kind, name, owner, priority, status, outcome, cancelled, problems, jo
   FROM experiments
  WHERE kind = 'experiment' AND document IS NOT NULL
    AND ($1::text IS NULL OR owner = $1)
-   AND ($2::text IS NULL OR status = $2 OR outcome = $2)
+   AND ($2::text IS NULL OR coalesce(outcome, status) = $2 OR $2 = 'ended' AND status = 'ended')
    AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4))
  ORDER BY requested_at DESC, id DESC
  LIMIT $5
@@ -113,6 +113,9 @@ SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at,
 -- name: lock_jobs
 SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at, heartbeat_at, ended_at, body
   FROM jobs WHERE key = ANY ($1::text[]) ORDER BY key FOR UPDATE
+
+-- name: lock_standings
+SELECT key, status, attempt FROM jobs WHERE key = ANY ($1::text[]) ORDER BY key FOR UPDATE
 
 -- name: read_jobs
 SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at, heartbeat_at, ended_at, body
@@ -236,12 +239,14 @@ SELECT jobs.key, jobs.kind, jobs.ready_at, jobs.body -> 'hardware' AS hardware,
 -- name: held_resources
 -- Jobs that share a run hold together what one of them needs: they are done one after another.
 SELECT need::jsonb ->> 'kind' AS kind, need::jsonb -> 'hardware' AS hardware, need::jsonb ->> 'policy' AS policy,
-       owner, count(*) FILTER (WHERE shares IS NULL) + count(DISTINCT shares) AS jobs
-  FROM (SELECT owner, shares, coalesce(need, (
-               SELECT jsonb_build_object(
-                      'kind', kind, 'hardware', body -> 'hardware', 'policy', body -> 'inputs' -> 'policy')::text
-                 FROM jobs WHERE jobs.key = attempts.job_key)) AS need
-          FROM attempts WHERE ended_at IS NULL) held
+       owner, sum(jobs)::bigint AS jobs
+  FROM (SELECT owner, need, CASE WHEN shares IS NULL THEN count(*) ELSE 1 END AS jobs
+          FROM (SELECT owner, shares, coalesce(need, (
+                       SELECT jsonb_build_object(
+                              'kind', kind, 'hardware', body -> 'hardware', 'policy', body -> 'inputs' -> 'policy')::text
+                         FROM jobs WHERE jobs.key = attempts.job_key)) AS need
+                  FROM attempts WHERE ended_at IS NULL) open
+         GROUP BY owner, need, shares) held
  GROUP BY need, owner
 
 -- name: recent_usage

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from assay_schemas.artifacts import ArtifactRef, CheckpointRef, DatasetRef, ModelRef
 from assay_schemas.events import Outcome
@@ -59,6 +59,13 @@ class Job:
     checkpoint: CheckpointRef | None = None
     error: JobError | None = None
     usage: Usage = field(default_factory=Usage)
+
+
+class Standing(NamedTuple):
+    """What of a job says whether a word of an attempt is to be heeded."""
+
+    status: JobStatus
+    attempt: int
 
 
 @dataclass(frozen=True)
