@@ -10,6 +10,7 @@ import asyncio
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,9 +27,11 @@ from assay_scheduler.app import build
 from assay_scheduler.parts import Parts
 from assay_scheduler.settings import SchedulerSettings
 from assay_schemas.envelope import Record, decode
+from assay_schemas.ids import experiment_id
 
-from benchmarks import load_burst, load_replicas, results_file
+from benchmarks import load_burst, load_replicas, load_statements, results_file
 from benchmarks.control_plane import request, write_rows
+from benchmarks.load_statements import Statements
 from benchmarks.load_stock import add_live, add_stored
 from benchmarks.no_op_workers import KIND, completion
 from benchmarks.processes import cpu_of_family
@@ -48,6 +51,8 @@ NOTES = [
     "stored: ended experiments, copies of one that was run, spread over a year, in tables that were analysed. live: "
     "running experiments, copies of one whose jobs nobody answers; each has jobs that hold capacity and others that "
     "wait.",
+    "statements: how often each was executed, and the median of the milliseconds that its caller waited; "
+    "statements_grown_ms: medians with the empty database and with all, of those that take noticeably longer.",
     "decision_ratio = p99 with all that is stored and lives / p99 of the empty database; cpu_ratio the same of the "
     "processor time for a decision: that of the process with scheduler, stand-ins and this benchmark (cpu_ms), and "
     "PostgreSQL's (database_cpu_ms), with everything that either does meanwhile.",
@@ -67,14 +72,15 @@ class Times:
     admissions: list[float] = field(default_factory=list)
     postgres: int = 0
     cpu_began: tuple[float, float] = (0.0, 0.0)
+    statements: Statements = field(default_factory=Statements)
 
     def cpu(self) -> tuple[float, float]:
         """Seconds of processor time that this process, and PostgreSQL with all its processes, have had."""
         return time.process_time(), cpu_of_family(self.postgres)
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, Any]:
         """Milliseconds."""
-        found: dict[str, float] = {"decisions": len(self.decisions)}
+        found: dict[str, Any] = {"decisions": len(self.decisions)}
         for name, now, before in zip(("", "database_"), self.cpu(), self.cpu_began, strict=True):
             found[f"{name}cpu_ms_per_decision"] = round(1e3 * (now - before) / len(self.decisions), 1)
         for name, seconds in (("decision", self.decisions), ("admission", self.admissions)):
@@ -83,21 +89,42 @@ class Times:
                 f"{name}_p50_ms": round(1e3 * percentiles[49], 1),
                 f"{name}_p99_ms": round(1e3 * percentiles[98], 1),
             }
-        return found
+        return found | {"statements": self.statements.figures()}
 
     def clear(self) -> None:
         self.decisions.clear()
         self.admissions.clear()
+        self.statements.clear()
         self.cpu_began = self.cpu()
+
+
+class Client:
+    """Asks for experiments and hears what becomes of them, so that nobody has to ask the database meanwhile."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self.broker = InMemoryBroker(log)
+        self.broker.subscribe(["experiment.accepted", "experiment.completed"], "client", self._on_record)
+        self._heard: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
+
+    async def _on_record(self, record: Record) -> None:
+        event = decode(record)
+        self._heard[event.type, event.data["experiment_id"]].set()
+
+    async def ask(self, folder: Path, number: int, until: str) -> str:
+        """One experiment, until an event of that type tells of it; its id."""
+        event = request(folder, number)
+        await self.broker.publish(event)
+        identity = experiment_id(event.source, event.id)
+        await asyncio.wait_for(self._heard[until, identity].wait(), PATIENCE_S)
+        return identity
 
 
 @dataclass(frozen=True)
 class Ground:
-    """A running scheduler, its log and what was timed."""
+    """A running scheduler, its client and what was timed."""
 
     parts: Parts
-    log: MemoryLog
-    client: InMemoryBroker
+    client: Client
     times: Times
     folder: Path
 
@@ -114,14 +141,6 @@ class Ground:
                 if found := await condition():
                     return found
                 await asyncio.sleep(0.01)
-
-    async def ask(self, number: int, status: str) -> str:
-        """One experiment, until it has that status; its id."""
-        event = request(self.folder, number)
-        await self.client.publish(event)
-        named = "SELECT id FROM experiments WHERE name = $1 AND status = $2"
-        found: str = await self.until(lambda: self.fetchval(named, f"no-op-{number}", status))
-        return found
 
 
 class Workers:
@@ -152,19 +171,20 @@ async def scheduler(url: str, folder: Path, postgres: int) -> AsyncIterator[tupl
     )
     parts = build(settings, broker=InMemoryBroker(log), store=store)
     _timed(parts, times)
-    workers, client = Workers(log, store), InMemoryBroker(log)
-    await workers.broker.start()
-    await client.start()
-    task = asyncio.create_task(parts.app.run())
-    ground = Ground(parts, log, client, times, folder)
-    try:
-        await ground.until(ground.is_ready)
-        yield ground, workers
-    finally:
-        parts.app.stop()
-        await asyncio.wait_for(task, 30)
-        await workers.broker.stop()
-        await client.stop()
+    workers, client = Workers(log, store), Client(log)
+    for broker in (workers.broker, client.broker):
+        await broker.start()
+    ground = Ground(parts, client, times, folder)
+    with times.statements.watched():
+        task = asyncio.create_task(parts.app.run())
+        try:
+            await ground.until(ground.is_ready)
+            yield ground, workers
+        finally:
+            parts.app.stop()
+            await asyncio.wait_for(task, 30)
+            for broker in (workers.broker, client.broker):
+                await broker.stop()
 
 
 def _timed(parts: Parts, times: Times) -> None:
@@ -195,11 +215,11 @@ def _timed(parts: Parts, times: Times) -> None:
     Admitter.run = timed_admit  # type: ignore[method-assign]
 
 
-async def decisions(ground: Ground, numbers: range) -> dict[str, float]:
+async def decisions(ground: Ground, numbers: range) -> dict[str, Any]:
     """Experiments one after the other, to their ends."""
     ground.times.clear()
     for number in numbers:
-        await ground.ask(number, "ended")
+        await ground.client.ask(ground.folder, number, "experiment.completed")
     return ground.times.figures()
 
 
@@ -236,7 +256,7 @@ async def measure_decisions(
         found["stored"] = await decisions(ground, range(first + sample, first + 2 * sample))
         print(f"   stored: {found['stored']}", flush=True)
         workers.on = False
-        template = await ground.ask(first + 3 * sample, "running")
+        template = await ground.client.ask(folder, first + 3 * sample, "experiment.accepted")
         await asyncio.sleep(1.0)
         workers.on = True
         await add_live(url, template, live)
@@ -245,6 +265,7 @@ async def measure_decisions(
     empty, full = found["empty"], found["stored and live"]
     found["decision_ratio"] = round(full["decision_p99_ms"] / empty["decision_p99_ms"], 2)
     found["cpu_ratio"] = round(_cpu(full) / _cpu(empty), 2)
+    found["statements_grown_ms"] = load_statements.grown(empty["statements"], full["statements"])
     return found
 
 
