@@ -20,6 +20,7 @@ from assay_chassis import telemetry
 from assay_chassis.clock import Clock
 from assay_chassis.lag import LagMeter
 from assay_chassis.partitions import OnRecord, OnSeveral, PartitionQueue
+from assay_chassis.tasks import end
 
 COMMIT_EVERY_S = 0.1
 LOOK_EVERY_S = 1.0
@@ -51,6 +52,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._drain_s = drain_s
         self._queues: dict[TopicPartition, PartitionQueue] = {}
         self._uncommitted: set[TopicPartition] = set()
+        self._committing: asyncio.Task[bool] | None = None
         self._meters: dict[str, LagMeter] = defaultdict(LagMeter)
         self._joined = False
         self._left_at = clock.monotonic()
@@ -131,12 +133,17 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Let the records in hand finish within the time limit, commit, and forget all partitions."""
         queues, self._queues = self._queues, {}
         self._paused.clear()
+        await self._give_up_commit()
         await asyncio.gather(*(queue.close(self._drain_s) for queue in queues.values()))
-        handled = {
-            partition: queue.next_offset for partition, queue in queues.items() if partition in self._uncommitted
-        }
+        handled = self._to_commit(queues)
         self._uncommitted.clear()
-        await self._commit({partition: offset for partition, offset in handled.items() if offset is not None})
+        await self._commit(handled)
+
+    async def _give_up_commit(self) -> None:
+        """The client tries a commit again by itself, after a rebalance in the name of the new generation: what this one
+        says would set back what the partition's next owner has committed meanwhile."""
+        if self._committing is not None:
+            await end([self._committing])
 
     def _handled(self, partition: TopicPartition) -> None:
         queue = self._queues.get(partition)
@@ -159,16 +166,26 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Commit what was handled, a few times a second."""
         while True:
             await self._clock.sleep(COMMIT_EVERY_S)
-            ready, self._uncommitted = self._uncommitted, set()
-            offsets = {
-                partition: self._queues[partition].next_offset for partition in ready if partition in self._queues
-            }
-            done = await self._commit(
-                {partition: offset for partition, offset in offsets.items() if offset is not None}
-            )
-            if not done:
-                self._uncommitted |= {partition for partition in ready if partition in self._queues}
-                await self._clock.sleep(LOOK_EVERY_S)
+            offsets = self._to_commit(self._queues)
+            if offsets:
+                self._committing = asyncio.create_task(self._commit(offsets))
+                await asyncio.wait({self._committing})
+                await self._conclude(self._committing, offsets)
+
+    async def _conclude(self, commit: asyncio.Task[bool], offsets: dict[TopicPartition, int]) -> None:
+        """What the broker did not take is still to be committed, some time later."""
+        if not commit.cancelled() and commit.result():
+            self._uncommitted -= {place for place, offset in offsets.items() if self._next_offset(place) == offset}
+        elif not commit.cancelled():
+            await self._clock.sleep(LOOK_EVERY_S)
+
+    def _to_commit(self, queues: dict[TopicPartition, PartitionQueue]) -> dict[TopicPartition, int]:
+        offsets = {place: queue.next_offset for place, queue in queues.items() if place in self._uncommitted}
+        return {place: offset for place, offset in offsets.items() if offset is not None}
+
+    def _next_offset(self, partition: TopicPartition) -> int | None:
+        queue = self._queues.get(partition)
+        return None if queue is None else queue.next_offset
 
     async def _commit(self, offsets: dict[TopicPartition, int]) -> bool:
         if not offsets or self.consumer is None:

@@ -25,6 +25,9 @@ class Consumer:
         self.end = self.read = 0
         self.committed_offsets: list[dict[TopicPartition, int]] = []
         self.fails = False
+        self.first_answers = asyncio.Event()
+        self.first_answers.set()
+        self.asked_to_commit = 0
         self.paused: set[TopicPartition] = set()
         self.pauses = 0
         self.fetched: list[Record] = []
@@ -47,6 +50,9 @@ class Consumer:
         return self.read
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        self.asked_to_commit += 1
+        if self.asked_to_commit == 1:
+            await self.first_answers.wait()
         if self.fails:
             raise CommitFailedError
         self.committed_offsets.append(offsets)
@@ -142,6 +148,21 @@ async def test_handled_records_are_committed_when_the_partition_is_taken_away(se
     await asyncio.sleep(0.01)
     await setup.reader.on_partitions_revoked({PARTITION})
     assert setup.consumer.committed_offsets == [{PARTITION: 1}]
+
+
+async def test_a_commit_under_way_is_given_up_when_the_partition_is_taken_away(setup: Setup) -> None:
+    setup.consumer.first_answers.clear()
+    await setup.reader.on_partitions_assigned({PARTITION})
+    await setup.give(0)
+    await setup.clock.advance(0.2)
+    assert setup.consumer.asked_to_commit == 1
+    await setup.give(1)
+    await asyncio.sleep(0.01)
+    await setup.reader.on_partitions_revoked({PARTITION})
+    assert setup.consumer.committed_offsets == [{PARTITION: 2}]
+    setup.consumer.first_answers.set()
+    await asyncio.sleep(0.01)
+    assert setup.consumer.committed_offsets == [{PARTITION: 2}]
 
 
 async def test_a_long_queue_pauses_its_partition_until_it_is_short_again(setup: Setup) -> None:
