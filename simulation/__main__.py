@@ -21,8 +21,18 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when every promise held, and with --planted when every bug was found."""
+    """0 when every promise held, and with --planted when every bug was found; 2 when a process died."""
     options = _parser().parse_args(arguments)
+    from simulation.crew import WorkerDied
+
+    try:
+        return _done(options)
+    except WorkerDied as died:
+        print(f"python -m simulation: {died}; nothing is said of it", file=sys.stderr)
+        return 2
+
+
+def _done(options: argparse.Namespace) -> int:
     from simulation import commands
 
     if options.seed is not None:

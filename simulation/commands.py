@@ -5,22 +5,22 @@ Prints; decides nothing about what is right.
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from multiprocessing.pool import Pool
+from itertools import takewhile
 
-from simulation.faults import KINDS
+from simulation.crew import side_by_side
+from simulation.every_point import PointsTried, tried_at_each
 from simulation.minimise import minimised
 from simulation.parts.replacements import quiet
 from simulation.planted import BUGS, plant
-from simulation.world import Options, Outcome, SimulatedWorld, let_them_lie, simulate
+from simulation.world import Options, Outcome, SimulatedWorld, simulate
 
 SHOWN_LINES = 60
-SEEDS_A_TASK, SEEDS_A_PROCESS = 5, 50
+SEEDS_A_PROCESS = 50
 
 
 @dataclass
@@ -77,20 +77,26 @@ def many(first: int, seeds: int, processes: int, within_s: float, write_result: 
 
 
 def _outcomes(seeds: range, processes: int) -> Iterator[Outcome]:
-    with _workers(processes) as pool:
-        yield from pool.imap_unordered(_left_behind, seeds, chunksize=SEEDS_A_TASK)
-
-
-def _workers(processes: int) -> Pool:
-    """Processes that are replaced by new ones after some seeds: what these left behind goes with them."""
     quiet()
-    most = SEEDS_A_PROCESS // SEEDS_A_TASK
-    return multiprocessing.get_context("fork").Pool(processes, let_them_lie, maxtasksperchild=most)
+    for _, outcome in side_by_side(_left_behind, (Seed(seed) for seed in seeds), processes, SEEDS_A_PROCESS):
+        yield outcome
 
 
-def _left_behind(seed: int) -> Outcome:
+@dataclass(frozen=True)
+class Seed:
+    """A seed, and the bug that is planted while it runs, if any."""
+
+    number: int
+    bug: str = ""
+
+    def __str__(self) -> str:
+        return f"seed {self.number}" + (f" with {self.bug!r} planted" if self.bug else "")
+
+
+def _left_behind(seed: Seed) -> Outcome:
     """A seed that is not cleared away: its process does not live long."""
-    return SimulatedWorld(seed).run()
+    with plant(seed.bug) if seed.bug else nullcontext():
+        return SimulatedWorld(seed.number).run()
 
 
 def one(seed: int, bug: str, *, minimise: bool) -> int:
@@ -110,48 +116,31 @@ def one(seed: int, bug: str, *, minimise: bool) -> int:
     return 1 if outcome.broken else 0
 
 
-@dataclass
-class PointsTried:
-    """Fault points of one seed: how many there are by kind, at how many a process was killed, and what broke."""
-
-    kinds: dict[str, int]
-    killed: int = 0
-    broken: list[str] = field(default_factory=list)
-
-
 def every_point(seed: int, every: int, processes: int, write_result: bool) -> int:
     """Kills a process at each fault point of a seed without other faults (or at each `every`th); 0: nothing broke."""
     quiet()
-    calm = simulate(seed, Options(without=KINDS))
-    tried = PointsTried(calm.points)
-    numbers = range(1, sum(calm.points.values()) + 1, every)
-    with _workers(processes) as pool:
-        tasks = [(seed, number) for number in numbers]
-        for number, outcome in zip(numbers, pool.imap(_killed_at, tasks, chunksize=SEEDS_A_TASK), strict=True):
-            tried.killed += bool(outcome.killed)
-            if outcome.broken:
-                tried.broken.append(f"point {number}, {outcome.killed}: {outcome.broken[0]}")
-                print(tried.broken[-1], flush=True)
+    began, tried = time.monotonic(), PointsTried()
+    for point in tried_at_each(seed, every, processes, tried.kinds):
+        tried.killed += bool(point.killed)
+        if point.broken:
+            tried.broken.append(f"point {point.number}, {point.killed}: {point.broken}")
+            print(tried.broken[-1], flush=True)
+    wall_s = time.monotonic() - began
     for kind, count in sorted(tried.kinds.items()):
         print(f"  {count:8}  {kind}")
-    print(f"seed {seed}: {sum(tried.kinds.values())} points, killed at {tried.killed}: {len(tried.broken)} broken")
+    points = sum(tried.kinds.values())
+    print(f"seed {seed}: {points} points, killed at {tried.killed} in {wall_s:.0f} s: {len(tried.broken)} broken")
     if write_result:
         from simulation.result import write_points
 
-        write_points(tried, seed)
+        write_points(tried, seed, wall_s)
     return 1 if tried.broken else 0
-
-
-def _killed_at(task: tuple[int, int]) -> Outcome:
-    seed, number = task
-    return SimulatedWorld(seed, Options(without=KINDS, kill_at=number)).run()
 
 
 def planted(names: Sequence[str], seeds: range, processes: int, write_result: bool) -> int:
     """0 when every planted bug was found, or each of these."""
-    tasks = [(name, seeds) for name in names or BUGS]
-    with multiprocessing.get_context("spawn").Pool(processes, initializer=quiet) as pool:
-        found = [_shown(one) for one in pool.imap_unordered(found_after, tasks, chunksize=1)]
+    quiet()
+    found = [_shown(found_after(name, seeds, processes)) for name in names or BUGS]
     if write_result:
         from simulation.result import write_planted
 
@@ -176,12 +165,17 @@ class Found:
     broken: str
 
 
-def found_after(task: tuple[str, range]) -> Found:
-    """Looks for one planted bug, seed by seed."""
-    name, seeds = task
-    for tried, seed in enumerate(seeds, 1):
-        with plant(name):
-            outcome = simulate(seed)
+def found_after(name: str, seeds: range, processes: int) -> Found:
+    """Looks for one planted bug, in all seeds before the first that finds it."""
+    found: dict[int, str] = {}
+
+    def wanted() -> Iterator[Seed]:
+        return (Seed(number, name) for number in takewhile(lambda one: one < min(found, default=seeds.stop), seeds))
+
+    for seed, outcome in side_by_side(_left_behind, wanted(), processes, SEEDS_A_PROCESS):
         if outcome.broken:
-            return Found(name, BUGS[name].words, seed, tried, outcome.broken[0].invariant)
-    return Found(name, BUGS[name].words, -1, len(seeds), "")
+            found[seed.number] = outcome.broken[0].invariant
+    if not found:
+        return Found(name, BUGS[name].words, -1, len(seeds), "")
+    first = min(found)
+    return Found(name, BUGS[name].words, first, seeds.index(first) + 1, found[first])

@@ -18,6 +18,7 @@ Kind = Literal[
     "publish fails unheard",
     "rebalance",
     "offset commit fails",
+    "offset commit unheard",
     "connection lost",
     "commit fails",
     "commit unheard",
@@ -56,6 +57,7 @@ WORST: dict[Kind, float] = {
     "publish fails unheard": 0.15,
     "rebalance": 0.04,
     "offset commit fails": 0.4,
+    "offset commit unheard": 0.2,
     "connection lost": 0.015,
     "commit fails": 0.08,
     "commit unheard": 0.08,
@@ -85,6 +87,7 @@ WORST: dict[Kind, float] = {
     "backend unavailable": 0.01,
     "submission unheard": 0.3,
 }
+ABOUT_A_LEASE_S = (17.0, 26.0)
 
 
 @dataclass
@@ -122,3 +125,10 @@ class Faults:
     def between(self, kind: Kind, least: float, most: float) -> float:
         """A number that goes with a fault, drawn from its kind's own stream."""
         return self._draws[kind].uniform(least, most)
+
+    def lasting(self, kind: Kind, most: float) -> float:
+        """How many seconds a fault lasts: any time up to `most`, and every other time about as long as a lease, where
+        what has just been given up comes back."""
+        draw = self._draws[kind]
+        about = draw.choice((False, True))
+        return draw.uniform(*ABOUT_A_LEASE_S) if about else draw.uniform(0.5, most)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.results_file import figures, load, write
 
 if TYPE_CHECKING:
-    from simulation.commands import Found, PointsTried, Summary
+    from simulation.commands import Found, Summary
+    from simulation.every_point import PointsTried
 
 FEWEST = 100
 COMMAND = "make simulate"
@@ -52,7 +53,7 @@ def write_planted(found: Sequence[Found]) -> None:
     _write({"planted_bugs": len(bugs), "planted_bugs_found": found_ones, "bugs": bugs}, 0.0)
 
 
-def write_points(tried: PointsTried, seed: int) -> None:
+def write_points(tried: PointsTried, seed: int, wall_s: float) -> None:
     """`fault_points.json`: points come to in a calm seed, and what became of it with a kill at each."""
     write(
         "fault_points",
@@ -68,7 +69,7 @@ def write_points(tried: PointsTried, seed: int) -> None:
         packages=("aiokafka", "asyncpg", "pydantic"),
         load_before=load(),
         notes=("Simulated time, database, broker and store; the services' code is the product's own.",),
-        wall_s=0.0,
+        wall_s=wall_s,
     )
 
 

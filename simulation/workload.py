@@ -17,6 +17,16 @@ from simulation.clock import EPOCH
 SOURCE = "/people"
 LETTERS = "abc"
 MOST_EXPERIMENTS = 6
+Mood = Literal["usual", "restless", "crowd", "long"]
+MOODS: tuple[Mood, ...] = ("usual",) * 10 + ("restless",) * 5 + ("crowd",) * 2 + ("long",) * 3
+"""What people are like in a seed: some change their minds again and again, while jobs are being admitted; some come all
+at once with different wishes; some ask for jobs that outlast a lease."""
+INSTEAD: dict[Mood, float] = {"usual": 0.4, "restless": 0.9, "crowd": 0.0, "long": 0.2}
+"""How likely somebody thinks better of it."""
+ARMS: dict[Mood, tuple[int, ...]] = {"usual": (1, 1, 2), "restless": (1, 1, 2), "crowd": (1,), "long": (1, 2, 2)}
+SMALL = frozenset({"crowd", "long"})
+CROWDED_S = 2.0
+LONG_S = (24.0, 40.0)
 QUOTA_CPUS = {"bob": 2.0}
 """What the jobs of an owner may hold at once; the others have no limit."""
 
@@ -43,17 +53,25 @@ class Workload:
     """Experiments by the id of the event that cancels them."""
     asked: list[Asked] = field(default_factory=list)
     rubbish: int = 0
+    work_s: tuple[float, float] = (1.0, 6.0)
+    """How long a job works, at least and at most, where nothing slows it down."""
     _within_s: float = 0.0
-    _restless: bool = False
+    _mood: Mood = "usual"
     _last: tuple[str, dict[str, Any], float] | None = None
 
     def __post_init__(self) -> None:
         draw = random.Random(f"workload {self.seed}")
         # Half of the seeds have their requests close together, so that taking in, admission and ends meet.
         self._within_s = draw.choice((3.0, 12.0))
-        # In a quarter of them people change their minds again and again, while jobs are being admitted.
-        self._restless = draw.random() < 0.25
-        count = MOST_EXPERIMENTS if self._restless else draw.choice((1, 2, 2, 3, 3, 4))
+        self._mood = draw.choice(MOODS)
+        count = draw.choice((1, 2, 2, 3, 3, 4))
+        match self._mood:
+            case "restless":
+                count = MOST_EXPERIMENTS
+            case "crowd":
+                count, self._within_s = MOST_EXPERIMENTS, CROWDED_S
+            case "long":
+                count, self.work_s = draw.choice((1, 1, 2)), LONG_S
         for number in range(1, min(self.most_experiments, count) + 1):
             self._experiment(draw, number)
         for _ in range(draw.choice((0, 0, 0, 1, 2))):
@@ -67,10 +85,10 @@ class Workload:
     def _experiment(self, draw: random.Random, number: int) -> None:
         identity = experiment_id(SOURCE, f"request-{number}")
         at = draw.uniform(0.0, self._within_s)
-        if self._last is not None and draw.random() < (0.9 if self._restless else 0.4):
+        if self._last is not None and draw.random() < INSTEAD[self._mood]:
             document, at = self._instead(draw, number)
         else:
-            document = _document(draw, number)
+            document = _document(draw, number, self._mood)
         self.experiments[identity] = document
         self._last = identity, document, at
         request = _event("experiment.requested", f"request-{number}", document, identity)
@@ -87,7 +105,7 @@ class Workload:
         most = int(QUOTA_CPUS.get(last["owner"], 3))
         cpus = draw.choice([one for one in range(1, most + 1) if one != last["hardware"]["cpus"]])
         document = {**last, "name": f"experiment-{number}", "hardware": {**last["hardware"], "cpus": cpus}}
-        soon_s = 1.5 if self._restless else 4.0
+        soon_s = 1.5 if self._mood == "restless" else 4.0
         self._cancel(identity, at + draw.uniform(0.2, soon_s))
         return document, at + draw.uniform(0.0, soon_s)
 
@@ -102,18 +120,18 @@ def is_valid(document: dict[str, Any]) -> bool:
     return "base_model" in document
 
 
-def _document(draw: random.Random, number: int) -> dict[str, Any]:
-    letters = draw.sample(LETTERS, draw.choice((1, 1, 2)))
+def _document(draw: random.Random, number: int, mood: Mood) -> dict[str, Any]:
+    letters = draw.sample(LETTERS, draw.choice(ARMS[mood]))
     document: dict[str, Any] = {
         "name": f"experiment-{number}",
         "owner": draw.choice(("ann", "bob")),
         "base_model": "/models/m",
         "training": {"algorithm": "SFT", "hyperparameters": {"steps": 10}},
         "arms": [{"name": letter, "dataset": f"/data/{letter}"} for letter in letters],
-        "seeds": draw.choice(([0], [0], [0, 1], [1])),
+        "seeds": draw.choice(([0], [0], [1], [1] if mood in SMALL else [0, 1])),
         "benchmarks": [
             {"name": "exact_match", "parameters": {"dataset": f"/data/{items}"}}
-            for items in draw.choice(("i", "i", "j", "ij"))
+            for items in draw.choice(("i", "i", "j", "j" if mood in SMALL else "ij"))
         ],
         "priority": draw.choice(("LOW", "MED", "HIGH")),
         "hardware": {"cpus": draw.choice((1, 1, 2)), "memory_gib": 1},

@@ -13,7 +13,7 @@ import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
@@ -47,13 +47,20 @@ from simulation.workload import MOST_EXPERIMENTS, Asked, Workload
 
 PATIENCE_S = 600.0
 """Within this time after the last fault everything asked for must have ended."""
+LOOKS_EVERY_S = 0.25
+"""How often it is asked whether all is quiet."""
 KEPT_LINES = 400
 MOST_REPLICAS = 3
 KEPT_S = 20.0
 """How long topics keep records, where everybody has read them."""
+MOST_STOPPED_S = 40.0
 LEAST_OFF_S, MOST_OFF_S = LEASE_S, 40.0
 """By how much a clock jumps: past a lease, and less than the longer one of an attempt that never spoke."""
 _RESULT: TypeAdapter[Any] = TypeAdapter(JobResult)
+
+
+def _nowhere(_point: int) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,8 @@ class Options:
     without: Collection[Kind] = ()
     only: Collection[int] | None = None
     most_experiments: int = MOST_EXPERIMENTS
-    kill_at: int | None = None
-    """The number of the fault point at which a process is killed."""
+    is_the_end: Callable[[int], bool] = field(default=_nowhere, compare=False)
+    """Whether a process is killed at a fault point, by the point's number."""
 
 
 @dataclass
@@ -103,13 +110,15 @@ class SimulatedWorld:
         self.trace: deque[str] = deque(maxlen=KEPT_LINES)
         self._digest = hashlib.blake2b(digest_size=8)
         self.asked_all = False
+        self._looks_at = 0.0
         self.fell_at = 0.0
-        self.points = Points(self.options.kill_at, self.kill)
+        self.points = Points(self.options.is_the_end, self.kill)
         self.read = Reading()
         self.log = Log(self.loop, self.faults, self.points)
         self.store = SimulatedStore(self.loop, self.faults, self.points)
         self.clusters = {
-            name: Cluster(self.loop, self.faults, self.store, self.clock.now) for name in ("trainer", "evaluator")
+            name: Cluster(self.loop, self.faults, self.store, self.clock.now, self.workload.work_s)
+            for name in ("trainer", "evaluator")
         }
         self.servers = {
             name: Server(
@@ -277,8 +286,7 @@ class SimulatedWorld:
 
     def _stop(self, process: Process, kind: Kind) -> None:
         self._fell(process)
-        seconds = self.faults.between(kind, 0.5, 40.0)
-        self.loop.stop_process(process, seconds)
+        self.loop.stop_process(process, self.faults.lasting(kind, MOST_STOPPED_S))
         for group in self.log.groups.values():
             for member in [one for one in group.members if one.process is process]:
                 self.loop.later(SESSION_TIMEOUT_S, group.expire, member)
@@ -310,7 +318,12 @@ class SimulatedWorld:
         return work.result()
 
     def _done(self) -> bool:
-        return bool(self.broken) or (self.loop.time() > self.faults.bad_until and is_quiet(self))
+        if self.broken:
+            return True
+        if self.loop.time() < max(self._looks_at, self.faults.bad_until):
+            return False
+        self._looks_at = self.loop.time() + LOOKS_EVERY_S
+        return is_quiet(self)
 
     def _outcome(self) -> Outcome:
         return Outcome(

@@ -22,6 +22,8 @@ from simulation.parts.work import manifest_of, request_of
 
 MOST_AWAY_S = 45.0
 """Longer than a lease: what runs meanwhile is given up, and may yet end well."""
+SLOWEST_S = 48.0
+STEPS = 10
 FATES: tuple[Kind, ...] = ("job lost", "job fails", "job fails for good")
 
 
@@ -55,7 +57,7 @@ class Run:
                 state=self.state,
                 started_at=self.started_at,
                 ended_at=self.ended_at,
-                progress={"step": self.progress, "total": 10},
+                progress={"step": self.progress, "total": STEPS},
                 progress_sequence=self.progress,
                 **self.end,
             )
@@ -65,8 +67,15 @@ class Run:
 class Cluster:
     """Every run there ever was. `watchers` are told of each run that begins to work."""
 
-    def __init__(self, loop: SimulatedLoop, faults: Faults, store: SimulatedStore, now: Callable[[], datetime]) -> None:
-        self.loop, self.faults, self.store, self.now = loop, faults, store, now
+    def __init__(
+        self,
+        loop: SimulatedLoop,
+        faults: Faults,
+        store: SimulatedStore,
+        now: Callable[[], datetime],
+        work_s: tuple[float, float],
+    ) -> None:
+        self.loop, self.faults, self.store, self.now, self._work_s = loop, faults, store, now, work_s
         self.runs: dict[str, Run] = {}
         self.every: list[Run] = []
         self.away_until = 0.0
@@ -103,26 +112,27 @@ class Cluster:
         run.becomes(RunState.RUNNING)
         for watcher in self.watchers:
             watcher(run)
-        left = draw.uniform(1.0, 6.0)
+        left = draw.uniform(*self._work_s)
         if faults.strikes_now("job slow", run.name):
-            left *= faults.between("job slow", 2.0, 8.0)
+            left = min(left * faults.between("job slow", 2.0, 8.0), SLOWEST_S)
         fate = next((one for one in FATES if faults.strikes_now(one, run.name)), None)
         if fate is not None:
             left *= faults.between(fate, 0.0, 1.0)
         await self._work(run, left)
         self._conclude(run, fate)
 
-    async def _work(self, run: Run, left: float) -> None:
-        """Until the work is done, or until a cancel is heeded."""
-        while left > 0:
-            await self.loop.sleep(min(1.0, left))
-            left -= 1.0
+    async def _work(self, run: Run, work_s: float) -> None:
+        """In ten steps, until the work is done, or until a cancel is heeded."""
+        done_s, step_s = 0.0, work_s / STEPS
+        while done_s < work_s:
+            await self.loop.sleep(min(1.0, work_s - done_s))
+            done_s += 1.0
             if run.cancel_asked:
                 run.deaf_for -= 1.0
                 if run.deaf_for <= 0:
                     return
-            run.progress += 1
-            run.seen = None
+            if int(done_s / step_s) > run.progress:
+                run.progress, run.seen = int(done_s / step_s), None
 
     def _conclude(self, run: Run, fate: str | None) -> None:
         heeded = run.cancel_asked and run.deaf_for <= 0
@@ -181,7 +191,7 @@ class ClusterBackend:
         cluster = self._cluster
         await cluster.loop.sleep(cluster.loop.random.uniform(0.001, 0.005))
         if cluster.faults.strikes_now("backend unavailable"):
-            cluster.away_until = cluster.loop.time() + cluster.faults.between("backend unavailable", 1.0, MOST_AWAY_S)
+            cluster.away_until = cluster.loop.time() + cluster.faults.lasting("backend unavailable", MOST_AWAY_S)
         if cluster.loop.time() < cluster.away_until:
             raise BackendUnavailable("simulated", "does not answer", "wait")
 

@@ -5,15 +5,18 @@ Hands records over in the order of each partition, late where a fault says so; h
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, RequestTimedOutError
+from aiokafka.errors import CommitFailedError, IllegalStateError
 from assay_chassis.kafka_reader import KafkaReader
 
 from simulation.loop import current_process
 from simulation.parts.log import SESSION_TIMEOUT_S, Log
+
+RETRY_BACKOFF_S = 0.2
 
 
 class Consumer:
@@ -31,6 +34,7 @@ class Consumer:
         self._paused: set[TopicPartition] = set()
         self._fetching: set[TopicPartition] = set()
         self._joined = False
+        self._revoking = asyncio.Lock()
 
     def __call__(self, take: Any) -> None:
         self._take = take
@@ -57,14 +61,17 @@ class Consumer:
             await self.log.loop.sleep(SESSION_TIMEOUT_S / 2)
             if self._joined and self not in self.group.members:
                 await self.revoke()
-                self._join()
+                if self._joined:
+                    self._join()
 
     async def revoke(self) -> None:
+        """One at a time: the real consumer joins again only when its listener has let go of what it had."""
         assert self.reader is not None
-        revoked = set(self._next)
-        self._next.clear()
-        self._paused.clear()
-        await self.reader.on_partitions_revoked(revoked)
+        async with self._revoking:
+            revoked = set(self._next)
+            self._next.clear()
+            self._paused.clear()
+            await self.reader.on_partitions_revoked(revoked)
 
     def assign(self, places: list[TopicPartition], generation: int) -> None:
         self.log.loop.spawn(self.process, self._assigned(places, generation))
@@ -120,8 +127,11 @@ class Consumer:
     async def end_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return {place: len(self.log.records[place]) for place in places}
 
-    async def committed(self, place: TopicPartition) -> int | None:
-        return self.group.committed.get(place)
+    def committed(self, place: TopicPartition) -> asyncio.Future[int | None]:
+        """At once, without a task for each of many partitions."""
+        found = self.log.loop.create_future()
+        found.set_result(self.group.committed.get(place))
+        return found
 
     async def position(self, place: TopicPartition) -> int:
         if place not in self._next:
@@ -129,12 +139,19 @@ class Consumer:
         return self._next[place]
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        await self.log.loop.sleep(self.log.loop.random.uniform(0.0005, 0.003))
-        if self.log.faults.strikes_now("offset commit fails", self.process.name):
-            raise RequestTimedOutError("no answer")
-        if self not in self.group.members or self._generation != self.group.generation:
-            raise CommitFailedError("the group went on without this member")
-        self.group.committed.update(offsets)
+        """Tried again after what may pass, as the real client does, in the name of the generation that it then is of."""
+        loop, faults, group = self.log.loop, self.log.faults, self.group
+        while True:
+            generation = self._generation
+            await loop.sleep(loop.random.uniform(0.0005, 0.003))
+            lost = faults.strikes_now("offset commit fails", self.process.name)
+            if not lost and (self not in group.members or generation != group.generation):
+                raise CommitFailedError("the group went on without this member")
+            if not lost:
+                group.committed.update(offsets)
+            if not lost and not faults.strikes_now("offset commit unheard", self.process.name):
+                return
+            await loop.sleep(RETRY_BACKOFF_S)
 
 
 def _at_once(call: Coroutine[Any, Any, None]) -> None:

@@ -10,7 +10,8 @@ from assay_schemas.envelope import Record
 from simulation.clock import EPOCH, SimulatedClock
 from simulation.faults import KINDS, Faults
 from simulation.loop import SimulatedLoop
-from simulation.parts.log import Log
+from simulation.parts.consumer import Consumer
+from simulation.parts.log import REBALANCE_WITHIN_S, Log
 from simulation.points import Points
 from simulation.workload import QUOTA_CPUS, Workload
 
@@ -32,7 +33,7 @@ def test_a_machine_whose_clock_jumped_has_its_own_time_of_day_and_the_database_h
 
 def test_retention_drops_what_every_group_has_read_and_nothing_else() -> None:
     loop = SimulatedLoop(0)
-    log = Log(loop, Faults(0, KINDS), Points(None, lambda *_: None), partitions=1)
+    log = Log(loop, Faults(0, KINDS), Points(lambda _: False, lambda *_: None), partitions=1)
     for _ in range(3):
         log.append(Record(topic=PLACE.topic, key=b"k", value=b"v"))
     quick, slow = log.group("quick"), log.group("slow")
@@ -48,6 +49,37 @@ def test_retention_drops_what_every_group_has_read_and_nothing_else() -> None:
     assert log.first[PLACE] == 2
     slow.committed.clear()
     assert slow.position(PLACE) == 2
+
+
+class Listener:
+    """What a member tells: when it got partitions, and when it had let go of them, which takes a while."""
+
+    def __init__(self, loop: SimulatedLoop, lets_go_within_s: float) -> None:
+        self._loop, self._within_s = loop, lets_go_within_s
+        self.heard: list[str] = []
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self.heard.append("has")
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        if revoked:
+            await self._loop.sleep(self._within_s)
+            self.heard.append("let go")
+
+
+def test_a_member_that_the_group_did_not_wait_for_joins_again_when_it_has_let_go_of_its_partitions() -> None:
+    loop = SimulatedLoop(0)
+    log = Log(loop, Faults(0, KINDS), Points(lambda _: False, lambda *_: None), partitions=1)
+    listener = Listener(loop, 3 * REBALANCE_WITHIN_S)
+
+    async def member() -> None:
+        Consumer(log, "group", [PLACE.topic]).start(listener)  # type: ignore[arg-type]
+        await loop.sleep(5.0)
+        log.group("group").rebalance()
+
+    loop.spawn(loop.process("p"), member())
+    loop.run_until(lambda: False, 100.0)
+    assert listener.heard == ["has", "let go", "has"]
 
 
 def test_who_thinks_better_of_it_asks_for_the_same_with_other_hardware_within_the_quota() -> None:

@@ -10,6 +10,7 @@ from inspect import signature
 import pytest
 from assay_schemas.envelope import Record, decode
 
+from simulation.every_point import tried_at_each
 from simulation.faults import KINDS
 from simulation.planted import BUGS, plant
 from simulation.planted.bug import Bug
@@ -74,11 +75,9 @@ def test_what_is_planted_is_called_as_what_it_replaces(bug: Bug) -> None:
 
 @pytest.mark.real
 def test_a_process_that_dies_at_a_fault_point_is_followed_by_another_that_goes_on() -> None:
-    calm = simulate(4, Options(without=KINDS))
-    points = sum(calm.points.values())
-    assert set(calm.points) >= {"before a message to the database", "after a commit", "before a record is written"}
-    for number in (points // 3, 2 * points // 3):
-        outcome = simulate(4, Options(without=KINDS, kill_at=number))
-        assert outcome.broken == []
-        assert outcome.killed
-    assert simulate(4, Options(without=KINDS, kill_at=points + 1000)).killed == ""
+    kinds: dict[str, int] = {}
+    tried = list(tried_at_each(4, 400, 2, kinds))
+    assert set(kinds) >= {"before a message to the database", "after a commit", "before a record is written"}
+    assert len(tried) == 1 + (sum(kinds.values()) - 1) // 400
+    assert all(point.killed for point in tried)
+    assert [point.broken for point in tried if point.broken] == []
