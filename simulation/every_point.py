@@ -68,7 +68,9 @@ def _try_share(share: Share) -> Tried:
     let_them_lie()
     gc.freeze()
     points: list[Point] = []
-    goes_on: list[tuple[int, int]] = []  # in a world that goes on from a point: its number, and where to tell of its end
+    goes_on: list[
+        tuple[int, int]
+    ] = []  # in a world that goes on from a point: its number, and where to tell
 
     def forked(number: int) -> bool:
         """True in the world that goes on without the process; in this one False, when that one has ended."""

@@ -24,6 +24,7 @@ Kind = Literal[
     "commit unheard",
     "deadlock reported",
     "slow statement",
+    "late notification",
     "slow lock",
     "slow commit",
     "process killed",
@@ -63,6 +64,7 @@ WORST: dict[Kind, float] = {
     "commit unheard": 0.08,
     "deadlock reported": 0.03,
     "slow statement": 0.02,
+    "late notification": 0.3,
     "slow lock": 0.25,
     "slow commit": 0.08,
     "process killed": 0.04,
@@ -84,10 +86,10 @@ WORST: dict[Kind, float] = {
     "job slow": 0.6,
     "job deaf": 0.9,
     "job finishes unseen": 0.3,
-    "backend unavailable": 0.01,
+    "backend unavailable": 0.02,
     "submission unheard": 0.3,
 }
-ABOUT_A_LEASE_S = (17.0, 26.0)
+ABOUT_A_LEASE_S, AND_A_SESSION_S = (17.0, 26.0), (31.0, 40.0)
 
 
 @dataclass
@@ -96,6 +98,8 @@ class Faults:
 
     seed: int
     without: Collection[Kind] = ()
+    favoured: Collection[Kind] = ()
+    """Kinds that are at their worst."""
     only: Collection[int] | None = None
     now: Callable[[], float] = lambda: 0.0
     tell: Callable[[str], None] = lambda _: None
@@ -106,6 +110,7 @@ class Faults:
     def __post_init__(self) -> None:
         draw = random.Random(f"faults {self.seed}")
         shares: dict[Kind, float] = {kind: WORST[kind] * draw.choice((0.0, 0.0, 0.3, 0.6, 1.0)) for kind in KINDS}
+        shares |= {kind: WORST[kind] for kind in self.favoured}
         self.bad_until = draw.choice((20.0, 40.0, 60.0))
         self.shares = {kind: 0.0 if kind in self.without else share for kind, share in shares.items()}
         self._draws = {kind: random.Random(f"{kind} {self.seed}") for kind in KINDS}
@@ -127,8 +132,8 @@ class Faults:
         return self._draws[kind].uniform(least, most)
 
     def lasting(self, kind: Kind, most: float) -> float:
-        """How many seconds a fault lasts: any time up to `most`, and every other time about as long as a lease, where
-        what has just been given up comes back."""
+        """How many seconds a fault lasts: any time up to `most`; or about as long as a lease, when what has just been
+        given up comes back; or about a lease after others have taken over."""
         draw = self._draws[kind]
-        about = draw.choice((False, True))
-        return draw.uniform(*ABOUT_A_LEASE_S) if about else draw.uniform(0.5, most)
+        least, longest = draw.choice(((0.5, most), ABOUT_A_LEASE_S, AND_A_SESSION_S))
+        return draw.uniform(least, longest)

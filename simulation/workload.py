@@ -13,20 +13,32 @@ from assay_schemas.envelope import Event
 from assay_schemas.ids import experiment_id
 
 from simulation.clock import EPOCH
+from simulation.faults import Kind
 
 SOURCE = "/people"
 LETTERS = "abc"
 MOST_EXPERIMENTS = 6
-Mood = Literal["usual", "restless", "crowd", "long"]
-MOODS: tuple[Mood, ...] = ("usual",) * 10 + ("restless",) * 5 + ("crowd",) * 2 + ("long",) * 3
-"""What people are like in a seed: some change their minds again and again, while jobs are being admitted; some come all
-at once with different wishes; some ask for jobs that outlast a lease."""
-INSTEAD: dict[Mood, float] = {"usual": 0.4, "restless": 0.9, "crowd": 0.0, "long": 0.2}
+Mood = Literal["usual", "restless", "pairs", "long"]
+MOODS: tuple[Mood, ...] = ("usual",) * 10 + ("restless",) * 5 + ("pairs",) * 2 + ("long",) * 3
+"""What people are like in a seed: some change their minds again and again, while jobs are being admitted; some come in
+pairs, of whom the second is in more of a hurry and both do not fit; some ask for jobs that outlast a lease, and others
+join them meanwhile."""
+INSTEAD: dict[Mood, float] = {"usual": 0.4, "restless": 0.9, "pairs": 0.0, "long": 0.0}
 """How likely somebody thinks better of it."""
-ARMS: dict[Mood, tuple[int, ...]] = {"usual": (1, 1, 2), "restless": (1, 1, 2), "crowd": (1,), "long": (1, 2, 2)}
-SMALL = frozenset({"crowd", "long"})
-CROWDED_S = 2.0
+ARMS: dict[Mood, tuple[int, ...]] = {"usual": (1, 1, 2), "restless": (1, 1, 2), "pairs": (1,), "long": (2, 2, 3)}
+CPUS: dict[Mood, tuple[int, ...]] = {"usual": (1, 1, 2), "restless": (1, 1, 2), "pairs": (2,), "long": (1,)}
+SMALL = frozenset({"pairs", "long"})
+PAIRS_EVERY_S, PAIR_WITHIN_S = 15.0, 0.8
 LONG_S = (24.0, 40.0)
+BAD_FOR_S = 60.0
+JOINS_S = (5.0, 50.0)
+FAVOURED: dict[Mood, tuple[Kind, ...]] = {
+    "usual": (),
+    "restless": (),
+    "pairs": ("slow lock", "late notification"),
+    "long": ("slow lock", "backend unavailable", "process stopped holding locks", "clock jumps"),
+}
+"""Faults that are at their worst with such people."""
 QUOTA_CPUS = {"bob": 2.0}
 """What the jobs of an owner may hold at once; the others have no limit."""
 
@@ -68,10 +80,10 @@ class Workload:
         match self._mood:
             case "restless":
                 count = MOST_EXPERIMENTS
-            case "crowd":
-                count, self._within_s = MOST_EXPERIMENTS, CROWDED_S
+            case "pairs":
+                count = 4
             case "long":
-                count, self.work_s = draw.choice((1, 1, 2)), LONG_S
+                count, self.work_s = 3, LONG_S
         for number in range(1, min(self.most_experiments, count) + 1):
             self._experiment(draw, number)
         for _ in range(draw.choice((0, 0, 0, 1, 2))):
@@ -84,11 +96,15 @@ class Workload:
 
     def _experiment(self, draw: random.Random, number: int) -> None:
         identity = experiment_id(SOURCE, f"request-{number}")
-        at = draw.uniform(0.0, self._within_s)
-        if self._last is not None and draw.random() < INSTEAD[self._mood]:
+        at = self._comes_at(draw, number)
+        if self._last is not None and self._mood == "long":
+            document = {**self._last[1], "name": f"experiment-{number}"}
+        elif self._last is not None and draw.random() < INSTEAD[self._mood]:
             document, at = self._instead(draw, number)
         else:
             document = _document(draw, number, self._mood)
+            if self._mood == "pairs":
+                document["priority"] = "LOW" if number % 2 else "HIGH"
         self.experiments[identity] = document
         self._last = identity, document, at
         request = _event("experiment.requested", f"request-{number}", document, identity)
@@ -97,6 +113,23 @@ class Workload:
             at += draw.uniform(0.0, 8.0)
         if draw.random() < 0.25:
             self._cancel(identity, max(0.0, at + draw.choice((draw.uniform(-10.0, 25.0), draw.uniform(0.0, 2.5)))))
+
+    def _comes_at(self, draw: random.Random, number: int) -> float:
+        if self._mood == "long" and number > 1:
+            return draw.uniform(*JOINS_S)
+        if self._mood != "pairs":
+            return draw.uniform(0.0, self._within_s)
+        pair = (number - 1) // 2
+        return pair * PAIRS_EVERY_S + draw.uniform(0.0, PAIR_WITHIN_S) + (number - 1) % 2 * PAIR_WITHIN_S
+
+    @property
+    def bad_for_s(self) -> float:
+        """How long faults last at least."""
+        return BAD_FOR_S if self._mood == "long" else 0.0
+
+    @property
+    def favoured(self) -> tuple[Kind, ...]:
+        return FAVOURED[self._mood]
 
     def _instead(self, draw: random.Random, number: int) -> tuple[dict[str, Any], float]:
         """Somebody thinks better of it: the last experiment again with other hardware, and a cancel of the last."""
@@ -134,7 +167,7 @@ def _document(draw: random.Random, number: int, mood: Mood) -> dict[str, Any]:
             for items in draw.choice(("i", "i", "j", "j" if mood in SMALL else "ij"))
         ],
         "priority": draw.choice(("LOW", "MED", "HIGH")),
-        "hardware": {"cpus": draw.choice((1, 1, 2)), "memory_gib": 1},
+        "hardware": {"cpus": draw.choice(CPUS[mood]), "memory_gib": 1},
     }
     if draw.random() < 0.05:
         del document["base_model"]

@@ -105,8 +105,16 @@ class SimulatedWorld:
         self._began_s = time.process_time()
         self.loop = SimulatedLoop(self.seed)
         self.clock = SimulatedClock(self.loop)
-        self.faults = Faults(self.seed, self.options.without, self.options.only, now=self.loop.time, tell=self.note)
         self.workload = Workload(self.seed, self.options.most_experiments)
+        self.faults = Faults(
+            self.seed,
+            self.options.without,
+            self.workload.favoured,
+            self.options.only,
+            now=self.loop.time,
+            tell=self.note,
+        )
+        self.faults.bad_until = max(self.faults.bad_until, self.workload.bad_for_s)
         self.trace: deque[str] = deque(maxlen=KEPT_LINES)
         self._digest = hashlib.blake2b(digest_size=8)
         self.asked_all = False

@@ -63,6 +63,8 @@ class Sessions:
         for session in self.open:
             for heard in session.listeners.get(channel, ()):
                 delay = self.loop.random.uniform(0.0002, 0.003)
+                if self.faults.strikes_now("late notification", session.process.name):
+                    delay = self.faults.between("late notification", 0.2, 5.0)
                 self.loop.later(delay, self.loop.call_in, session.process, heard, session, 0, channel, news)
 
 

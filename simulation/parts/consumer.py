@@ -139,7 +139,7 @@ class Consumer:
         return self._next[place]
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Tried again after what may pass, as the real client does, in the name of the generation that it then is of."""
+        """Tried again after what may pass, as the real client does, in the name of the generation of that time."""
         loop, faults, group = self.log.loop, self.log.faults, self.group
         while True:
             generation = self._generation
