@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+from asyncio import events
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -68,17 +69,17 @@ def _try_share(share: Share) -> Tried:
     let_them_lie()
     gc.freeze()
     points: list[Point] = []
-    goes_on: list[
-        tuple[int, int]
-    ] = []  # in a world that goes on from a point: its number, and where to tell
+    goes_on: list[tuple[int, int]] = []  # in a world that goes on from a point: its number, and where to tell
 
     def forked(number: int) -> bool:
         """True in the world that goes on without the process; in this one False, when that one has ended."""
         if goes_on or number < share.first or (number - share.first) % share.of:
             return False
         reading, writing = os.pipe()
+        loop = events._get_running_loop()
         child = os.fork()
         if child == 0:
+            events._set_running_loop(loop)  # asyncio remembers in which process it runs
             os.close(reading)
             goes_on.append((number, writing))
             return True

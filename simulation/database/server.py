@@ -6,7 +6,7 @@ Runs a service's own statements by their text, each by a function that says what
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,12 +29,13 @@ class UnknownStatement(LookupError):
 
 @dataclass(frozen=True)
 class Call:
-    """A statement that was run, its arguments and its rows; `alone` where nothing else was committed meanwhile."""
+    """A statement that was run, its arguments and its rows; `alone` where nothing else was committed from the beginning
+    of its transaction to the end."""
 
     query: str
     arguments: tuple[Any, ...]
     rows: list[Row]
-    alone: bool
+    alone: bool = True
 
 
 class Transaction(Holder):
@@ -140,7 +141,7 @@ class Server:
             tx.failed = True
             raise
         if self.recorded is not None:
-            tx.calls.append(Call(query, arguments, rows, alone=tx.commits_before == self.commits))
+            tx.calls.append(Call(query, arguments, rows))
         return rows
 
     def commit(self, tx: Transaction) -> None:
@@ -158,7 +159,8 @@ class Server:
                     rows[key] = row
         changes += [("applied", (event.source, event.id), None, {"type": event.type}) for event in tx.applied]
         if self.recorded is not None and tx.calls:
-            self.recorded.append(tx.calls)
+            alone = tx.commits_before == self.commits
+            self.recorded.append([replace(call, alone=alone) for call in tx.calls])
         if changes:
             self.commits += 1
             for watcher in self.watchers:
