@@ -114,6 +114,41 @@ def test_the_index_of_tasks_is_read_back_as_it_was_written(
         assert str(entry.yaml_path) == str(known[entry.name].yaml_path)
 
 
+FILES = {
+    "_base": "tag: colours\noutput_type: multiple_choice\ndoc_to_text: !function words.read\n",
+    "_again": "include: _base.yaml\ntag: [small, colours]\n",
+    "a": "include: _base.yaml\ntask: a\n",
+    "b": "include: [_base.yaml, sub/_deep.yaml]\ntask: b\n",
+    "c": "include: _again.yaml\ntask: c\n",
+    "twice": "include: [_base.yaml, _again.yaml]\ntask: twice\n",
+    "round": "include: round.yaml\ntask: round\n",
+    "none": "include:\ntask: none\n",
+    "later": "task: a\ntag: other\n",
+    "group": "group: both\ntask: [a, b]\ntag: groups\n",
+    "python": "class: !function words.Task\ntask: python\n",
+    "sub/_deep": "tag: deep\ntask: from_below\n",
+    "broken": "task: [",
+    "strange": "task: strange\nvalue: !unknown 1\n",
+    "list": "- task\n",
+}
+
+
+def test_the_index_of_tasks_is_what_the_harness_makes_itself(tmp_path: Path) -> None:
+    from assay_evaluator.task_index import TaskFiles
+    from lm_eval.tasks._index import TaskIndex
+
+    for name, text in FILES.items():
+        path = tmp_path / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    ours, theirs = TaskFiles(tmp_path).index(), TaskIndex.build([tmp_path])
+    assert {"a", "b", "c", "both", "python", "colours", "deep"} <= set(ours)
+    assert list(ours) == list(theirs)
+    for name, entry in theirs.items():
+        found = ours[name]
+        assert (found.kind, found.yaml_path, found.tags) == (entry.kind, entry.yaml_path, entry.tags), name
+
+
 @pytest.fixture(scope="module")
 def following() -> Any:
     """A harness that knows IFEval alone."""

@@ -16,6 +16,8 @@ from lm_eval.tasks import TaskManager
 from lm_eval.tasks._index import Entry, Kind
 from lm_eval.tasks._yaml_loader import load_yaml
 
+from assay_evaluator.task_index import TaskFiles
+
 HARNESS_FOLDER = Path(lm_eval.tasks.__file__).parent
 
 
@@ -25,9 +27,8 @@ def task_manager(cache: Path) -> TaskManager:
     try:
         entries = json.loads(path.read_bytes())
     except (FileNotFoundError, json.JSONDecodeError):
-        manager = TaskManager()
-        _write(path, [_row(entry) for entry in manager.task_index.values()])
-        return manager
+        entries = [_row(entry) for entry in TaskFiles(HARNESS_FOLDER).index().values()]
+        _write(path, entries)
     manager = TaskManager(include_defaults=False)
     manager.task_index.update({entry.name: entry for entry in map(_entry, entries)})
     return manager
