@@ -5,6 +5,8 @@ Greys that read on light and dark paper; a shape as well as a colour tells the v
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 
 from assay_reporter.blocks import CurvePlot, ForestPlot
@@ -30,6 +32,8 @@ CURVE_HEIGHT = 200
 PIXELS = 2.0
 MOST_POINTS = 2000
 """Points drawn in one chart: beyond that lines of 560 pixels look the same, and take seconds."""
+KEPT = 24
+"""Charts that are kept: a page, an e-mail and a report made again show the same ones, and each takes 0.2 s to draw."""
 AXIS = {"labelColor": INK, "titleColor": INK, "domainColor": INK, "tickColor": INK}
 CONFIG = {
     "background": "transparent",
@@ -120,14 +124,23 @@ def curves_spec(block: CurvePlot) -> Spec:
 def svg(spec: Spec) -> str:
     """The drawn chart. The specification is ours and goes to Vega-Lite as it is: checking it against its schema
     and building it from objects took half the time of a report."""
-    import vl_convert
-
-    return str(vl_convert.vegalite_to_svg({**spec, "config": CONFIG}))
+    return _svg(json.dumps({**spec, "config": CONFIG}))
 
 
 def png(spec: Spec) -> bytes:
     """The chart as a picture on white."""
+    return _png(json.dumps({**spec, "config": {**CONFIG, "background": "white"}}))
+
+
+@lru_cache(maxsize=KEPT)
+def _svg(spec: str) -> str:
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_png({**spec, "config": {**CONFIG, "background": "white"}}, scale=PIXELS)
-    return bytes(drawn)
+    return str(vl_convert.vegalite_to_svg(spec))
+
+
+@lru_cache(maxsize=KEPT)
+def _png(spec: str) -> bytes:
+    import vl_convert
+
+    return bytes(vl_convert.vegalite_to_png(spec, scale=PIXELS))
