@@ -1,5 +1,6 @@
 """The manifests for Kubernetes: complete, restricted, and fitting what the code asks for."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,12 @@ def resources(folder: Path = FOLDER) -> list[Path]:
 
 
 def objects(*kinds: str) -> list[dict[str, Any]]:
-    found = [item for path in resources() for item in yaml.safe_load_all(path.read_text()) if item]
-    return [item for item in found if not kinds or item["kind"] in kinds]
+    return [item for item in every_object() if not kinds or item["kind"] in kinds]
+
+
+@cache
+def every_object() -> list[dict[str, Any]]:
+    return [item for path in resources() for item in yaml.safe_load_all(path.read_text()) if item]
 
 
 def names(*kinds: str) -> set[str]:

@@ -110,7 +110,7 @@ async def test_a_job_killed_from_outside_is_tried_again_and_succeeds(whole: Grou
 def impatient(whole: Ground) -> Iterator[None]:
     """A scheduler that was started again with a short deadline for jobs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ASSAY_JOB_DEADLINE_S", "45")
+        patch.setenv("ASSAY_JOB_DEADLINE_S", "20")
         whole.kill("scheduler")
         yield
     whole.kill("scheduler")
