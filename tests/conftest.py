@@ -21,7 +21,15 @@ from xdist.scheduler import LoadFileScheduling
 settings.register_profile("assay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("assay")
 
-REAL_AS_A_WHOLE = re.compile(r"^pytestmark = .*\bpytest\.mark\.real\b", re.MULTILINE)
+LASTING = ("kafka_server", "strict_kafka", "ray_cluster", "whole", "scheduler_alone")
+"""Fixtures of the session whose processes compute even while nobody asks them for anything: an idle broker takes a
+twentieth of a processor, an idle Ray cluster a tenth."""
+ASKED_BY_PARAMETER = {"kafka": "kafka_server", "ray": "ray_cluster"}
+"""Fixtures that tests ask for while they run, by the parameter that makes them."""
+USERS: dict[str, set[str]] = {name: set() for name in LASTING}
+"""Which groups of tests use a lasting fixture."""
+
+REAL_AS_A_WHOLE = re.compile(r"^pytestmark = (\[[^\]]*)?\bpytest\.mark\.real\b", re.MULTILINE)
 
 
 @pytest.fixture(scope="session")
@@ -72,11 +80,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test on real processes that fails is tried again, twice at most; pytest's last line counts such reruns.
 
     Brokers, databases and training on a machine with two cores sometimes miss a deadline that has nothing to do
-    with what is tested; a test that fails three times has failed. What takes long begins first.
+    with what is tested; a test that fails three times has failed. What takes long begins first, and who shares a
+    broker comes together.
     """
     for item in items:
         if item.get_closest_marker("real"):
             item.add_marker(pytest.mark.flaky(reruns=2))
+        for name in _lasting_of(item):
+            USERS[name].add(_group_of(item.nodeid))
     items.sort(key=_turn)
 
 
@@ -86,10 +97,37 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """A lasting fixture ends when the tests to come next have no use for it; it would start again for later ones."""
+    next_group = _group_of(nextitem.nodeid) if nextitem else ""  # the last test may be tried again
+    if next_group in ("", _group_of(item.nodeid)):
+        return
+    for name in LASTING:
+        if next_group not in USERS[name]:
+            for fixture in item.session._fixturemanager.getfixturedefs(name, item) or ():
+                fixture.finish(item._request)
+
+
+def _lasting_of(item: pytest.Item) -> set[str]:
+    """The lasting fixtures that a test uses."""
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    asked = {ASKED_BY_PARAMETER.get(one, "") for one in parameters if isinstance(one, str)}
+    return (asked | set(getattr(item, "fixturenames", ()))) & set(LASTING)
+
+
 def _turn(item: pytest.Item) -> int:
-    if item.path.parent.name == "system":
+    group = _group_of(item.nodeid)
+    if group == "system":
         return 0
-    return 1 if item.get_closest_marker("real") else 2
+    if group in USERS["kafka_server"]:
+        return 1
+    return 2 if item.get_closest_marker("real") else 3
+
+
+def _group_of(nodeid: str) -> str:
+    """Tests on a whole system are one group, others are grouped by their file."""
+    return "system" if nodeid.startswith("tests/system/") else nodeid.split("::", 1)[0]
 
 
 class SharedProcesses(LoadFileScheduling):
@@ -97,7 +135,7 @@ class SharedProcesses(LoadFileScheduling):
     starts."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "system" if nodeid.startswith("tests/system/") else super()._split_scope(nodeid)
+        return _group_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

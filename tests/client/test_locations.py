@@ -6,7 +6,6 @@ import hashlib
 import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from assay.errors import AssayError
 from assay.experiment import Arm, Benchmark, Experiment
@@ -122,6 +121,8 @@ def test_items_that_show_images_become_a_snapshot_where_the_store_is_elsewhere(s
 
 
 def test_an_experiment_takes_rows_frames_and_paths(store):
+    import pandas as pd
+
     rows = [{"prompt": "1+1=", "completion": "2"}]
     experiment = Experiment(
         base_model="/m",

@@ -7,7 +7,6 @@ import pytest
 from assay_reporter.statistics import CONTROL, ArmScores, BenchmarkScores, Comparison, compare_experiment
 from assay_reporter.statistics.interval import SeedTerms, detectable_effect, half_width, p_value
 from assay_reporter.statistics.variance import estimate_seed_noise, pool, seed_components
-from scipy import stats
 
 RNG = np.random.default_rng(7)
 ITEMS = 60
@@ -29,6 +28,8 @@ def compare(arms: dict[str, ArmScores], name: str, versus: str = CONTROL) -> Com
 
 def written_out(left: list, right: list, others: list, alpha: float) -> tuple[float, float]:
     """The procedure in plain loops: lists of rows (one per seed); right is one fixed model when it has one row."""
+    from scipy import stats
+
     replicated = [each for each in (left, right, *others) if len(each) > 1]
     n = len(left[0])
     v, c = [], []
@@ -74,6 +75,8 @@ def test_the_interval_is_the_procedure_written_out(sizes):
 
 
 def test_two_fixed_models_are_the_paired_t_test():
+    from scipy import stats
+
     control, other = answers(1, 0.0), answers(1, 0.5)
     comparison = compare({CONTROL: arm(control, False), "api": arm(other, False)}, "api")
     expected = stats.ttest_rel(other[0], control[0])
@@ -85,6 +88,8 @@ def test_two_fixed_models_are_the_paired_t_test():
 
 
 def test_without_item_noise_an_arm_against_control_is_the_t_test_of_its_seed_means():
+    from scipy import stats
+
     seed_effects = np.array([0.11, 0.03, 0.07])
     comparison = compare({CONTROL: arm(DIFFICULTY[None], False), "a": arm(DIFFICULTY + seed_effects[:, None])}, "a")
     expected = stats.ttest_1samp(seed_effects, 0.0)
@@ -95,6 +100,8 @@ def test_without_item_noise_an_arm_against_control_is_the_t_test_of_its_seed_mea
 
 
 def test_without_item_noise_two_arms_are_the_pooled_two_sample_t_test():
+    from scipy import stats
+
     a, b = np.array([0.10, 0.03, 0.05]), np.array([0.01, -0.04, 0.02])
     arms = {CONTROL: arm(DIFFICULTY[None], False), "a": arm(DIFFICULTY + a[:, None]), "b": arm(DIFFICULTY + b[:, None])}
     comparison = compare(arms, "b", "a")
@@ -177,6 +184,8 @@ def test_p_at_the_ends(delta, expected):
 
 
 def test_the_detectable_effect_of_two_fixed_models_is_the_usual_formula():
+    from scipy import stats
+
     nothing = SeedTerms(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=int))
     expected = (stats.t.ppf(0.975, 99) + stats.t.ppf(0.8, 99)) * 0.02
     assert detectable_effect(0.0004, 100, nothing) == pytest.approx(expected)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from assay_reporter.statistics.interval import SeedTerms, half_width
 from assay_reporter.statistics.power import Plan, Precision, flipping_seed_sd, plan_more
-from scipy import stats
 
 
 def precision(item_variance=0.0001, n_items=1000, s2=0.0004, c=0.00008, df=6.0, seeds=3, arms=3, gated=False):
@@ -14,6 +13,8 @@ def precision(item_variance=0.0001, n_items=1000, s2=0.0004, c=0.00008, df=6.0, 
 
 def expected_width(seeds: int, p: Precision) -> float:
     """The planning formula written out for one trained arm."""
+    from scipy import stats
+
     s2, c, df = float(p.terms.s2[0]), float(p.terms.c[0]), float(p.terms.df[0])
     residual, n = c * p.n_items, p.n_items
     limit = df * s2 / stats.chi2.ppf(0.2, df) - c
@@ -82,6 +83,8 @@ def test_a_gated_arm_can_lean_on_its_own_seeds_only():
 
 
 def test_one_seed_conclusion_flips_at_the_sd_that_brings_zero_into_the_interval():
+    from scipy import stats
+
     sd = flipping_seed_sd(0.08, 0.0004, 400, 2)
     width = np.sqrt(stats.t.ppf(0.975, 399) ** 2 * 0.0004 + stats.norm.ppf(0.975) ** 2 * 2 * sd**2)
     assert width == pytest.approx(0.08)
