@@ -16,10 +16,11 @@ def read_document(path: Path, what: str = "experiment") -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problem = Problem(field=WHOLE_DOCUMENT, message=f"is not YAML: {error}.", mend="See examples/.")
+        mend = "Indent with spaces alone, close what is open, and put text with ':' or '#' in quotes."
+        problem = Problem(field=WHOLE_DOCUMENT, message=f"is not YAML: {error}.", mend=mend)
         raise Refused([problem], what) from error
     if not isinstance(document, dict):
         raise Refused(
-            [Problem(field=WHOLE_DOCUMENT, message="must be a mapping of keys.", mend="See examples/.")], what
+            [Problem(field=WHOLE_DOCUMENT, message="must be a mapping of keys.", mend="Begin with `name: …`.")], what
         )
     return document

@@ -262,6 +262,8 @@ OWN_BENCHMARKS: dict[str, BenchmarkDefinition] = {
 
 TASKS_WITH_IMAGES = ("chartqa", "mmmu_val", "pisa_")
 """How the harness's tasks that show images begin."""
+TASKS_THAT_RUN_CODE = ("humaneval", "longproc_pseudo_to_code", "mbpp")
+"""How the harness's tasks begin that execute what a model wrote, without a sandbox."""
 
 
 @cache

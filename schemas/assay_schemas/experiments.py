@@ -50,6 +50,8 @@ def safe_location(location: str) -> str:
         raise ValueError("'..' would leave the folder; give the whole path")
     if scheme == "s3" and _is_address(rest.split("/", 1)[0]):
         raise ValueError("an S3 bucket has a name, not a network address; give s3://bucket/key")
+    if scheme == "s3" and re.search("[@:]", rest.split("/", 1)[0]):
+        raise ValueError("a location holds no user, password or port: those are the operator's; give s3://bucket/key")
     if "\x00" in location:
         raise ValueError("a path holds no null character")
     return location

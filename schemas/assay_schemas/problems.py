@@ -11,6 +11,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Union
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -60,9 +61,12 @@ def _closest(name: str, names: tuple[str, ...]) -> str | None:
     return next(iter(difflib.get_close_matches(name, alike, n=1, cutoff=0.6)), None)
 
 
-def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Problem]:
-    """Every pydantic error as a problem; `prefix` is put before each field's path."""
-    return [_problem(entry, model, prefix) for entry in error.errors(include_url=False)]
+def problems_of(
+    error: ValidationError, model: type[BaseModel], prefix: str = "", forms: Mapping[str, str] = MappingProxyType({})
+) -> list[Problem]:
+    """Every pydantic error as a problem; `prefix` is put before each field's path. `forms` are examples of how a field
+    is written, by its path with `*` for places in lists, for those who gave it in another form."""
+    return [_problem(entry, model, prefix, forms) for entry in error.errors(include_url=False)]
 
 
 def in_one_line(error: ValidationError) -> str:
@@ -74,7 +78,7 @@ def joined(prefix: str, *parts: str | int) -> str:
     return ".".join(str(part) for part in (prefix, *parts) if part != "")
 
 
-def _problem(entry: Any, model: type[BaseModel], prefix: str) -> Problem:
+def _problem(entry: Any, model: type[BaseModel], prefix: str, forms: Mapping[str, str]) -> Problem:
     whole: tuple[str | int, ...] = entry["loc"]
     # A key that looks like a tag is still the key that was given.
     location = (*(part for part in whole[:-1] if not _is_union_tag(part)), *_last(entry["type"], whole[-1:]))
@@ -88,7 +92,12 @@ def _problem(entry: Any, model: type[BaseModel], prefix: str) -> Problem:
         return Problem(field=field, message="is required.", mend="Add it.")
     if kind == "literal_error":
         return Problem(field=field, message=f"{shown(given)} is not known.", mend=nearest(str(given), _options(entry)))
-    return Problem(field=field, message=_message(entry), mend=f"Given: {shown(given)}.")
+    form = forms.get(".".join("*" if isinstance(part, int) else part for part in location))
+    example = f" Write {form}." if form is not None and kind in _OTHER_FORM else ""
+    return Problem(field=field, message=_message(entry), mend=f"Given: {shown(given)}.{example}")
+
+
+_OTHER_FORM = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type", "too_short"})
 
 
 def _last(kind: str, part: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -137,12 +146,13 @@ def _message(entry: Any) -> str:
     return f"{message[:1].lower()}{message[1:].rstrip('.')}."
 
 
-_SECRET_URL = re.compile(r"(https?://)[^\s'\"]*", re.IGNORECASE)
+_SECRET_URL = re.compile(r"(https?://)[^\s'\"]*|(\w+://)[^\s'\"]*@", re.IGNORECASE)
 
 
 def shown(value: Any) -> str:
-    """A value as it may be repeated in a message: short, and without web addresses, whose paths can be secrets."""
-    text = _SECRET_URL.sub(r"\1…", repr(value))
+    """A value as it may be repeated in a message: short, and without web addresses, whose paths can be secrets, and
+    without the user and password of any address."""
+    text = _SECRET_URL.sub(lambda found: f"{found[1]}…" if found[1] else f"{found[2]}…@", repr(value))
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 

@@ -16,6 +16,7 @@ from assay_schemas.algorithms import ALGORITHMS, NEWEST_ENGINE, Algorithm, Hyper
 from assay_schemas.benchmarks import (
     NEWEST_HARNESS,
     OWN_BENCHMARKS,
+    TASKS_THAT_RUN_CODE,
     BenchmarkDefinition,
     BenchmarkParameters,
     definition_of,
@@ -99,11 +100,28 @@ def benchmark_parameters(name: str, harness_version: str | None, given: Mapping[
     return definition.parameters.model_validate(dict(given))
 
 
+FORMS: Mapping[str, str] = {
+    "arms": "arms: [{name: clean, dataset: clean.jsonl}]",
+    "arms.*": "{name: clean, dataset: clean.jsonl}",
+    "benchmarks": "benchmarks: [{name: gsm8k}]",
+    "benchmarks.*": "{name: gsm8k}",
+    "benchmarks.*.parameters": "parameters: {temperature: 0}",
+    "budget": "budget: {runs: 24, looks: 4}",
+    "hardware": "hardware: {gpus: 1, memory_gib: 32}",
+    "evaluation_hardware": "evaluation_hardware: {gpus: 1}",
+    "seeds": "seeds: [0, 1, 2], or a count such as seeds: 3",
+    "selection": "selection: {policy: best_validation}",
+    "training": "training: {algorithm: SFT, hyperparameters: {steps: 200}}",
+    "training.hyperparameters": "hyperparameters: {steps: 200}",
+}
+"""How a value is written that is often given in another form; `*` is any place of a list."""
+
+
 def _parse(document: Mapping[str, Any]) -> tuple[ExperimentSpec | None, list[Problem]]:
     try:
         return ExperimentSpec.model_validate(document), []
     except ValidationError as error:
-        return None, _one_per_value(problems_of(error, ExperimentSpec))
+        return None, _one_per_value(problems_of(error, ExperimentSpec, forms=FORMS))
 
 
 def _one_per_value(problems: list[Problem]) -> list[Problem]:
@@ -265,6 +283,10 @@ def _parameter_problems(prefix: str, name: str, version: str, given: Mapping[str
         return [Problem(field=f"{prefix}.name", message=f"{name!r} is not a known benchmark.", mend=mend)]
     where = f"{prefix}.parameters"
     problems: list[Problem] = []
+    if definition.scored_on == "harness" and name.startswith(TASKS_THAT_RUN_CODE):
+        message = f"{name} runs programs that a model wrote, without a sandbox."
+        mend = "Use the benchmark `code`, with the rows of the same data set as its dataset."
+        problems.append(Problem(field=f"{prefix}.name", message=message, mend=mend))
     try:
         definition.parameters.model_validate(dict(given))
     except ValidationError as error:

@@ -63,6 +63,36 @@ def test_impossible_seeds_are_one_problem_of_seeds(seeds):
     assert fields(with_(seeds=seeds)) == ["seeds"]
 
 
+@pytest.mark.parametrize(
+    ("key", "given", "form"),
+    [
+        ("seeds", "three", "Write seeds: [0, 1, 2], or a count such as seeds: 3."),
+        ("training", "SFT", "Write training: {algorithm: SFT, "),
+        ("arms", {"a": "a.jsonl"}, "Write arms: [{name: clean, dataset: clean.jsonl}]."),
+        ("arms", [], "Write arms: [{name: clean, dataset: clean.jsonl}]."),
+        ("benchmarks", ["gsm8k"], "Write {name: gsm8k}."),
+        ("selection", "last", "Write selection: {policy: "),
+    ],
+)
+def test_what_was_given_in_another_form_is_shown_in_the_right_one(key, given, form):
+    assert form in "".join(problem.mend for problem in read_specification(with_(**{key: given})).problems)
+
+
+def test_a_task_that_runs_programs_without_a_sandbox_is_refused_before_anything_is_trained():
+    for name in ("humaneval", "mbpp_plus", "humaneval_infilling"):
+        problem = only_problem(with_(benchmarks=[{"name": name}]))
+        assert problem.field == "benchmarks.0.name"
+        assert "`code`" in problem.mend
+
+
+def test_a_key_in_a_location_is_refused_and_not_repeated():
+    for location in ("s3://KEY:hunter2@bucket/a.jsonl", "s3://KEY:hun/ter2@host/a.jsonl"):
+        arms = [{"name": "a", "dataset": location}]
+        problem = only_problem(with_(arms=arms, base_model="/m"))
+        assert problem.field == "arms.0.dataset"
+        assert "ter2" not in str(problem)
+
+
 def test_an_unknown_key_names_the_nearest_known_one():
     problem = only_problem(with_(bencmarks=[]))
     assert (problem.field, problem.mend) == ("bencmarks", "Did you mean 'benchmarks'?")

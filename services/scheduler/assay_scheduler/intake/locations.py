@@ -92,7 +92,8 @@ class Locations:
         if path.is_file():
             raise Unusable(f"{location!r} is a file.", "Give the folder that holds config.json and the weights.")
         if not path.is_dir():
-            raise Unusable(f"{location!r} does not exist.", "Check the path; it is read by the scheduler's machine.")
+            mend = "Check the path; it is read by the scheduler's machine. For a model of the Hub, write hf:org/name."
+            raise Unusable(f"{location!r} does not exist.", mend)
         return [_source(self._allowed(entry, location)) for entry in sorted(path.iterdir()) if entry.is_file()]
 
     def _path(self, location: str) -> Path:
