@@ -113,6 +113,8 @@ async def letters(settings: ClientSettings, topic: str | None = None) -> list[Le
 async def find(settings: ClientSettings, identity: str) -> Letter:
     """The letter of this id, or of the record it was made from. Raises NotFound."""
     topic = identity.split("/")[0].removesuffix(".dlq")
+    if topic not in TOPICS:
+        raise NotFound(f"{identity!r} is no id of a dead letter. `assay dlq list --all` shows their ids.")
     found = [letter for letter in await letters(settings, topic) if identity in (letter.id, letter.mark(SOURCE))]
     if not found:
         raise NotFound(f"There is no dead letter {identity!r}. `assay dlq list --all` shows their ids.")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import httpx
 import pytest
-from assay import diagnosis
-from assay.cli import app
+from assay import cli, dead_letters, diagnosis
+from assay.api import Api
+from assay.cli import app, experiments
 from assay.cli.experiments import short
 from assay.errors import NotFound, Refused
 from assay.files import read_document
@@ -133,6 +135,32 @@ def test_doctor_looks_at_every_service_that_up_started_and_tells_why_one_is_not_
     found = {check["name"]: check for check in diagnosis.examine()}
     assert found["trainer"]["ok"] is None
     assert "ASSAY_TRAINER_URL" in found["trainer"]["mend"]
+
+
+def test_a_disk_that_is_full_is_one_line_and_no_traceback(monkeypatch, capsys):
+    def full() -> None:
+        raise OSError(28, "No space left on device", "/data/out.parquet")
+
+    monkeypatch.setattr(cli, "app", full)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "assay: /data/out.parquet cannot be used: No space left on device.\n"
+
+
+def test_cancelling_what_has_ended_says_so_and_asks_for_nothing(monkeypatch):
+    asked: list[str] = []
+    run = SimpleNamespace(id="e", settings=ClientSettings(api_url="http://127.0.0.1:1"), cancel=asked.append)
+    monkeypatch.setattr(experiments, "_run", lambda _: run)
+    monkeypatch.setattr(Api, "experiment", lambda self, identity: {"id": identity, "status": "succeeded"})
+    answer = RUNNER.invoke(app, ["cancel", "e"])
+    assert (answer.exit_code, asked) == (0, [])
+    assert "has ended (succeeded)" in answer.output
+
+
+async def test_an_id_that_is_none_of_a_dead_letter_is_told_where_ids_are():
+    with pytest.raises(NotFound, match=r"'nope' is no id of a dead letter.*assay dlq list"):
+        await dead_letters.find(ClientSettings(), "nope")
 
 
 def test_without_a_report_it_is_said_where_to_see_why(tmp_path):

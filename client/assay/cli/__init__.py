@@ -49,5 +49,7 @@ def main() -> None:
         app()
     except AssayError as error:
         sys.exit(fail(error))
+    except OSError as error:  # a disk that is full, a file of somebody else's
+        sys.exit(fail(AssayError(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")))
     except KeyboardInterrupt:
         sys.exit(130)

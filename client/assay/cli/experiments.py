@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Timeout = Annotated[float | None, typer.Option(help="Seconds to wait at most; the experiment goes on.")]
 ACCEPT_TIMEOUT_S = 60.0
 SHORT = 8
+ENDED = ("rejected", "succeeded", "partial", "failed", "cancelled")
 
 
 def register(app: typer.Typer) -> None:
@@ -184,7 +185,14 @@ def cancel(
 
     Example: assay cancel 3f1c --reason "wrong snapshot"
     """
+    from assay.api import Api
+
     run = _run(experiment)
+    status = Api(run.settings).experiment(run.id)["status"] if run.settings.api_url else ""
+    if status in ENDED:
+        told = f"nothing to stop: the experiment has ended ({status})"
+        emit({"experiment_id": run.id, "cancel": "not needed", "status": status}, as_json, lambda _: print(told))
+        return
     run.cancel(reason)
     emit({"experiment_id": run.id, "cancel": "requested"}, as_json, lambda _: console().print("cancel requested"))
 

@@ -114,3 +114,17 @@ def test_files_in_and_files_out_and_none_is_overwritten(tmp_path: Path, capsys: 
     assert samples_from_parquet(Path(done["output"]).read_bytes())[0].score == 1.0
     assert main(arguments) == 2
     assert main([str(tmp_path / "none.parquet"), "--scorer", "numeric"]) == 2
+
+
+def test_a_file_that_could_not_be_written_whole_is_named_and_not_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    stored = tmp_path / "samples.parquet"
+    stored.write_bytes(samples_to_parquet(SAMPLES))
+    monkeypatch.setattr(pq, "write_table", full)
+    assert main([str(stored), "--scorer", "numeric", "--output", str(tmp_path / "again")]) == 2
+    assert f"{tmp_path}/again/samples.parquet was not written: No space left on device" in capsys.readouterr().err
+    assert not list((tmp_path / "again").iterdir())

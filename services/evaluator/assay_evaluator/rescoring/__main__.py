@@ -62,7 +62,11 @@ def rescored(path: Path, scorer: Scorer, folder: Path | None) -> dict[str, Any]:
     if target is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as file:
-            pq.write_table(table, file, compression="zstd")
+            try:
+                pq.write_table(table, file, compression="zstd")
+            except OSError as error:
+                target.unlink()
+                raise OSError(error.errno, f"{target} was not written: {error.strerror}") from error
     return {"file": str(path), "output": None if target is None else str(target), **asdict(change)}
 
 
