@@ -9,6 +9,7 @@ import resource
 import traceback
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from fuzzing.targets import TARGETS
 ROOT = Path(__file__).parents[1]
 NOT_THE_PRODUCT = (ROOT / ".venv", ROOT / "fuzzing", ROOT / "tests", ROOT / "simulation", ROOT / "benchmarks")
 MOST_MEMORY = 8 * 2**30
+WATCHED_FIRST, WATCH_EVERY = 2_000, 4
+"""Of a chunk the first inputs are watched, where nearly all that is new is found, then each so many: it takes as long
+again to watch as to run."""
 
 
 @dataclass
@@ -47,10 +51,10 @@ def fuzz(name: str, numbers: Sequence[int]) -> Found:
     """Tries these inputs of one target; what reaches new lines is changed further by later numbers."""
     target, found, lines = TARGETS[name](), Found(name), Lines(ROOT, NOT_THE_PRODUCT)
     seeds = Seeds(target)
-    for number in numbers:
+    for place, number in enumerate(numbers):
         path, given = seeds.next(number)
         before = len(lines.reached)
-        with lines.watched():
+        with lines.watched() if place < WATCHED_FIRST or place % WATCH_EVERY == 0 else nullcontext():
             _try(target, path, given, found)
         if len(lines.reached) > before:
             seeds.keep(path, given)
