@@ -28,9 +28,21 @@ MANY = """
 INSERT INTO experiments (id, owner, status, outcome, document, requested_at)
 SELECT n::text, 'other', 'ended', 'succeeded', '{}', now() - n * interval '1 minute' FROM generate_series(1, 2000) n;
 INSERT INTO jobs (key, kind, status, body) SELECT n::text, 'eval', 'succeeded', '{}' FROM generate_series(1, 2000) n;
+INSERT INTO dependencies SELECT n::text, (n - n % 5)::text FROM generate_series(5, 2000) n WHERE n % 5 <> 0;
+INSERT INTO attempts (job_key, attempt, requested_at) SELECT n::text, 1, now() FROM generate_series(1, 50) n;
+INSERT INTO attempts (job_key, attempt, requested_at, ended_at)
+SELECT n::text, 1, now(), now() FROM generate_series(51, 2000) n;
 ANALYZE experiments;
 ANALYZE jobs;
+ANALYZE dependencies;
+ANALYZE attempts;
 """
+FEW = {
+    "family_of": ("'{7,8}'", ("Seq Scan on dependencies", "Seq Scan on jobs")),
+    "lock_family": ("'{7,8}'", ("Seq Scan on dependencies", "Seq Scan on jobs")),
+    "save_world": ("'[]', '[]', '[]', '[]', '[]'", ("attempts_open",)),
+}
+"""What a decision reads is a job's family, by keys; and what would read all that there is."""
 
 
 async def test_a_cancel_is_remembered_as_long_as_its_request_may_come_and_then_forgotten(system) -> None:
@@ -64,3 +76,14 @@ async def test_lists_of_few_among_many_read_the_few(system) -> None:
             rows = await connection.fetch(f"EXPLAIN {getattr(QUERIES, name)}", *arguments)
             plan = "\n".join(row[0] for row in rows)
             assert index in plan, f"{name}\n{plan}"
+
+
+async def test_a_decision_reads_no_more_than_a_family_of_jobs_also_by_a_plan_that_is_kept(system) -> None:
+    async with system() as running, running.parts.app.database.transaction() as connection:
+        await connection.execute(MANY)
+        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        for name, (arguments, whole) in FEW.items():
+            await connection.execute(f"PREPARE {name} AS {getattr(QUERIES, name)}")
+            rows = await connection.fetch(f"EXPLAIN EXECUTE {name} ({arguments})")
+            plan = "\n".join(row[0] for row in rows)
+            assert not [one for one in whole if one in plan], f"{name}\n{plan}"

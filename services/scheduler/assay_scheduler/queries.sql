@@ -87,27 +87,34 @@ WITH added AS (
 SELECT key FROM added
 
 -- name: family_of
+-- As lock_family.
 WITH RECURSIVE below AS (
     SELECT unnest($1::text[]) AS key
     UNION
-    SELECT dependencies.job_key FROM dependencies JOIN below ON dependencies.needs = below.key
+    SELECT child.job_key
+      FROM below CROSS JOIN LATERAL (SELECT job_key FROM dependencies WHERE needs = below.key OFFSET 0) child
 )
-SELECT jobs.key FROM jobs JOIN below ON jobs.key = below.key
+SELECT key FROM jobs WHERE key = ANY (ARRAY(SELECT key FROM below))
 UNION
-SELECT dependencies.needs FROM dependencies JOIN below ON dependencies.job_key = below.key
+SELECT parent.needs
+  FROM below CROSS JOIN LATERAL (SELECT needs FROM dependencies WHERE job_key = below.key OFFSET 0) parent
 
 -- name: lock_family
+-- OFFSET 0 keeps each step a look into an index: how many jobs a family has is guessed far too high, and a join would
+-- read all dependencies there are.
 WITH RECURSIVE below AS (
     SELECT unnest($1::text[]) AS key
     UNION
-    SELECT dependencies.job_key FROM dependencies JOIN below ON dependencies.needs = below.key
+    SELECT child.job_key
+      FROM below CROSS JOIN LATERAL (SELECT job_key FROM dependencies WHERE needs = below.key OFFSET 0) child
 )
 SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at, heartbeat_at, ended_at, body
   FROM jobs
  WHERE key = ANY (ARRAY(
        SELECT key FROM below
        UNION
-       SELECT dependencies.needs FROM dependencies JOIN below ON dependencies.job_key = below.key))
+       SELECT parent.needs
+         FROM below CROSS JOIN LATERAL (SELECT needs FROM dependencies WHERE job_key = below.key OFFSET 0) parent))
  ORDER BY key FOR UPDATE
 
 -- name: lock_jobs
@@ -165,7 +172,9 @@ WITH saved_jobs AS (
     UPDATE attempts SET ended_at = new.ended_at, outcome = new.outcome, error = new.error
       FROM jsonb_to_recordset($4) AS new (
            job_key text, attempt integer, ended_at timestamptz, outcome text, error jsonb)
-     WHERE attempts.job_key = new.job_key AND attempts.attempt = new.attempt AND attempts.ended_at IS NULL
+     WHERE attempts.job_key = new.job_key AND attempts.attempt = new.attempt
+       -- No condition that the index of open attempts answers: all of them would be read to find one.
+       AND CASE WHEN attempts.ended_at IS NULL THEN true ELSE false END
 )
 INSERT INTO attempts (job_key, attempt, owner, share, requested_at, need)
 SELECT job_key, attempt, owner, share, requested_at, need::text
@@ -250,16 +259,13 @@ SELECT need::jsonb ->> 'kind' AS kind, need::jsonb -> 'hardware' AS hardware, ne
  GROUP BY need, owner
 
 -- name: recent_usage
-SELECT owner, sum(used) AS used FROM (
-    SELECT owner, sum(share * extract(epoch FROM (coalesce(ended_at, $1::timestamptz) - greatest(requested_at, $2)))) AS used
-      FROM attempts
-     WHERE coalesce(ended_at, 'infinity'::timestamptz) > $2::timestamptz AND share > 0 AND shares IS NULL
-     GROUP BY owner
-     UNION ALL
-    SELECT owner, max(share) * extract(epoch FROM (
-           max(coalesce(ended_at, $1::timestamptz)) - min(greatest(requested_at, $2)))) AS used
-      FROM attempts
-     WHERE coalesce(ended_at, 'infinity'::timestamptz) > $2::timestamptz AND share > 0 AND shares IS NOT NULL
+SELECT owner, sum(CASE WHEN shares IS NULL THEN used ELSE shared END) AS used FROM (
+    SELECT owner, shares, sum(share * date_part('epoch', ends - begins)) AS used,
+           max(share) * date_part('epoch', max(ends) - min(begins)) AS shared
+      FROM (SELECT owner, shares, share, coalesce(ended_at, $1::timestamptz) AS ends,
+                   greatest(requested_at, $2::timestamptz) AS begins
+              FROM attempts
+             WHERE coalesce(ended_at, 'infinity'::timestamptz) > $2::timestamptz AND share > 0) lately
      GROUP BY owner, shares) parts
  GROUP BY owner
 
