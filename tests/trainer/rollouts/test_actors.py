@@ -18,9 +18,10 @@ import pytest
 import rollout_engine_contract as contract
 from assay_chassis.compute import JobRun, Resources
 from assay_schemas.experiments import Hardware
+from assay_schemas.jobs import TrainingRequest
 from assay_schemas.results import TrainingResult
 from raylets import raylets
-from training_ground import Ground
+from training_ground import Ground, lines
 
 pytestmark = [
     pytest.mark.real,
@@ -40,6 +41,7 @@ CHANGES: dict[str, Any] = {
     "max_completion_length": 6,
     "kl_coefficient": 0.05,
 }
+SUMS = [{"prompt": f"{number} + 1 = ", "answer": str(number + 1)} for number in range(20)]
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +118,43 @@ async def test_a_whole_job_with_actors_beside_it_ends_with_the_weights_of_one_wi
     cluster: Any, ground: Ground, tmp_path: Path, train_afresh: Any
 ) -> None:
     import torch
-    from assay_chassis.compute.ray import RayBackend
     from safetensors.torch import load_file
 
-    data = ground.dataset([{"prompt": f"{number} + 1 = ", "answer": str(number + 1)} for number in range(20)])
-    request = ground.request(data, **CHANGES).model_copy(update={"hardware": Hardware(cpus=1, rollout_actors=2)})
+    request = with_actors(ground.request(ground.dataset(SUMS), **CHANGES))
+    result = await run_on(cluster, ground, request, tmp_path)
+    alone = train_afresh(request.model_copy(update={"hardware": Hardware(cpus=1)}))
+    ended, wanted = (load_file(folder_of(one.checkpoints[-1]) / "model.safetensors") for one in (result, alone))
+    assert all(torch.allclose(ended[name], tensor, rtol=1e-4, atol=1e-5) for name, tensor in wanted.items())
+
+
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
+async def test_a_whole_job_on_vllm_in_actors_has_samples_of_the_weights_that_it_trains(
+    cluster: Any, tmp_path: Path
+) -> None:
+    ground = Ground(tmp_path / "store", PILOT)  # vLLM attends with heads of 32 and more; the tiny model has 8
+    some_right = {"kind": "verifier", "name": "regex", "pattern": "[0-4]"}
+    changes = CHANGES | {"rollout_engine": "vllm", "reward": some_right, "temperature": 2.0}
+    request = with_actors(ground.request(ground.dataset(SUMS), **changes))
+    result = await run_on(cluster, ground, request, tmp_path)
+    assert result.metrics is not None
+    steps = lines(Path(result.metrics.uri.removeprefix("file://")))
+    assert [step["step"] for step in steps] == [1, 2, 3]
+    assert max(step["grad_norm"] for step in steps) > 0
+    assert max(step["metrics"]["mismatch"] for step in steps) < 1e-3
+
+
+def with_actors(request: TrainingRequest) -> TrainingRequest:
+    return request.model_copy(update={"hardware": Hardware(cpus=1, rollout_actors=2)})
+
+
+def folder_of(saved: Any) -> Path:
+    return Path(saved.checkpoint.uri.removeprefix("file://"))
+
+
+async def run_on(cluster: Any, ground: Ground, request: TrainingRequest, folder: Path) -> TrainingResult:
+    """Runs a training on the cluster as its backend does; the result that its manifest says."""
+    from assay_chassis.compute.ray import RayBackend
+
     run = JobRun(
         kind="training",
         job_key=request.job_key,
@@ -130,7 +164,7 @@ async def test_a_whole_job_with_actors_beside_it_ends_with_the_weights_of_one_wi
         resources=Resources(cpus=1),
     )
     environment = {"ASSAY_OBJECT_STORE": ground.root.as_uri()}
-    backend = RayBackend(tmp_path / "runs", address=cluster.address, environment=environment)
+    backend = RayBackend(folder / "runs", address=cluster.address, environment=environment)
     await backend.start()
     try:
         await backend.submit(run)
@@ -141,10 +175,4 @@ async def test_a_whole_job_with_actors_beside_it_ends_with_the_weights_of_one_wi
     finally:
         await backend.shutdown()
     [manifest] = (ground.root / "results" / request.job_key).glob("*/manifest.json")
-    result = TrainingResult.model_validate_json(manifest.read_bytes())
-    alone = train_afresh(request.model_copy(update={"hardware": Hardware(cpus=1)}))
-    ended, wanted = (
-        load_file(Path(one.checkpoints[-1].checkpoint.uri.removeprefix("file://")) / "model.safetensors")
-        for one in (result, alone)
-    )
-    assert all(torch.allclose(ended[name], tensor, rtol=1e-4, atol=1e-5) for name, tensor in wanted.items())
+    return TrainingResult.model_validate_json(manifest.read_bytes())
