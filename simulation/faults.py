@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -65,7 +65,7 @@ WORST: dict[Kind, float] = {
     "deadlock reported": 0.03,
     "slow statement": 0.02,
     "late notification": 0.3,
-    "slow lock": 0.25,
+    "slow lock": 0.5,
     "slow commit": 0.08,
     "process killed": 0.04,
     "process killed before commit": 0.02,
@@ -73,7 +73,7 @@ WORST: dict[Kind, float] = {
     "process stopped": 0.04,
     "process stopped at the store": 0.04,
     "process stopped at the database": 0.006,
-    "process stopped holding locks": 0.02,
+    "process stopped holding locks": 0.03,
     "replica ends": 0.03,
     "replica comes": 0.02,
     "clock jumps": 0.03,
@@ -90,6 +90,7 @@ WORST: dict[Kind, float] = {
     "submission unheard": 0.3,
 }
 ABOUT_A_LEASE_S, AND_A_SESSION_S = (17.0, 26.0), (31.0, 40.0)
+"""When what has just been given up comes back; and when that happens to those who have taken over."""
 
 
 @dataclass
@@ -100,6 +101,7 @@ class Faults:
     without: Collection[Kind] = ()
     favoured: Collection[Kind] = ()
     """Kinds that are at their worst."""
+    only_favoured: bool = False
     only: Collection[int] | None = None
     now: Callable[[], float] = lambda: 0.0
     tell: Callable[[str], None] = lambda _: None
@@ -110,6 +112,8 @@ class Faults:
     def __post_init__(self) -> None:
         draw = random.Random(f"faults {self.seed}")
         shares: dict[Kind, float] = {kind: WORST[kind] * draw.choice((0.0, 0.0, 0.3, 0.6, 1.0)) for kind in KINDS}
+        if self.only_favoured:
+            shares = dict.fromkeys(KINDS, 0.0)
         shares |= {kind: WORST[kind] for kind in self.favoured}
         self.bad_until = draw.choice((20.0, 40.0, 60.0))
         self.shares = {kind: 0.0 if kind in self.without else share for kind, share in shares.items()}
@@ -131,9 +135,7 @@ class Faults:
         """A number that goes with a fault, drawn from its kind's own stream."""
         return self._draws[kind].uniform(least, most)
 
-    def lasting(self, kind: Kind, most: float) -> float:
-        """How many seconds a fault lasts: any time up to `most`; or about as long as a lease, when what has just been
-        given up comes back; or about a lease after others have taken over."""
+    def lasting(self, kind: Kind, most: float, about: Sequence[tuple[float, float]] = (ABOUT_A_LEASE_S,)) -> float:
+        """How many seconds a fault lasts: any time up to `most`, or about as long as something that matters."""
         draw = self._draws[kind]
-        least, longest = draw.choice(((0.5, most), ABOUT_A_LEASE_S, AND_A_SESSION_S))
-        return draw.uniform(least, longest)
+        return draw.uniform(*draw.choice(((0.5, most), *about)))

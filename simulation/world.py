@@ -28,7 +28,7 @@ from simulation.clock import SimulatedClock
 from simulation.database import chassis_statements, reporter_statements, scheduler_statements
 from simulation.database.server import Server
 from simulation.database.sessions import Sessions
-from simulation.faults import Faults, Kind
+from simulation.faults import ABOUT_A_LEASE_S, AND_A_SESSION_S, Faults, Kind
 from simulation.invariants.ends import check_ends, is_quiet, unfinished
 from simulation.invariants.read_model import check_reports, compare, rebuilt
 from simulation.invariants.records import RecordInvariants
@@ -110,6 +110,7 @@ class SimulatedWorld:
             self.seed,
             self.options.without,
             self.workload.favoured,
+            self.workload.is_steady,
             self.options.only,
             now=self.loop.time,
             tell=self.note,
@@ -294,7 +295,8 @@ class SimulatedWorld:
 
     def _stop(self, process: Process, kind: Kind) -> None:
         self._fell(process)
-        self.loop.stop_process(process, self.faults.lasting(kind, MOST_STOPPED_S))
+        seconds = self.faults.lasting(kind, MOST_STOPPED_S, (ABOUT_A_LEASE_S, AND_A_SESSION_S))
+        self.loop.stop_process(process, seconds)
         for group in self.log.groups.values():
             for member in [one for one in group.members if one.process is process]:
                 self.loop.later(SESSION_TIMEOUT_S, group.expire, member)
