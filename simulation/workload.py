@@ -21,14 +21,16 @@ MOST_EXPERIMENTS = 6
 Mood = Literal["usual", "restless", "pairs", "long"]
 MOODS: tuple[Mood, ...] = ("usual",) * 9 + ("restless",) * 5 + ("pairs",) * 2 + ("long",) * 4
 """What people are like in a seed: some change their minds again and again, while jobs are being admitted; some come in
-pairs, of whom the second is in more of a hurry and both do not fit; some ask for jobs that outlast a lease, and others
-join them meanwhile."""
+pairs, of whom the second is in more of a hurry and both do not fit; some ask for trainings that outlast a lease, and
+others join them meanwhile."""
 INSTEAD: dict[Mood, float] = {"usual": 0.4, "restless": 0.9, "pairs": 0.0, "long": 0.0}
 """How likely somebody thinks better of it."""
 ARMS: dict[Mood, tuple[int, ...]] = {"usual": (1, 1, 2), "restless": (1, 1, 2), "pairs": (1,), "long": (2, 2, 3)}
 CPUS: dict[Mood, tuple[int, ...]] = {"usual": (1, 1, 2), "restless": (1, 1, 2), "pairs": (2,), "long": (1,)}
 SMALL = frozenset({"pairs", "long"})
 PAIRS_EVERY_S, PAIR_WITHIN_S = 15.0, 0.8
+WORK_S = (1.0, 6.0)
+"""How long a job works, at least and at most, where nothing slows it down."""
 LONG_S = (30.0, 46.0)
 BAD_FOR_S = 60.0
 JOINS_S = (5.0, 50.0)
@@ -66,8 +68,7 @@ class Workload:
     """Experiments by the id of the event that cancels them."""
     asked: list[Asked] = field(default_factory=list)
     rubbish: int = 0
-    work_s: tuple[float, float] = (1.0, 6.0)
-    """How long a job works, at least and at most, where nothing slows it down."""
+    training_s: tuple[float, float] = WORK_S
     _within_s: float = 0.0
     _mood: Mood = "usual"
     _last: tuple[str, dict[str, Any], float] | None = None
@@ -84,7 +85,7 @@ class Workload:
             case "pairs":
                 count = 4
             case "long":
-                count, self.work_s = 3, LONG_S
+                count, self.training_s = 3, LONG_S
         for number in range(1, min(self.most_experiments, count) + 1):
             self._experiment(draw, number)
         for _ in range(draw.choice((0, 0, 0, 1, 2))):

@@ -15,6 +15,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache, cached_property
 from typing import Any
 
@@ -43,7 +44,7 @@ from simulation.parts.replacements import replaced
 from simulation.parts.services import CAPACITY_CPUS, LEASE_S, SERVICES
 from simulation.parts.store import SimulatedStore
 from simulation.points import Points
-from simulation.workload import MOST_EXPERIMENTS, Asked, Workload
+from simulation.workload import MOST_EXPERIMENTS, WORK_S, Asked, Workload
 
 PATIENCE_S = 600.0
 """Within this time after the last fault everything asked for must have ended."""
@@ -126,8 +127,8 @@ class SimulatedWorld:
         self.log = Log(self.loop, self.faults, self.points)
         self.store = SimulatedStore(self.loop, self.faults, self.points)
         self.clusters = {
-            name: Cluster(self.loop, self.faults, self.store, self.clock.now, self.workload.work_s)
-            for name in ("trainer", "evaluator")
+            name: Cluster(self.loop, self.faults, self.store, self.clock.now, work_s)
+            for name, work_s in (("trainer", self.workload.training_s), ("evaluator", WORK_S))
         }
         self.servers = {
             name: Server(
@@ -176,11 +177,11 @@ class SimulatedWorld:
         key = (record.key or b"")[:8].decode(errors="replace")
         self.note(f"record {record.topic}/{record.partition}/{record.offset} {key}")
 
-    def _heard(self, key: str, attempt: int, unread_s: float) -> bool:
+    def _heard(self, key: str, attempt: int, until: datetime) -> bool:
         now = self.clock.true_now().timestamp()
         # What a scheduler had taken and not written yet went with it; the next sign of life follows.
         since = max(now - LEASE_S + 1.0, self.fell_at)
-        return self.records.signs_of_life(key, attempt, since, now - unread_s)
+        return self.records.signs_of_life(key, attempt, since, until.timestamp())
 
     def made_of(self, manifest: bytes) -> Any:
         return _RESULT.validate_json(manifest)

@@ -50,6 +50,8 @@ class Transaction(Holder):
         self.failed = False
         self.commits_before = server.commits
         self.calls: list[Call] = []
+        self.held_since: dict[tuple[str, Key], datetime] = {}
+        """When it got the lock on a row."""
         self.applied: list[Event] = []
         """What a handler was given within this transaction."""
 
@@ -72,6 +74,7 @@ class Transaction(Holder):
     async def lock(self, table: str, key: Key, mode: Mode = "update") -> Row | None:
         """The row as it is once the lock is held; None where it is gone."""
         await self.server.locks.take(self, (table, key), mode)
+        self.held_since.setdefault((table, key), self.server.now())
         return self.get(table, key)
 
     def is_locked(self, table: str, key: Key) -> bool:
@@ -122,6 +125,8 @@ class Server:
         self.recorded: list[list[Call]] | None = None
         """Where it is a list: the calls of each committed transaction, in the order of the commits."""
         self.commits = 0
+        self.committing: Transaction | None = None
+        """Whose changes watchers are told of."""
         self._sequence = 0
 
     def next_number(self) -> int:
@@ -163,6 +168,7 @@ class Server:
             self.recorded.append([replace(call, alone=alone) for call in tx.calls])
         if changes:
             self.commits += 1
+            self.committing = tx
             for watcher in self.watchers:
                 watcher(changes)
         self.locks.release(tx)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from simulation.database.server import Change, Row, Server
@@ -48,7 +48,7 @@ class RowInvariants:
         self.cancels = cancels
         self.ended_by: dict[str, set[str]] = {}
         self.applied: Counter[tuple[str, str]] = Counter()
-        self.last_heard: Callable[[str, int, float], bool] = lambda _key, _attempt, _since: False
+        self.last_heard: Callable[[str, int, datetime], bool] = lambda _key, _attempt, _until: False
         self.end_was_said: Callable[[str, int], bool] = lambda _key, _attempt: True
         server.watchers.append(self.committed)
 
@@ -124,13 +124,24 @@ class RowInvariants:
         if before is None or after["body"]["lost"] == before["body"]["lost"]:
             return
         error = after["body"]["error"] or {}
-        if "no sign of life" in error.get("message", "") and self.last_heard(key, before["attempt"], UNREAD_S):
+        if "no sign of life" in error.get("message", "") and self.last_heard(
+            key, before["attempt"], self._could_know(key)
+        ):
             self._tell(
                 "the living are not lost", f"attempt {before['attempt']} of job {key[:8]} had shown signs of life"
             )
         heard = before["heartbeat_at"]
         if "no sign of life" in error.get("message", "") and heard and self._now() - heard < self._lease:
             self._tell("the living are not lost", f"attempt {before['attempt']} of job {key[:8]} was heard of just now")
+
+    def _could_know(self, key: str) -> datetime:
+        """Up to when whoever judges a row could know of signs of life: before they lay unread for a while, and before
+        its lock was held. What comes to others after that is not written by them: a process that stands still with the
+        lock and then goes on gives up an attempt that lives, which is fenced and resumed as any other."""
+        committing = self._server.committing
+        held_since = committing.held_since.get(("jobs", key)) if committing else None
+        latest = self._now() - timedelta(seconds=UNREAD_S)
+        return latest if held_since is None else min(latest, held_since)
 
     def _applied(self, key: tuple[str, str], event: Row) -> None:
         self.applied[key] += 1
