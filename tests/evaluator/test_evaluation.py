@@ -210,3 +210,21 @@ def test_what_can_never_work_is_bad_input_that_names_the_field(
     with pytest.raises(JobFailed, match=words) as caught:
         evaluated(benchmark, rows, parameters, **inputs)
     assert (caught.value.error_class, caught.value.retryable) == ("bad_input", False)
+
+
+def test_a_harness_task_whose_rows_are_given_reads_them_with_its_own_functions(evaluated) -> None:
+    rows = [
+        {
+            "problem": f"What is {place} plus 1?",
+            "solution": f"It is \\boxed{{{place + 1}}}.",
+            "level": "1",
+            "type": "Algebra",
+        }
+        for place in range(3)
+    ]
+    result, samples = evaluated("minerva_math_algebra", rows, {"num_fewshot": 0, "max_tokens": 4})
+    assert {"exact_match", "math_verify"} <= result.metrics.keys()
+    assert sorted(sample.prompt for sample in samples) == [
+        f"Problem:\nWhat is {place} plus 1?\n\nSolution:" for place in range(3)
+    ]
+    assert sorted(sample.target for sample in samples) == ["1", "2", "3"]

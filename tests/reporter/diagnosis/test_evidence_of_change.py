@@ -6,13 +6,14 @@ import pyarrow as pa
 import pytest
 from assay_reporter.diagnosis.columns import Column
 from assay_reporter.diagnosis.contamination import Wanted, question_of
-from assay_reporter.diagnosis.decomposition import decompose
+from assay_reporter.diagnosis.decomposition import Decomposition, decompose
 from assay_reporter.diagnosis.health import edges, signs
 from assay_reporter.diagnosis.neighbours import Neighbours
 from assay_reporter.diagnosis.rows import words_of
 from assay_reporter.diagnosis.strata import categories, prompt_lengths
 from assay_reporter.energy import energy_of, in_words
 from assay_reporter.sections.flips import marked
+from assay_reporter.sections.why import FEW_FLIPS, _said
 from assay_schemas.jobs import Usage
 
 
@@ -115,3 +116,15 @@ def test_energy_is_rated_power_over_time():
     assert energy.kwh == pytest.approx(0.71)
     assert in_words(energy) == "710 Wh, 341 g CO2"
     assert energy_of([Usage(gpu_s=3600)], None).kwh == pytest.approx(0.4)
+
+
+def test_a_cause_that_few_responses_show_is_named_with_their_number() -> None:
+    for flips, words in ((1, "It is read from one response alone."), (2, "It is read from 2 responses alone.")):
+        parts = Decomposition(responses=200, flips=flips, looked_at=flips)
+        parts.lost["truncation"] = flips / 200
+        said = _said("a", "numeric", "control", parts, "truncation")
+        assert "truncation: the response was cut off" in said
+        assert said.endswith(words)
+    many = Decomposition(responses=200, flips=FEW_FLIPS, looked_at=FEW_FLIPS)
+    many.lost["truncation"] = FEW_FLIPS / 200
+    assert "alone" not in _said("a", "numeric", "control", many, "truncation")

@@ -21,6 +21,7 @@ INFLATION = 1.5
 CUT_SHARE = 0.1
 REFUSED_SHARE = 0.05
 MOST_TEXTS = 500
+FEW_FLIPS = 5
 
 
 def why(findings: Findings) -> Section | None:
@@ -91,6 +92,8 @@ def _said(arm: str, benchmark: str, versus: str, parts: Decomposition, cause: Ca
     )
     if cause == "format":
         said += f" Read leniently, the difference is {100 * parts.lenient:+.1f} points: form, not content."
+    if parts.flips < FEW_FLIPS:
+        said += f" It is read from {'one response' if parts.flips == 1 else f'{parts.flips} responses'} alone."
     return said
 
 
