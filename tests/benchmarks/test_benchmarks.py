@@ -124,3 +124,9 @@ def test_seed_sets_go_on_where_an_earlier_run_ended(tmp_path: Path, monkeypatch:
     last = list(demo.try_seed_sets(tmp_path, 3, first["sets"]))[-1]
     assert (last["right"], last["of"]) == (2, 3)
     assert len({seed for seeds in asked for seed in seeds}) == 9
+
+
+def test_every_benchmark_that_can_be_run_is_named() -> None:
+    parts = {"__main__", "load_service"}
+    runnable = {path.stem for path in FOLDER.glob("*.py") if '__name__ == "__main__"' in path.read_text()}
+    assert runnable - parts <= set(NAMES)

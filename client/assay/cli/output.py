@@ -6,6 +6,7 @@ Results go to standard output, progress and errors to standard error.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ import typer
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 ExperimentId = Annotated[str, typer.Argument(help="The experiment's id, or its unambiguous beginning.")]
 
+WIDTH_OF_FILES = 1000  # a file or pipe is read by line: nothing is broken where no terminal says how wide it is
 EXIT_INVALID, EXIT_FAILED, EXIT_CANCELLED = 2, 3, 5
 
 
@@ -30,7 +32,9 @@ def console(*, stderr: bool = False) -> Any:
     from rich.console import Console
 
     # What is printed comes from elsewhere: names and reasons may hold brackets, which are no markup.
-    return Console(stderr=stderr, highlight=False, markup=False)
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    width = None if terminal or "COLUMNS" in os.environ else WIDTH_OF_FILES
+    return Console(stderr=stderr, highlight=False, markup=False, width=width)
 
 
 def rows(items: Iterable[Mapping[str, Any]], columns: Mapping[str, str], empty: str) -> None:

@@ -69,11 +69,27 @@ async def test_a_connection_that_fails_may_pass(monkeypatch: pytest.MonkeyPatch)
             await hub(monkeypatch, error).files("hf:org/model")
 
 
-@pytest.mark.parametrize("kind", ["RepositoryNotFoundError", "RevisionNotFoundError", "GatedRepoError"])
-async def test_what_the_hub_does_not_have_or_give_does_not_pass(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    with pytest.raises(Unusable, match="cannot be had from the Hub") as caught:
-        await hub(monkeypatch, not_found(kind)).files("hf:org/model")
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("RepositoryNotFoundError", "org/model@main is not on the Hub, or not for this account"),
+        ("RevisionNotFoundError", "org/model@main has no such revision"),
+        ("GatedRepoError", "org/model@main is gated"),
+    ],
+)
+async def test_what_the_hub_does_not_have_or_give_is_said(
+    monkeypatch: pytest.MonkeyPatch, kind: str, words: str
+) -> None:
+    with pytest.raises(Unusable, match=words) as caught:
+        await hub(monkeypatch, not_found(kind)).files("hf:org/model@main")
     assert not isinstance(caught.value, NotThereNow)
+
+
+async def test_a_refusal_of_the_hub_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in (http_error(403), not_in_cache(http_error(403))):
+        with pytest.raises(Unusable, match="cannot be had from the Hub: no") as caught:
+            await hub(monkeypatch, error).files("hf:org/model")
+        assert not isinstance(caught.value, NotThereNow)
 
 
 async def test_where_the_cache_alone_is_read_nothing_passes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,22 +49,48 @@ class HubModels:
                 )
             )
         except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, TransportError) as error:
-            if _passes(error):
-                mend = "Look at the scheduler's connection to the Hub, or download the model on its machine; ask again."
-                raise NotThereNow(f"{name} is not in the local cache, and the Hub does not answer.", mend) from error
-            if not isinstance(error, LocalEntryNotFoundError):
-                mend = "Check the name and the access."
-                raise Unusable(f"{name} cannot be had from the Hub: {error}.", mend) from error
+            raise _explained(name, _cause(error)) from error
+
+
+def _cause(error: Exception) -> Exception:
+    """What kept the Hub from answering, where the library says only that its cache has not got the model either."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    inner = error.__cause__
+    return inner if isinstance(error, LocalEntryNotFoundError) and isinstance(inner, Exception) else error
+
+
+def _explained(name: str, error: Exception) -> Unusable:
+    from huggingface_hub import errors
+
+    if _passes(error):
+        mend = "Look at the scheduler's connection to the Hub, or download the model on its machine; ask again."
+        return NotThereNow(f"{name} is not in the local cache, and the Hub does not answer.", mend)
+    match error:
+        case errors.GatedRepoError():
+            message, mend = (
+                "is gated, and this account may not read it.",
+                "Ask for access on its page, or set HF_TOKEN.",
+            )
+        case errors.RepositoryNotFoundError():
+            message = "is not on the Hub, or not for this account."
+            mend = "Check the name; a private model needs HF_TOKEN in the scheduler's environment."
+        case errors.RevisionNotFoundError():
+            message, mend = "has no such revision on the Hub.", "Check what stands after the @."
+        case errors.HfHubHTTPError() | errors.HFValidationError():
+            told = str(error).strip().splitlines()[0].rstrip(".")
+            message, mend = f"cannot be had from the Hub: {told}.", "Check the name and the access."
+        case _:
+            message = "is not in the local cache, and the Hub may not be asked."
             mend = "Download it on the scheduler's machine first, or allow it to reach the Hub."
-            raise Unusable(f"{name} is not in the local cache, and the Hub was not reached.", mend) from error
+    return Unusable(f"{name} {message}", mend)
 
 
 def _passes(error: Exception) -> bool:
     """Whether it is an outage: a connection that failed, or an answer that the Hub itself is in trouble or too busy."""
     from httpx2 import TransportError
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
-    cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else error
-    if isinstance(cause, HfHubHTTPError):
-        return cause.response.status_code >= 500 or cause.response.status_code in BUSY
-    return isinstance(cause, TransportError)
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code >= 500 or error.response.status_code in BUSY
+    return isinstance(error, TransportError)
