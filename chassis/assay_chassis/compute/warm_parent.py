@@ -91,6 +91,7 @@ class WarmParent:
     def _preload(self) -> None:
         self._record(state="loading")
         started, errors = time.monotonic(), {}
+        gc.disable()  # what is imported stays: looking at it again and again takes a fifth of the time
         for module in self._options.preload:
             try:
                 importlib.import_module(module)
@@ -99,6 +100,7 @@ class WarmParent:
                 errors[module] = f"{type(error).__name__}: {error}"[:500]
         gc.collect()
         gc.freeze()
+        gc.enable()
         seconds, threads = time.monotonic() - started, threading.active_count()
         self._record(state="ready", errors=errors, loaded_in_s=round(seconds, 3), threads=threads)
         LOGGER.info("ready after %.1f s, %d modules preloaded", seconds, len(self._options.preload))

@@ -102,6 +102,7 @@ def receive(requests: socket.socket) -> Request | None:
 
 def preload(modules: Iterable[str]) -> None:
     """Import what can be imported; what cannot is said in full by the service itself when it starts."""
+    gc.disable()  # what is imported stays: looking at it again and again takes a fifth of the time
     for module in modules:
         try:
             importlib.import_module(module)
@@ -109,6 +110,7 @@ def preload(modules: Iterable[str]) -> None:
             traceback.print_exc()
     gc.collect()
     gc.freeze()  # the collector then leaves the pages alone that all services share
+    gc.enable()
 
 
 def become(request: Request) -> None:
