@@ -69,6 +69,11 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
         yield url
 
 
+def pytest_configure() -> None:
+    """What is imported and collected stays until the end, so the garbage collector need not look at it."""
+    gc.disable()
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Without the real tests, a module that is real as a whole is not imported: torch alone takes ten seconds."""
     if collection_path.suffix != ".py" or "not real" not in config.option.markexpr:
@@ -92,9 +97,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was collected stays until the end, so the garbage collector need not look at it again and again."""
+    """From here on the collector looks at what tests make, and less often than it would: torch alone makes it look
+    hundreds of times while it is imported."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

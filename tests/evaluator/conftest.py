@@ -5,6 +5,7 @@ Built once a session from a fixed seed; never downloaded.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,11 +86,17 @@ def ask(model: Path, store: SyncObjectStore) -> Ask:
     return request
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all processes of a session keep the harness's index of tasks, which takes seconds to make."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "evaluation"
+
+
 @pytest.fixture
-def evaluated(ask: Ask, store: SyncObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+def evaluated(ask: Ask, store: SyncObjectStore, cache: Path) -> Evaluated:
     """Evaluates a benchmark over rows in this process, on the engine `resident` if it is given: the result and every
     sample of it."""
-    cache = tmp_path_factory.getbasetemp() / "evaluation"
 
     def evaluation(*arguments: Any, resident: Any = None, **inputs: Any) -> tuple[EvalResult, list[Sample]]:
         from assay_evaluator.progress import EvaluationProgress

@@ -95,7 +95,7 @@ def rows_of(keys: list[str]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def judged(ask: Callable[..., EvalRequest], store: SyncObjectStore, seeing: Path, tmp_path: Path) -> Judged:
+def judged(ask: Callable[..., EvalRequest], store: SyncObjectStore, seeing: Path, cache: Path) -> Judged:
     """Evaluates the model that sees in this process."""
 
     def evaluation(*arguments: Any, **inputs: Any) -> tuple[EvalResult, list[Sample]]:
@@ -104,7 +104,7 @@ def judged(ask: Callable[..., EvalRequest], store: SyncObjectStore, seeing: Path
 
         model = ModelRef(uri=seeing.as_uri(), digest=digest_of(seeing.name))
         request = ask(*arguments, **inputs).model_copy(update={"model": model})
-        result = evaluate(request, store, tmp_path, EvaluationProgress(lambda _: None))
+        result = evaluate(request, store, cache, EvaluationProgress(lambda _: None))
         return result, samples_from_parquet(store.get_bytes(result.samples))
 
     return evaluation

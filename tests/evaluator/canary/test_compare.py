@@ -60,9 +60,8 @@ def test_every_case_is_recorded_with_all_its_items() -> None:
 
 
 @pytest.mark.real
-def test_this_installation_answers_as_recorded(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_this_installation_answers_as_recorded(tmp_path: Path, cache: Path) -> None:
     from assay_evaluator.canary.model import make_models
     from assay_evaluator.canary.running import responses
 
-    cache = tmp_path_factory.getbasetemp() / "evaluation"  # where other tests have the harness's index already
     assert changes(recorded()["responses"], responses(make_models(tmp_path), cache, cases())) == []
