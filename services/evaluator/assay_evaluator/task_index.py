@@ -5,6 +5,7 @@ Never loads a task. lm-eval's own reads a file again for each of the thousands t
 
 from __future__ import annotations
 
+from os.path import dirname, join, normpath
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class TaskFiles:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._read: dict[Path, Config] = {}
+        self._read: dict[str, Config] = {}
 
     def index(self) -> dict[str, Entry]:
         """Tasks, groups and tags by name. As in lm-eval, a file that cannot be read has none, and of several files of
@@ -37,14 +38,14 @@ class TaskFiles:
         found: dict[str, Entry] = {}
         for path in TaskIndex._iter_yaml_files(self._root):
             try:
-                TaskIndex.process_cfg(self._with_includes(path, set()), path, found)
+                TaskIndex.process_cfg(self._with_includes(str(path), set()), path, found)
             except Exception:  # a file of another kind, whatever is wrong with it
                 continue
         return found
 
-    def _with_includes(self, path: Path, met: set[Path]) -> Config:
+    def _with_includes(self, path: str, met: set[str]) -> Config:
         """A file over those that it includes. As in lm-eval, one that is met twice makes the whole unreadable."""
-        path = path.resolve()
+        path = normpath(path)  # to resolve links takes as long as to read the file
         if path in met:
             raise ValueError(f"{path} is included twice")
         met.add(path)
@@ -54,17 +55,17 @@ class TaskFiles:
         includes = own.pop("include")
         merged: Config = {}
         for one in includes if isinstance(includes, list) else [includes]:
-            merged |= self._with_includes(path.parent / one, met)
+            merged |= self._with_includes(join(dirname(path), one), met)  # noqa: PTH118, PTH120
         return merged | own
 
-    def _own(self, path: Path) -> Config:
+    def _own(self, path: str) -> Config:
         if path not in self._read:
             self._read[path] = _naming_part(path)
         return self._read[path]
 
 
-def _naming_part(path: Path) -> Config:
-    loader = _Loader(path.read_bytes())
+def _naming_part(path: str) -> Config:
+    loader = _Loader(Path(path).read_bytes())
     try:
         config = loader.get_single_data()
     finally:

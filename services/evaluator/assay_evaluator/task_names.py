@@ -52,7 +52,7 @@ def _row(entry: Entry) -> list[Any]:
 
 def _entry(row: list[Any]) -> Entry:
     name, kind, path, tags = row
-    yaml_path = None if path is None else HARNESS_FOLDER / path
+    yaml_path = None if path is None else Path(f"{HARNESS_FOLDER}/{path}")
     return Entry(name=name, kind=Kind[kind], yaml_path=yaml_path, tags=set(tags))
 
 
