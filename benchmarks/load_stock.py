@@ -93,6 +93,11 @@ async def _copy(url: str, template: str, salt: str, count: int, apart: timedelta
                 await connection.close(timeout=10)
 
     await asyncio.gather(*(table(name, statement) for name, statement in COPY.items()))
+    connection = await asyncpg.connect(url, timeout=10, command_timeout=TIMEOUT_S)
+    try:
+        await connection.execute("CHECKPOINT")  # what was written goes to the disk now, not while decisions are timed
+    finally:
+        await connection.close(timeout=10)
 
 
 async def _fill(connection: Any, table: str, statement: str, given: tuple[Any, ...]) -> None:
