@@ -69,9 +69,11 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
         yield url
 
 
-def pytest_configure() -> None:
-    """What is imported and collected stays until the end, so the garbage collector need not look at it."""
-    gc.disable()
+def pytest_configure(config: pytest.Config) -> None:
+    """What is imported and collected stays until the end, so the garbage collector need not look at it. The process
+    that only hears of others' tests collects none."""
+    if not getattr(config.option, "numprocesses", None):
+        gc.disable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
