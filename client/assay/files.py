@@ -20,7 +20,6 @@ def read_document(path: Path, what: str = "experiment") -> dict[str, Any]:
         problem = Problem(field=WHOLE_DOCUMENT, message=f"is not YAML: {error}.", mend=mend)
         raise Refused([problem], what) from error
     if not isinstance(document, dict):
-        raise Refused(
-            [Problem(field=WHOLE_DOCUMENT, message="must be a mapping of keys.", mend="Begin with `name: …`.")], what
-        )
+        mend = f"Write lines of `key: value`, as examples/{'demo' if what == 'experiment' else 'gate'}.yaml does."
+        raise Refused([Problem(field=WHOLE_DOCUMENT, message="must be a mapping of keys.", mend=mend)], what)
     return document
