@@ -146,13 +146,15 @@ def _message(entry: Any) -> str:
     return f"{message[:1].lower()}{message[1:].rstrip('.')}."
 
 
-_SECRET_URL = re.compile(r"(https?://)[^\s'\"]*|(\w+://)[^\s'\"]*@", re.IGNORECASE)
+_SECRET_URL = re.compile(r"(https?://)[^\s'\"]*|\b(\w+://)[^\s'\"]*@", re.IGNORECASE)
+_LONGEST_LOOK = 4000
+"""Characters of a value that are looked at: of a quarter of a megabyte every look would take minutes."""
 
 
 def shown(value: Any) -> str:
     """A value as it may be repeated in a message: short, and without web addresses, whose paths can be secrets, and
     without the user and password of any address."""
-    text = _SECRET_URL.sub(lambda found: f"{found[1]}…" if found[1] else f"{found[2]}…@", repr(value))
+    text = _SECRET_URL.sub(lambda found: f"{found[1]}…" if found[1] else f"{found[2]}…@", repr(value)[:_LONGEST_LOOK])
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 

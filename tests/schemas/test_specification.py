@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from assay_schemas.benchmarks import OWN_BENCHMARKS
 from assay_schemas.experiments import ExperimentSpec
+from assay_schemas.problems import shown
 from assay_schemas.specification import (
     engine_version_of,
     hyperparameters_of,
@@ -275,3 +276,8 @@ def test_what_the_engine_cannot_spread_is_refused(algorithm, hardware, refused):
     document["training"] = {**MINIMAL["training"], "algorithm": algorithm}
     found = {problem.field for problem in read_specification(document).problems}
     assert bool(found & {"hardware.rollout_actors", "hardware.parallelism"}) == refused
+
+
+@pytest.mark.parametrize("text", ["x" * 250_000, "a://" * 60_000])
+def test_a_value_that_fills_a_request_is_shown_at_once(text):
+    assert shown(text) == f"'{text[:76]}…"
