@@ -29,7 +29,7 @@ simulate: $(STAMP) ## 10,000 seeds of the whole system under faults, and every p
 	$(BIN)/python -m simulation --planted --result
 
 fault-points: $(STAMP) ## kill a process at every fault point of a simulated run (several minutes)
-	$(BIN)/python -m simulation --every-point 4 --result
+	$(BIN)/python -m simulation --every-point 25 --result
 
 test-faults: $(STAMP) ## real parts stopped, cut off, lost and broken in mid-work (about half an hour)
 	ASSAY_TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Generic, TypeVar
 
@@ -100,4 +101,6 @@ def _do_tasks(work: Callable[[Task], Done], pipe: Connection, others: Sequence[C
             task: Task = pipe.recv()
         except EOFError:
             return
-        pipe.send(work(task))
+        done = work(task)
+        with suppress(BrokenPipeError):  # whoever gave the task is gone, which the next look for one shows
+            pipe.send(done)
