@@ -205,8 +205,8 @@ async def recent_usage(tx: Transaction, now: datetime, since: datetime) -> list[
 
 
 def time_of(tx: Transaction) -> datetime:
-    """`now()`: the database's clock."""
-    return tx.began_at
+    """`clock_timestamp()`: the database's clock."""
+    return tx.server.now()
 
 
 def lives_by(_row: Row, _attempt: int, _sequence: int) -> bool:
@@ -217,7 +217,6 @@ def lives_by(_row: Row, _attempt: int, _sequence: int) -> bool:
 async def note_progress(
     tx: Transaction, keys: list[str], attempts: list[int], sequences: list[int], progress: list[Any]
 ) -> list[Row]:
-    at = time_of(tx)
     for key, attempt, sequence, news in zip(keys, attempts, sequences, progress, strict=True):
 
         def heard(row: Row, attempt: int = attempt, sequence: int = sequence, news: Any = news) -> Row | None:
@@ -226,7 +225,7 @@ async def note_progress(
                 return None
             status = "running" if row["status"] == "requested" else row["status"]
             said = {"progress": as_json(news), "progress_attempt": attempt, "progress_sequence": sequence}
-            return {**row, **(said if newest else {}), "heartbeat_at": at, "status": status}
+            return {**row, **(said if newest else {}), "heartbeat_at": time_of(tx), "status": status}
 
         await tx.update("jobs", key, heard)
     return []

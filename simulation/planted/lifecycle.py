@@ -213,7 +213,7 @@ BUGS = (
     bug(
         "leases by each machine's clock",
         "signs of life and silence are judged by the clock of whichever scheduler looks",
-        (world_statements, "time_of", lambda tx: tx.began_at + timedelta(seconds=clock_off_s())),
+        (world_statements, "time_of", lambda tx: tx.server.now() + timedelta(seconds=clock_off_s())),
     ),
     bug(
         "signs of life by number",

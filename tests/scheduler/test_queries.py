@@ -59,6 +59,15 @@ async def test_a_cancel_is_remembered_as_long_as_its_request_may_come_and_then_f
         assert [row["id"] for row in kept] == ["came", "young"]
 
 
+async def test_a_sign_of_life_is_dated_when_its_row_is_held_not_when_the_wait_for_it_began(system) -> None:
+    async with system() as running, running.parts.app.database.transaction() as connection:
+        job = "INSERT INTO jobs (key, kind, status, attempt, body) VALUES ('k', 'eval', 'running', 1, '{}')"
+        await connection.execute(f"{job}; SELECT pg_sleep(0.05)")
+        await connection.execute(QUERIES.note_progress, ["k"], [1], [1], [{}])
+        late = await connection.fetchval("SELECT heartbeat_at - now() FROM jobs")
+    assert late >= timedelta(seconds=0.05)
+
+
 async def test_no_standing_statement_reads_what_has_ended(system) -> None:
     async with system() as running, running.parts.app.database.transaction() as connection:
         await connection.execute("SET LOCAL enable_seqscan = off")

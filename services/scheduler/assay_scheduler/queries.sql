@@ -276,13 +276,14 @@ SELECT turn FROM admissions
 UPDATE admissions SET turn = $1
 
 -- name: note_progress
--- Any word of an attempt is a sign of life, by the database's clock; what is shown is the newest. Sequences are the
--- worker's time: where its clock was set back, they fall for a while.
+-- Any word of an attempt is a sign of life, by the database's clock when the row is held: its lock may have been waited
+-- for longer than a lease. What is shown is the newest. Sequences are the worker's time: where its clock was set back,
+-- they fall for a while.
 UPDATE jobs
    SET progress = CASE WHEN newest THEN news.progress ELSE jobs.progress END,
        progress_attempt = CASE WHEN newest THEN news.attempt ELSE jobs.progress_attempt END,
        progress_sequence = CASE WHEN newest THEN news.sequence ELSE jobs.progress_sequence END,
-       heartbeat_at = now(), status = CASE WHEN jobs.status = 'requested' THEN 'running' ELSE jobs.status END
+       heartbeat_at = clock_timestamp(), status = CASE WHEN jobs.status = 'requested' THEN 'running' ELSE jobs.status END
   FROM (SELECT said.*, (known.progress_attempt, known.progress_sequence) <= (said.attempt, said.sequence) AS newest
           FROM (SELECT unnest($1::text[]) AS key, unnest($2::integer[]) AS attempt, unnest($3::bigint[]) AS sequence,
                        unnest($4::jsonb[]) AS progress) said
