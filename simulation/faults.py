@@ -122,7 +122,7 @@ class Faults:
     def strikes_now(self, kind: Kind, where: str = "") -> bool:
         """Whether this kind of fault happens here and now."""
         share = self.shares[kind]
-        if share == 0.0 or self.now() > self.bad_until or self._draws[kind].random() >= share:
+        if share == 0.0 or self.now() >= self.bad_until or self._draws[kind].random() >= share:
             return False
         self.strikes += 1
         if self.only is not None and self.strikes not in self.only:

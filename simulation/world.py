@@ -322,11 +322,15 @@ class SimulatedWorld:
             self.loop.close()
         return self._outcome()
 
-    def _rebuilt(self) -> Server:
-        """The reporter's read model, made again from the log."""
+    def _rebuilt(self) -> Server | None:
+        """The reporter's read model, made again from the log; None where something broke meanwhile."""
         work = self.loop.spawn(self.loop.outside, rebuilt(self))
-        self.loop.run_until(work.done, self.loop.time() + PATIENCE_S)
-        return work.result()
+        self.loop.run_until(lambda: work.done() or bool(self.broken), self.loop.time() + PATIENCE_S)
+        if work.done():
+            return work.result()
+        if not self.broken:
+            self.tell("nothing waits for ever", "the read model that is made again from the log")
+        return None
 
     def _done(self) -> bool:
         if self.broken:

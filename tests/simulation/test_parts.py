@@ -91,3 +91,12 @@ def test_who_thinks_better_of_it_asks_for_the_same_with_other_hardware_within_th
                 replaced += 1
             assert second["hardware"]["cpus"] <= QUOTA_CPUS.get(second["owner"], 3)
     assert replaced > 5
+
+
+def test_faults_strike_until_their_time_is_over_and_never_what_is_looked_at_then() -> None:
+    faults = Faults(0, favoured=("slow store",))
+    faults.shares["slow store"] = 1.0
+    faults.now = lambda: faults.bad_until - 0.001
+    assert faults.strikes_now("slow store")
+    faults.now = lambda: faults.bad_until
+    assert not faults.strikes_now("slow store")
