@@ -135,13 +135,12 @@ class RowInvariants:
             self._tell("the living are not lost", f"attempt {before['attempt']} of job {key[:8]} was heard of just now")
 
     def _could_know(self, key: str) -> datetime:
-        """Up to when whoever judges a row could know of signs of life: before they lay unread for a while, and before
-        its lock was held. What comes to others after that is not written by them: a process that stands still with the
+        """Up to when whoever judges a row could know of signs of life: those that lay unread for a while when its lock
+        came to be held. What comes to others after that is not written by them: a process that stands still with the
         lock and then goes on gives up an attempt that lives, which is fenced and resumed as any other."""
         committing = self._server.committing
         held_since = committing.held_since.get(("jobs", key)) if committing else None
-        latest = self._now() - timedelta(seconds=UNREAD_S)
-        return latest if held_since is None else min(latest, held_since)
+        return (held_since or self._now()) - timedelta(seconds=UNREAD_S)
 
     def _applied(self, key: tuple[str, str], event: Row) -> None:
         self.applied[key] += 1

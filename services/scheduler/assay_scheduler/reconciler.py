@@ -81,9 +81,11 @@ class Reconciler:
         for row in silent:
             lapsed = LeaseLapsed(row["key"], row["attempt"], row["now"], self._lease, self._start_lease)
             async with self._app.transaction() as tx:
+                asked = self._app.clock.monotonic()
                 await tx.connection.fetch(QUERIES.lock_family, [row["key"]])
-                if not self._writes():
-                    break  # whoever had the locks kept signs of life from being written, too
+                waited_s = self._app.clock.monotonic() - asked
+                if waited_s > self._most_unwritten_s or not self._writes():
+                    break  # whoever had the locks kept signs of life from being written, here or by another scheduler
                 telemetry.count("leases_lapsed")
                 self._app.log.warning("lease lapsed", job_key=row["key"], attempt=row["attempt"])
                 await self._commander.apply(tx, lapsed)
