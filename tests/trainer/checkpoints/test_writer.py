@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -49,6 +51,27 @@ class SlowStore:
         return f"s3://bucket/{key}"
 
 
+@contextmanager
+def held_up(take: Callable[[int], None], store: SlowStore) -> Iterator[None]:
+    """Five checkpoints are taken: two are on their way, and the third waits for the store until this ends."""
+    taken = [threading.Event() for _ in range(5)]
+
+    def take_all() -> None:
+        for step, done in enumerate(taken, start=1):
+            take(step)
+            done.set()
+
+    training = threading.Thread(target=take_all)
+    training.start()
+    assert taken[1].wait(10)
+    assert not taken[2].wait(0.2)
+    yield
+    for _ in range(2 * len(taken)):
+        store.let.release()
+    training.join(10)
+    assert taken[-1].is_set()
+
+
 def test_a_slow_store_holds_up_the_training_before_it_fills_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,22 +81,9 @@ def test_a_slow_store_holds_up_the_training_before_it_fills_the_disk(
     monkeypatch.setattr(module, "export_state", lambda _, resume: resume.mkdir())
     store, stepper = SlowStore(), SimpleNamespace(model=None)
     writer = module.CheckpointWriter(cast("Any", store), "a" * 64, 1, tmp_path, None, tmp_path)
-    taken = [threading.Event() for _ in range(5)]
-
-    def take() -> None:
-        for step, done in enumerate(taken, start=1):
-            writer.take(cast("Any", stepper), step, None, b"")
-            done.set()
-
-    training = threading.Thread(target=take)
-    training.start()
-    assert taken[1].wait(10)
-    assert not taken[2].wait(0.2)
-    for _ in range(2 * len(taken)):
-        store.let.release()
-    training.join(10)
+    with held_up(lambda step: writer.take(cast("Any", stepper), step, None, b""), store):
+        pass
     writer.close()
-    assert taken[-1].is_set()
     assert not list(tmp_path.iterdir())
 
 
@@ -98,21 +108,7 @@ def test_a_slow_store_holds_up_several_processes_too(tmp_path: Path, monkeypatch
     plain = SimpleNamespace(load_state_dict=lambda *_, **__: None, tie_weights=lambda: None)
     spread = module.SpreadCheckpoints(cast("Any", world), writer, lambda: plain, None, tmp_path, tmp_path)
     stepper = SimpleNamespace(model=None, own_tensors=dict)
-    taken = [threading.Event() for _ in range(4)]
-
-    def take() -> None:
-        for step, done in enumerate(taken, start=1):
-            spread.take(cast("Any", stepper), step, None, b"")
-            done.set()
-
-    training = threading.Thread(target=take)
-    training.start()
-    assert taken[1].wait(10)
-    assert not taken[2].wait(0.2)
-    assert told.count(1.0) > 1, "the others are told again and again that the lead still waits"
-    for _ in range(2 * len(taken)):
-        store.let.release()
-    training.join(10)
+    with held_up(lambda step: spread.take(cast("Any", stepper), step, None, b""), store):
+        assert told.count(1.0) > 1, "the others are told again and again that the lead still waits"
     spread.close()
-    assert taken[-1].is_set()
     assert not list(tmp_path.iterdir())
