@@ -1,7 +1,8 @@
 """Builds a Kubernetes control plane and Kueue from their Go modules, once, into a folder outside the repository.
 Never copies their sources in here: modules by version alone.
 
-`python tests/cluster/binaries.py` builds what is missing and says where it is.
+`python tests/cluster/binaries.py` builds what is missing and says where it is, or why it cannot; tests that need a
+control plane are then skipped with the same words.
 """
 
 from __future__ import annotations

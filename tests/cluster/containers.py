@@ -9,6 +9,7 @@ import re
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,21 @@ class Container:
                 continue
             place, root = self._place(mount), mount["mountPath"]
             place.mkdir(parents=True, exist_ok=True)
+            await self._project(mount["name"], place)
             own = {
                 name: str(place) + value.removeprefix(root) if value == root or value.startswith(f"{root}/") else value
                 for name, value in own.items()
             }
         return own
+
+    async def _project(self, name: str, place: Path) -> None:
+        """The files of a projected volume's ConfigMaps, where they are there."""
+        (volume,) = [volume for volume in self._item["spec"].get("volumes", []) if volume["name"] == name]
+        sources = [source for source in volume.get("projected", {}).get("sources", []) if "configMap" in source]
+        for source in sources:
+            with suppress(MissingSource):
+                for file, content in (await self._source({"configMapRef": source["configMap"]})).items():
+                    (place / file).write_text(content)
 
     def _place(self, mount: Object) -> Path:
         """A folder of the pod's own, or for a claim one that all nodes see."""

@@ -27,6 +27,14 @@ WEBHOOK_HOST = f"kueue-webhook-service.{KUEUE_NAMESPACE}.svc"
 LEFT_OUT = ("Deployment", "Service", "APIService")
 KUBELET = Path(__file__).parent / "kubelet.py"
 HOLLOW = Path(__file__).parent / "hollow.py"
+ETCD_BYTES = 8 * 2**30
+AT_ONCE = {
+    "Job.batch": 5,
+    "Workload.kueue.x-k8s.io": 10,
+    "LocalQueue.kueue.x-k8s.io": 5,
+    "ClusterQueue.kueue.x-k8s.io": 5,
+}
+"""How many objects of a kind Kueue looks at at the same time, in the configuration that it is shipped with."""
 UNHURRIED = ("--kube-api-qps=300", "--kube-api-burst=500")
 
 
@@ -115,6 +123,16 @@ class ControlPlane:
         command, environment = self._commands[name]
         self._start(name, command, environment)
 
+    def cpu_s(self) -> dict[str, float]:
+        """The processor seconds that each process has taken so far, by name."""
+        times = {name: psutil.Process(process.pid).cpu_times() for name, process in self._processes.items()}
+        return {name: time.user + time.system for name, time in times.items()}
+
+    def rss_mib(self) -> dict[str, float]:
+        """The memory that each process holds now, by name."""
+        held = {name: psutil.Process(process.pid).memory_info().rss for name, process in self._processes.items()}
+        return {name: bytes_ / 2**20 for name, bytes_ in held.items()}
+
     def log(self, name: str, characters: int = 3000) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")[-characters:]
 
@@ -152,6 +170,7 @@ class ControlPlane:
                 f"--initial-advertise-peer-urls={peer}",
                 f"--initial-cluster=default={peer}",
                 "--unsafe-no-fsync",
+                f"--quota-backend-bytes={ETCD_BYTES}",
                 "--log-level=error",
             ],
         )
@@ -245,6 +264,7 @@ class ControlPlane:
             "internalCertManagement": {"enable": True},
             "integrations": {"frameworks": ["batch/job", "ray.io/rayjob"]},
             "featureGates": {"VisibilityOnDemand": False},
+            "controller": {"groupKindConcurrency": AT_ONCE},
             "clientConnection": {"qps": 300, "burst": 500},
         }
         file = self.folder / "kueue.yaml"

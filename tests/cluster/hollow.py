@@ -15,6 +15,7 @@ from pathlib import Path
 import kubelet
 
 WORK_S = 0.5
+CAPACITY = {"cpu": "5k", "memory": "16Ti", "pods": "5k"}
 
 
 class HollowPod(kubelet.Pod):
@@ -46,4 +47,5 @@ class HollowPod(kubelet.Pod):
 
 if __name__ == "__main__":
     kubelet.Pod = HollowPod  # type: ignore[misc]
+    kubelet.CAPACITY = CAPACITY
     asyncio.run(kubelet.main(sys.argv[1:]))

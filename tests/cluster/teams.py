@@ -56,9 +56,9 @@ class Team:
             }
         )
 
-    def set_flavor(self, name: str, node_labels: dict[str, str]) -> None:
+    def set_flavor(self, name: str, node_labels: dict[str, str], **spec: Any) -> None:
         flavor = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ResourceFlavor", "metadata": {"name": name}}
-        self.plane.apply({**flavor, "spec": {"nodeLabels": node_labels}})
+        self.plane.apply({**flavor, "spec": {"nodeLabels": node_labels, **spec}})
 
     def settings(self, account: str = "assay-trainer", **more: Any) -> KubernetesSettings:
         given = {

@@ -75,6 +75,33 @@ async def test_kueue_counts_all_machines_and_lets_them_in_together(shared: Clust
     assert (await wait_for_end(backend, run)).state is RunState.CANCELLED
 
 
+async def test_machines_that_must_share_a_rack_are_let_in_on_one_and_wait_where_none_has_room(
+    shared: ClusterBench, team: Team, control_plane: ControlPlane
+) -> None:
+    control_plane.kubectl("label", "node", "node-1", "assay.test/rack=r1")
+    try:
+        topology = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "Topology", "metadata": {"name": team.namespace}}
+        team.plane.apply({**topology, "spec": {"levels": [{"nodeLabel": "assay.test/rack"}]}})
+        team.set_flavor(team.namespace, {"kubernetes.io/hostname": "node-1"}, topologyName=team.namespace)
+        team.set_quota(cpu=1000, flavor=team.namespace)
+        settings = shared.settings.model_copy(update={"topology": "assay.test/rack"})
+        backend, run = await shared.open(settings=settings), run_of()
+        await backend.submit(run)
+        await wait_for(backend, run, lambda status: "let in by Kueue" in str(status.reason))
+        (workload,) = team.objects("workloads")
+        groups = workload["status"]["admission"]["podSetAssignments"]
+        racks = [part["valuesPerLevel"] for group in groups for part in group["topologyAssignment"]["slices"]]
+        assert racks == [[{"universal": "r1"}]] * 2
+        await backend.cancel(run.name)
+        wide = make_run("succeed", key="b" * 64, resources=Resources(nodes=2, cpus=60))
+        await backend.submit(wide)
+        status = await wait_for(backend, wide, lambda status: "topology" in str(status.reason))
+        assert status.state is RunState.QUEUED
+        await backend.cancel(wide.name)
+    finally:
+        control_plane.kubectl("label", "node", "node-1", "assay.test/rack-")
+
+
 @pytest.mark.usefixtures("kuberay")
 async def test_a_claim_that_is_missing_is_said_while_the_machines_wait(team_bench: ClusterBench, team: Team) -> None:
     backend, run = await team_bench.open(settings=team.settings(shared_claim="sharde")), run_of()

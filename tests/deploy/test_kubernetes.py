@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
-from assay_chassis.compute.kubernetes.checks import NEEDED, RAY_JOB_VERBS
-from assay_chassis.compute.kubernetes.manifest import MANAGED_BY, PRIORITIES
+from assay_chassis.compute.kubernetes.checks import NEEDED, RAY_JOB_VERBS, WANTED
+from assay_chassis.compute.kubernetes.manifest import FILES, MANAGED_BY, PRIORITIES
 from assay_chassis.compute.kubernetes.ray_job import RAY, RAY_JOBS
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 from assay_chassis.compute.settings import ComputeSettings
@@ -16,10 +16,18 @@ from assay_evaluator.settings import EvaluatorSettings
 from assay_reporter.settings import ReporterSettings
 from assay_scheduler.settings import SchedulerSettings
 from assay_schemas.topics import TOPICS
+from assay_trainer.tracking.settings import TrackingSettings
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 SERVICES = ("scheduler", "trainer", "evaluator", "reporter")
-SETTINGS = (KubernetesSettings, ComputeSettings, EvaluatorSettings, ReporterSettings, SchedulerSettings)
+SETTINGS = (
+    KubernetesSettings,
+    ComputeSettings,
+    EvaluatorSettings,
+    ReporterSettings,
+    SchedulerSettings,
+    TrackingSettings,
+)
 
 
 def resources(folder: Path = FOLDER) -> list[Path]:
@@ -91,7 +99,7 @@ def test_the_permissions_are_those_that_the_backend_looks_for_and_no_more() -> N
     }
     needed = {
         (group, f"{resource}/{sub}" if sub else resource, verb)
-        for group, resource, sub, verbs in NEEDED
+        for group, resource, sub, verbs in NEEDED + WANTED
         for verb in verbs
     }
     over_machines = {(RAY, RAY_JOBS, verb) for verb in RAY_JOB_VERBS}
@@ -153,6 +161,20 @@ def test_every_setting_in_the_manifests_is_one_that_is_read() -> None:
     maps = {name for item in objects("ConfigMap") for name in item["data"]}
     given = {entry["name"] for _, pod in pods() for entry in pod["containers"][0].get("env", [])}
     assert maps | given <= known
+
+
+def test_jobs_see_the_files_that_all_services_see_and_no_secret_ones() -> None:
+    (settings,) = [item["data"] for item in objects("ConfigMap") if item["metadata"]["name"] == "assay-services"]
+    assert settings["ASSAY_KUBERNETES_FILES_FROM"] == "configmap:assay-shared-files"
+    for item in objects("Deployment"):
+        spec = item["spec"]["template"]["spec"]
+        (volume,) = [volume for volume in spec["volumes"] if volume["name"] == "files"]
+        optional = {"optional": True}
+        assert volume["projected"]["sources"] == [
+            {"configMap": {"name": "assay-shared-files", **optional}},
+            {"secret": {"name": "assay-files", **optional}},
+        ]
+        assert {"name": "files", "mountPath": FILES, "readOnly": True} in spec["containers"][0]["volumeMounts"]
 
 
 def test_every_service_scales_by_the_lag_of_its_own_consumer_group() -> None:

@@ -1,4 +1,4 @@
-"""Shows the last lines of runs while they run: every few seconds, and only where there is something new.
+"""Shows the last lines of runs while they start and run: every few seconds, and only where there is something new.
 Never fails a run or its watching for a log that could not be read or kept."""
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from assay_chassis.job_service.records import JobRecords
 from assay_chassis.retry import is_transient
 
 EVERY_S = 10.0
+SHOWN = (RunState.STARTING, RunState.RUNNING)
+"""What keeps a run from starting is worth reading, too."""
 LINES = 500
 log = structlog.get_logger(__name__)
 
 
 class LiveLogs:
-    """The logs of all runs that run. Where something is away, all wait: else it would be waited for once a run."""
+    """The logs of all runs that start or run. Where something is away, all wait, else it is waited for once a run."""
 
     def __init__(self, backend: ComputeBackend, records: JobRecords, clock: Clock) -> None:
         self._backend = backend
@@ -29,11 +31,11 @@ class LiveLogs:
         self._not_before = -math.inf
 
     async def show(self, runs: Iterable[RunStatus]) -> None:
-        """Keep the last lines of those that run in the object store, unless that was done a moment ago."""
+        """Keep the last lines of those in the object store, unless that was done a moment ago."""
         for status in runs:
             now = self._clock.monotonic()
             at, before = self._shown.get(status.name, (-math.inf, ""))
-            if now < self._not_before or status.state is not RunState.RUNNING or now - at < EVERY_S:
+            if now < self._not_before or status.state not in SHOWN or now - at < EVERY_S:
                 continue
             self._shown[status.name] = (now, before)
             try:

@@ -55,6 +55,14 @@ class AccessDenied(ObjectStoreError, Transient):
         super().__init__(f"{uri}: access denied; check the store's credentials and its permissions")
 
 
+class ClockSkewed(ObjectStoreError, Transient):
+    """The store refuses what another clock has signed. Transient, as a person mends it."""
+
+    def __init__(self, uri: str) -> None:
+        problem = "this machine's clock differs too much from the store's, which refuses what it signs"
+        super().__init__(f"{uri}: {problem}; set the machine's clock right, as by NTP")
+
+
 class StoreUnavailable(ObjectStoreError, Transient):
     """The store cannot be reached, or answered with an error, also after trying again."""
 

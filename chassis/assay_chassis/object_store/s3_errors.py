@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from assay_chassis.object_store.errors import (
     AccessDenied,
+    ClockSkewed,
     ObjectNotFound,
     ObjectStoreError,
     StoreUnavailable,
@@ -16,6 +17,7 @@ from assay_chassis.object_store.errors import (
 
 NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
 DENIED = frozenset({"401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
+SKEWED = frozenset({"RequestTimeTooSkewed"})
 PASSING = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "Throttling"})
 
 
@@ -54,6 +56,8 @@ def judged(uri: str, code: str, status: int) -> ObjectStoreError:
     """What an error answer with this S3 code and HTTP status means."""
     if code in NOT_FOUND:
         return ObjectNotFound(uri)
+    if code in SKEWED:
+        return ClockSkewed(uri)
     if code in DENIED or status in (401, 403):
         return AccessDenied(uri)
     problem = StoreUnavailable(uri, f"the store answered {code or status}")

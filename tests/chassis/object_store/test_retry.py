@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from assay_chassis.object_store import AccessDenied, MemoryStore, ObjectNotFound, StoreUnavailable
-from assay_chassis.object_store.errors import TryAgain
+from assay_chassis.object_store.errors import ClockSkewed, TryAgain
 from assay_chassis.object_store.retry import RetryPolicy
 from assay_chassis.object_store.s3_errors import judged, translated
 from botocore import exceptions
@@ -58,6 +58,7 @@ def test_waits_grow_up_to_a_limit() -> None:
         ("404", 404, ObjectNotFound),
         ("AccessDenied", 403, AccessDenied),
         ("403", 403, AccessDenied),
+        ("RequestTimeTooSkewed", 403, ClockSkewed),
         ("SlowDown", 503, TryAgain),
         ("InternalError", 500, TryAgain),
         ("", 429, TryAgain),

@@ -6,18 +6,19 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 
 from assay_chassis.clock import Clock, SystemClock
-from assay_chassis.compute.base import JobRun, RunStatus, older_attempts
+from assay_chassis.compute.base import JobRun, RunStatus, older_attempts, run_name
 from assay_chassis.compute.environments import OWN_ONLY, Environments
 from assay_chassis.compute.errors import BackendUnavailable, ResourcesUnavailable, RunStillActive, RunUnknown
-from assay_chassis.compute.kubernetes.cluster import Cluster
+from assay_chassis.compute.kubernetes.cluster import Cluster, Look
 from assay_chassis.compute.kubernetes.judging import end_record, last_word, status_of
-from assay_chassis.compute.kubernetes.manifest import MARGIN_S, job_manifest
+from assay_chassis.compute.kubernetes.local_queue import Reading
+from assay_chassis.compute.kubernetes.manifest import MARGIN_S, job_manifest, job_name
 from assay_chassis.compute.kubernetes.ray_job import check_machines, ray_job_manifest
 from assay_chassis.compute.kubernetes.seeing import Failure, Place, Seen
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
@@ -29,7 +30,19 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,31}-[a-z0-9]{16}-[1-9][0-9]*")
 SHUTDOWN_POLL_S = 0.2
 POD_LINES = 20_000
 READS_AT_ONCE = 32
+UNMOVING = (Place.WAITING, Place.STARTING)
+"""Where a run's records say nothing new."""
 NOT_SUBMITTED = "not given to the cluster yet: it is tried again when the API server answers"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A status, and what it came from: while that is the same, so is the status."""
+
+    status: RunStatus
+    stored: Stored
+    look: Look
+    quota: Reading | None
 
 
 @dataclass
@@ -38,9 +51,12 @@ class Known:
 
     stored: Stored
     read_at: float
+    look: Look | None = None
     seen: Seen | None = None
+    pod_name: str | None = None
     blocked_since: float | None = None
     ended: RunStatus | None = None
+    judged: Judged | None = None
 
 
 class KubernetesBackend:
@@ -84,7 +100,7 @@ class KubernetesBackend:
         """Raises ClusterMisconfigured for what the cluster lacks, and BackendUnavailable."""
         if self._connected is not None:
             return
-        self._connected = await Cluster.connect(self._settings, self._service)
+        self._connected = await Cluster.connect(self._settings, self._service, self._clock)
         for name in await self._runs.names():
             known = await self._know(name)
             if known is not None and not known.stored.submitted and not known.stored.cancel_asked:
@@ -130,7 +146,7 @@ class KubernetesBackend:
         known = await self._know(name)
         if known is None:
             raise RunUnknown(name)
-        return await self._status(known, self._cluster.see_all([name])[name])
+        return await self._status(known)
 
     async def cancel(self, name: str) -> None:
         known = await self._know(name) if NAME.fullmatch(name) else None
@@ -141,7 +157,9 @@ class KubernetesBackend:
         await self._cluster.delete(known.stored.run)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
-        older = older_attempts(await self.list(), kind, job_key, attempt)
+        beginning = run_name(kind, job_key, attempt).removesuffix(str(attempt))
+        names = [name for name in self._names() if name.startswith(beginning)]
+        older = older_attempts(await self._statuses(names), kind, job_key, attempt)
         for name in older:
             await self.cancel(name)
         return older
@@ -149,16 +167,20 @@ class KubernetesBackend:
     async def logs(self, name: str, tail: int | None = 100) -> str:
         """The log in the object store once the run ended or was interrupted, its pod's output before that.
 
+        Where it printed nothing, as when it cannot start, what the cluster says of its Job and its last pod.
         A run on several machines has its log mirrored there: its pods' output is Ray's."""
         known = await self._know(name)
         if known is None:
             raise RunUnknown(name)
-        seen = self._cluster.see_all([name])[name]
+        seen = self._cluster.look(name).seen
         text = None
         if seen.pod_name is not None and not known.stored.has_ended and known.stored.run.machines == 1:
             text = await self._cluster.logs(seen.pod_name, POD_LINES if tail is None else tail)
         if text is None:
             text = await self._runs.log(name)
+        if not text and known.stored.submitted:
+            pod = seen.pod_name or known.pod_name
+            text = await self._cluster.events([job_name(name), *([pod] if pod else [])])
         if tail is None:
             return excerpt(BytesIO((text or "").encode()))
         return "\n".join((text or "").splitlines()[-tail:]) if tail > 0 else ""
@@ -192,26 +214,44 @@ class KubernetesBackend:
                 self._known.setdefault(name, Known(stored, self._clock.monotonic()))
         return self._known.get(name)
 
-    async def _status(self, known: Known, seen: Seen) -> RunStatus:
+    async def _status(self, known: Known) -> RunStatus:
         """An ended run never changes: it is judged once, until it is forgotten."""
         if known.ended is not None:
             return known.ended
-        await self._read_again(known, seen)
-        if seen.place is Place.ABSENT and known.stored.submitted:
+        name = known.stored.run.name
+        known.look = look = self._cluster.look(name, known.look)
+        known.pod_name = look.seen.pod_name or known.pod_name
+        await self._read_again(known, look.seen)
+        if look.seen.place is Place.ABSENT and known.stored.submitted:
             # It may have been given to the cluster since that was looked at, and must not be taken for lost.
-            name = known.stored.run.name
-            seen = self._cluster.see_all([name])[name]
-        failure = last_word(known.stored, seen) or self._gave_up(known, seen)
+            known.look = look = self._cluster.look(name, look)
+        failure = last_word(known.stored, look.seen) or self._gave_up(known, look.seen)
         if failure is not None:
             await self._end(known, failure)
-        if not known.stored.submitted and not known.stored.cancel_asked:
-            seen = replace(seen, waits_for=NOT_SUBMITTED)
-        elif seen.place is Place.WAITING and (never := await self._cluster.never_fits(known.stored.run)):
-            seen = replace(seen, waits_for=f"{seen.waits_for}; {never}")
-        status = status_of(known.stored, seen)
+        quota = await self._cluster.stay_fresh(known.stored.run) if look.seen.place is Place.WAITING else None
+        status = status_of(known.stored, self._in_words(known.stored, look.seen))
         if status.state.ended:
             known.ended = status
+        elif look.seen.place in UNMOVING and look.seen.blocked is None:
+            known.judged = Judged(status, known.stored, look, quota)
         return status
+
+    def _in_words(self, stored: Stored, seen: Seen) -> Seen:
+        """With all that is known of what it waits for."""
+        if not stored.submitted and not stored.cancel_asked:
+            return replace(seen, waits_for=NOT_SUBMITTED)
+        never = self._cluster.never_fits(stored.run) if seen.place is Place.WAITING else None
+        return replace(seen, waits_for=f"{seen.waits_for}; {never}") if never else seen
+
+    def _unchanged(self, known: Known, quotas: Mapping[str, Reading | None]) -> RunStatus | None:
+        """The status of before, where nothing that it came from can have changed: most of many runs wait."""
+        judged = known.judged
+        if known.ended is not None or judged is None:
+            return known.ended
+        known.look = self._cluster.look(known.stored.run.name, known.look)
+        quota = quotas.get(self._settings.queue_of(known.stored.run)) if judged.quota is not None else None
+        same = judged.stored is known.stored and judged.look is known.look and judged.quota is quota
+        return judged.status if same else None
 
     async def _read_again(self, known: Known, seen: Seen) -> None:
         """The records, where they may have changed: often while it runs, and once when it moved."""
@@ -244,14 +284,23 @@ class KubernetesBackend:
             await self._cluster.delete(known.stored.run)
 
     async def list(self) -> list[RunStatus]:
-        names = sorted(self._known.keys() | set(self._cluster.runs()))
-        seen = self._cluster.see_all(names)
-        at_once = asyncio.Semaphore(READS_AT_ONCE)
+        return await self._statuses(self._names())
+
+    def _names(self) -> list[str]:
+        return sorted(self._known.keys() | set(self._cluster.runs()))
+
+    async def _statuses(self, names: Sequence[str]) -> list[RunStatus]:
+        at_once, quotas = asyncio.Semaphore(READS_AT_ONCE), await self._cluster.quotas()
 
         async def status_of_one(name: str) -> RunStatus | None:
             async with at_once:
                 known = await self._know(name)
-                return await self._status(known, seen[name]) if known is not None else None
+                return await self._status(known) if known is not None else None
 
-        found = await asyncio.gather(*(status_of_one(name) for name in names))
-        return [status for status in found if status is not None]
+        found: dict[str, RunStatus | None] = {}
+        for name in names:
+            known = self._known.get(name)
+            found[name] = self._unchanged(known, quotas) if known is not None else None
+        changed = [name for name, status in found.items() if status is None]
+        found.update(zip(changed, await asyncio.gather(*map(status_of_one, changed)), strict=True))
+        return [status for status in found.values() if status is not None]

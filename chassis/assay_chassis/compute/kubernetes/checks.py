@@ -3,12 +3,16 @@ Never creates what is missing; every message names the mend."""
 
 from __future__ import annotations
 
+import structlog
+
+from assay_chassis.clock import Clock
 from assay_chassis.compute.kubernetes.api import KubernetesApi, Object
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured, Forbidden, NotThere
 from assay_chassis.compute.kubernetes.manifest import PRIORITIES
 from assay_chassis.compute.kubernetes.ray_job import RAY, RAY_JOBS, VERSION
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 
+NOTICED_SKEW_S, MOST_SKEW_S = 10.0, 300.0
 KUEUE = "kueue.x-k8s.io"
 MANIFESTS = "deploy/kubernetes"
 NEEDED = (
@@ -17,18 +21,21 @@ NEEDED = (
     ("", "pods", "log", ("get",)),
     (KUEUE, "workloads", "", ("list", "watch")),
 )
-
+WANTED = (("", "events", "", ("list",)),)
+"""Without these the logs of what cannot start are poorer, and everything else goes on."""
 RAY_JOB_VERBS = ("create", "delete", "list", "watch")
 """What is needed of RayJobs, where there are any."""
+log = structlog.get_logger(__name__)
 
 
-async def check_cluster(api: KubernetesApi, settings: KubernetesSettings) -> str:
+async def check_cluster(api: KubernetesApi, settings: KubernetesSettings, clock: Clock) -> str:
     """The path of Kueue's API, with the version that the cluster prefers.
 
     Raises ClusterMisconfigured for what is missing, and ClusterUnavailable."""
     if not settings.image:
         mend = "set ASSAY_KUBERNETES_IMAGE to the image that this service itself runs from"
         raise ClusterMisconfigured("no image is set for jobs", mend)
+    await _check_clock(api, clock)
     kueue = await _kueue(api)
     await _check_permissions(api, settings)
     for queue in settings.queues:
@@ -50,6 +57,19 @@ async def has_ray_jobs(api: KubernetesApi, settings: KubernetesSettings) -> bool
         return False
     wanted = {"namespace": settings.namespace, "group": RAY, "resource": RAY_JOBS}
     return all([await _may(api, {**wanted, "verb": verb}) for verb in RAY_JOB_VERBS])
+
+
+async def _check_clock(api: KubernetesApi, clock: Clock) -> None:
+    """Tokens, certificates and requests to the object store are refused where clocks differ by minutes."""
+    asked, server = clock.now(), await api.clock()
+    ahead_s = 0.0 if server is None else (asked - server).total_seconds()
+    if abs(ahead_s) < NOTICED_SKEW_S:
+        return
+    problem = f"the clock here is {abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} the API server's"
+    mend = "set the clocks of the cluster's nodes right, as by NTP"
+    if abs(ahead_s) > MOST_SKEW_S:
+        raise ClusterMisconfigured(problem, mend)
+    log.warning(f"{problem}: {mend}")
 
 
 async def _kueue(api: KubernetesApi) -> str:

@@ -4,12 +4,13 @@ Never judges what it sees; `seeing` does."""
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 import structlog
 
+from assay_chassis.clock import Clock
 from assay_chassis.compute.base import JobRun
 from assay_chassis.compute.errors import ResourcesUnavailable
 from assay_chassis.compute.kubernetes.api import KubernetesApi, Object
@@ -22,20 +23,31 @@ from assay_chassis.compute.kubernetes.errors import (
     Refusal,
     Unprocessable,
 )
+from assay_chassis.compute.kubernetes.essence import RUN, essence
+from assay_chassis.compute.kubernetes.happenings import lines_of
 from assay_chassis.compute.kubernetes.informer import Informer
-from assay_chassis.compute.kubernetes.local_queue import Queue
-from assay_chassis.compute.kubernetes.manifest import CONTAINER, RUN, Manifest, job_name, selector
+from assay_chassis.compute.kubernetes.local_queue import Queue, Reading
+from assay_chassis.compute.kubernetes.manifest import CONTAINER, Manifest, job_name, selector
 from assay_chassis.compute.kubernetes.ray_job import RAY, RAY_JOBS, VERSION
 from assay_chassis.compute.kubernetes.seeing import Seen, see
 from assay_chassis.compute.kubernetes.seeing_machines import are_machines, see_machines
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 
 SYNC_S = 30.0
+MOST_EVENTS = 50
 LOST_NAMESPACE = (
     f"where it was deleted, create it again with {MANIFESTS}; else give the service account its permissions back; "
     "it is tried again"
 )
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The objects of a run as they were when it was looked at, and what they mean."""
+
+    objects: tuple[Object | None, ...]
+    seen: Seen
 
 
 class Cluster:
@@ -50,19 +62,20 @@ class Cluster:
         namespace = settings.namespace
         self._jobs_path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         self._pods_path = f"/api/v1/namespaces/{namespace}/pods"
-        self._jobs = Informer(api, self._jobs_path, selector(service))
-        self._pods = Informer(api, self._pods_path, selector(service))
-        self._workloads = Informer(api, f"{kueue}/namespaces/{namespace}/workloads")
+        self._events_path = f"/api/v1/namespaces/{namespace}/events"
+        self._jobs = Informer(api, self._jobs_path, selector(service), keep=essence)
+        self._pods = Informer(api, self._pods_path, selector(service), keep=essence, keys=_run_of)
+        self._workloads = Informer(api, f"{kueue}/namespaces/{namespace}/workloads", keep=essence, keys=_owners)
         self._ray_jobs_path = f"/apis/{VERSION}/namespaces/{namespace}/{RAY_JOBS}"
-        self._ray_jobs = Informer(api, self._ray_jobs_path, selector(service)) if has_ray_jobs else None
+        self._ray_jobs = Informer(api, self._ray_jobs_path, selector(service), keep=essence) if has_ray_jobs else None
 
     @classmethod
-    async def connect(cls, settings: KubernetesSettings, service: str) -> Cluster:
+    async def connect(cls, settings: KubernetesSettings, service: str, clock: Clock) -> Cluster:
         """Raises ClusterMisconfigured for what the cluster lacks, and ClusterUnavailable."""
         async with AsyncExitStack() as opened:
             api = await KubernetesApi.connect(settings.kubeconfig)
             opened.push_async_callback(api.close)
-            kueue = await check_cluster(api, settings)
+            kueue = await check_cluster(api, settings, clock)
             cluster = cls(api, settings, service, kueue, await has_ray_jobs(api, settings))
             for informer in cluster._informers:
                 opened.push_async_callback(informer.close)
@@ -92,23 +105,19 @@ class Cluster:
         jobs = [*self._jobs.objects.values(), *self._known_ray_jobs.values()]
         return [job["metadata"]["annotations"][RUN] for job in jobs if _is_of_run(job)]
 
-    def see_all(self, names: list[str]) -> Mapping[str, Seen]:
-        """Where each of these runs is, from the copies: no call to the API server."""
-        pods: dict[str, list[Object]] = defaultdict(list)
-        for pod in self._pods.objects.values():
-            pods[pod["metadata"]["labels"].get(RUN, "")].append(pod)
-        workloads = {owner["uid"]: item for item in self._workloads.objects.values() for owner in _owners(item)}
-        seen = {}
-        for name in names:
-            key = job_name(name)
-            job, ray_job = self._jobs.objects.get(key), self._known_ray_jobs.get(key)
-            found = job or ray_job
-            workload = workloads.get(found["metadata"]["uid"]) if found else None
-            if ray_job is not None or are_machines(pods[key]):
-                seen[name] = see_machines(ray_job, workload, pods[key])
-            else:
-                seen[name] = see(job, workload, pods[key])
-        return seen
+    def look(self, name: str, before: Look | None = None) -> Look:
+        """Where a run is, from the copies: no call to the API server. `before` itself where nothing changed."""
+        key = job_name(name)
+        job, ray_job = self._jobs.objects.get(key), self._known_ray_jobs.get(key)
+        found = job or ray_job
+        owned = self._workloads.having(found["metadata"]["uid"]) if found else ()
+        workload, pods = owned[-1] if owned else None, self._pods.having(key)
+        objects = (job, ray_job, workload, *pods)
+        if before is not None and _are_the_same(objects, before.objects):
+            return before
+        if ray_job is not None or are_machines(pods):
+            return Look(objects, see_machines(ray_job, workload, pods))
+        return Look(objects, see(job, workload, pods))
 
     async def create(self, run: JobRun, manifest: Manifest) -> None:
         """Create the run's Job or RayJob, unless it is there already.
@@ -143,9 +152,17 @@ class Cluster:
             )
         await self._queues[self._settings.queue_of(run)].check_fits(run)
 
-    async def never_fits(self, run: JobRun) -> str | None:
-        """Why a run that waits would wait for ever, by a reading of the last minute: quotas change."""
-        return await self._queues[self._settings.queue_of(run)].never_fits(run)
+    async def stay_fresh(self, run: JobRun) -> Reading | None:
+        """The quota of the run's queue, by a reading of the last minute: the same object while it is the same."""
+        return await self._queues[self._settings.queue_of(run)].stay_fresh()
+
+    async def quotas(self) -> Mapping[str, Reading | None]:
+        """Those of the queues whose quota was ever asked for, by queue."""
+        return {name: await queue.stay_fresh() for name, queue in self._queues.items() if queue.was_read}
+
+    def never_fits(self, run: JobRun) -> str | None:
+        """Why a run that waits would wait for ever, by the last reading: quotas change."""
+        return self._queues[self._settings.queue_of(run)].never_fits(run)
 
     async def logs(self, pod: str, tail: int) -> str | None:
         """The last lines of a pod's output; None where the cluster does not have them."""
@@ -155,11 +172,32 @@ class Cluster:
             log.debug("the log of a pod is not there", pod=pod, error=str(error))
             return None
 
+    async def events(self, names: Sequence[str]) -> str:
+        """What happened to the objects of these names in the last hour, in lines; empty where that may not be read."""
+        try:
+            found = [await self._api.get(self._events_path, **_about(name)) for name in names]
+        except Refusal as error:
+            log.debug("the events of a run are not there", names=names, error=str(error))
+            return ""
+        return lines_of(event for answer in found for event in answer["items"])
+
+
+def _about(name: str) -> dict[str, str | int]:
+    return {"fieldSelector": f"involvedObject.name={name}", "limit": MOST_EVENTS}
+
 
 def _is_of_run(job: Object) -> bool:
-    return RUN in job["metadata"].get("annotations", {})
+    return RUN in job["metadata"]["annotations"]
 
 
-def _owners(item: Object) -> list[Object]:
-    owners: list[Object] = item["metadata"].get("ownerReferences", [])
-    return owners
+def _run_of(pod: Object) -> Sequence[str]:
+    name = pod["metadata"]["labels"].get(RUN)
+    return () if name is None else (name,)
+
+
+def _owners(item: Object) -> Sequence[str]:
+    return [owner["uid"] for owner in item["metadata"]["ownerReferences"]]
+
+
+def _are_the_same(some: Sequence[object], others: Sequence[object]) -> bool:
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))

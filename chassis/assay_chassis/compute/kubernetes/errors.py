@@ -36,7 +36,7 @@ class Unauthorized(Refusal):
     """The service's credentials are not, or no longer, those of anybody."""
 
     mend = (
-        "it is tried again; its service account or the namespace of it was deleted, or its token has ended: "
+        "it is tried again; its service account or the namespace of it was deleted, its token ended, or clocks differ: "
         "apply deploy/kubernetes and start the service again, or renew the file in ASSAY_KUBERNETES_KUBECONFIG"
     )
 

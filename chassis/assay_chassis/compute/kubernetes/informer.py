@@ -4,7 +4,7 @@ Never changes anything on the cluster, and never forgets what it knew while the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 import structlog
@@ -19,14 +19,35 @@ RETRY = Backoff(first=0.2, longest=10.0)
 log = structlog.get_logger(__name__)
 
 
-class Informer:
-    """The objects under `path` that the selector takes, by name."""
+def whole(item: Object) -> Object:
+    return item
 
-    def __init__(self, api: KubernetesApi, path: str, selector: str = "") -> None:
+
+def no_keys(_item: Object) -> Iterable[str]:
+    return ()
+
+
+class Informer:
+    """The objects under `path` that the selector takes, by name.
+
+    `keep` makes of each what is kept of it; `keys` says by what else it is found."""
+
+    def __init__(
+        self,
+        api: KubernetesApi,
+        path: str,
+        selector: str = "",
+        *,
+        keep: Callable[[Object], Object] = whole,
+        keys: Callable[[Object], Iterable[str]] = no_keys,
+    ) -> None:
         self._api = api
         self._path = path
         self._query = {"labelSelector": selector} if selector else {}
+        self._keep = keep
+        self._keys = keys
         self._objects: dict[str, Object] = {}
+        self._by_key: dict[str, dict[str, Object]] = {}
         self._made_while_listing: dict[str, Object] | None = None
         self._synced = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -37,11 +58,31 @@ class Informer:
         """What is known now."""
         return self._objects
 
+    def having(self, key: str) -> tuple[Object, ...]:
+        """Those of which `keys` said this one. An object that did not change is the same as before."""
+        return tuple(self._by_key.get(key, {}).values())
+
     def add(self, item: Object) -> None:
         """Know at once what was created here; the watch brings it a little later."""
-        self._objects.setdefault(item["metadata"]["name"], item)
+        kept = self._keep(item)
+        name = kept["metadata"]["name"]
+        if name not in self._objects:
+            self._put(name, kept)
         if self._made_while_listing is not None:
-            self._made_while_listing[item["metadata"]["name"]] = item
+            self._made_while_listing[name] = kept
+
+    def _put(self, name: str, kept: Object) -> None:
+        self._drop(name)
+        self._objects[name] = kept
+        for key in self._keys(kept):
+            self._by_key.setdefault(key, {})[name] = kept
+
+    def _drop(self, name: str) -> None:
+        dropped = self._objects.pop(name, None)
+        for key in self._keys(dropped) if dropped is not None else ():
+            self._by_key[key].pop(name)
+            if not self._by_key[key]:
+                del self._by_key[key]
 
     async def start(self, timeout_s: float) -> None:
         """Until everything was listed once. Raises ClusterUnavailable."""
@@ -85,12 +126,21 @@ class Informer:
         query: dict[str, str | int] = {**self._query, "limit": PAGE}
         while True:
             page = await self._api.get(self._path, **query)
-            found |= {item["metadata"]["name"]: item for item in page["items"]}
+            found |= {item["metadata"]["name"]: self._keep(item) for item in page["items"]}
             metadata = page["metadata"]
             if not metadata.get("continue"):
-                self._objects, self._made_while_listing = {**made, **found}, None
+                self._made_while_listing = None
+                self._take_over({**made, **found})
                 return str(metadata["resourceVersion"])
             query["continue"] = metadata["continue"]
+
+    def _take_over(self, listed: Mapping[str, Object]) -> None:
+        """What was listed is all there is. What did not change stays the object that it was."""
+        for name in self._objects.keys() - listed.keys():
+            self._drop(name)
+        for name, kept in listed.items():
+            if self._objects.get(name) != kept:
+                self._put(name, kept)
 
     async def _watch(self, version: str) -> str:
         """Follow the changes until the server ends the watch; the version reached."""
@@ -98,7 +148,7 @@ class Informer:
             item = event["object"]
             version = str(item["metadata"]["resourceVersion"])
             if event["type"] == "DELETED":
-                self._objects.pop(item["metadata"]["name"], None)
+                self._drop(item["metadata"]["name"])
             elif event["type"] != "BOOKMARK":
-                self._objects[item["metadata"]["name"]] = item
+                self._put(item["metadata"]["name"], self._keep(item))
         return version

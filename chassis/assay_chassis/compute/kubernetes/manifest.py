@@ -9,18 +9,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay_chassis.compute.base import JobRun, Resources
+from assay_chassis.compute.kubernetes.essence import RUN
 from assay_chassis.compute.kubernetes.settings import KINDS_OF_SOURCE, KubernetesSettings
 
 Manifest = dict[str, Any]
 
 QUEUE = "kueue.x-k8s.io/queue-name"
 PRIORITY_CLASS = "kueue.x-k8s.io/priority-class"
+TOPOLOGY = "kueue.x-k8s.io/podset-{}-topology"
+TOGETHER = "kueue.x-k8s.io/podset-group-name"
+"""The first machine of a run and the others are groups of their own to Kueue; this makes them one for the topology."""
 MANAGED_BY = "app.kubernetes.io/managed-by"
 COMPONENT = "app.kubernetes.io/component"
-RUN = "assay/run"
 CONTAINER = "job"
 POD_MODULE = "assay_chassis.compute.kubernetes.pod"
 SCRATCH = "/scratch"
+FILES = "/etc/assay"
+"""Where files that settings name lie, in jobs as in services."""
+KINDS_OF_FILES = {"secret": "secret", "configmap": "configMap"}
 INTERRUPTED_CODE = 143
 """How a pod that was asked to end before its job was done exits: Kubernetes then starts another one."""
 KEEPER_GIB = 0.25
@@ -153,6 +159,7 @@ def _pod(
         "volumes": [
             {"name": "scratch", "emptyDir": {}},
             {"name": "shared-memory", "emptyDir": {"medium": "Memory"}},
+            *_files(settings),
         ],
         "containers": [_container(run, settings, own)],
         **_node_selector(run.resources, settings),
@@ -177,6 +184,7 @@ def _container(run: JobRun, settings: KubernetesSettings, environment: Mapping[s
         "volumeMounts": [
             {"name": "scratch", "mountPath": SCRATCH},
             {"name": "shared-memory", "mountPath": "/dev/shm"},
+            *({"name": volume["name"], "mountPath": FILES, "readOnly": True} for volume in _files(settings)),
         ],
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -198,6 +206,13 @@ def _node_selector(resources: Resources, settings: KubernetesSettings) -> Manife
     if resources.gpu_type is None or not resources.gpus:
         return {}
     return {"nodeSelector": {settings.gpu_type_label: resources.gpu_type}}
+
+
+def _files(settings: KubernetesSettings) -> list[Manifest]:
+    """One volume with the files of all sources, where there are sources; one that is missing holds no job back."""
+    entries = [entry.partition(":") for entry in settings.files_from]
+    sources = [{KINDS_OF_FILES[kind]: {"name": name, "optional": True}} for kind, _, name in entries]
+    return [{"name": "files", "projected": {"sources": sources}}] if sources else []
 
 
 def _source(entry: str) -> Manifest:

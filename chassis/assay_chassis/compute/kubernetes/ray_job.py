@@ -13,6 +13,8 @@ from assay_chassis.compute.kubernetes.manifest import (
     MARGIN_S,
     POD_MODULE,
     SCRATCH,
+    TOGETHER,
+    TOPOLOGY,
     Manifest,
     deadline,
     metadata,
@@ -25,6 +27,7 @@ RAY_JOBS = "rayjobs"
 VERSION = f"{RAY}/v1"
 GROUP = "machines"
 """The name of all machines but the first."""
+PREFERRED = "preferred:"
 OBJECT_STORE_BYTES = 256 * 2**20
 """What travels between the processes goes through their own collectives and the shared folder, not through Ray."""
 PID = "pid"
@@ -96,9 +99,18 @@ def _start_parameters(run: JobRun) -> dict[str, str]:
     return found | {"num-gpus": str(resources.gpus)}
 
 
+def _side_by_side(topology: str) -> dict[str, str]:
+    """What asks Kueue for machines that share a node label's value, or for that where there is room."""
+    label = topology.removeprefix(PREFERRED)
+    kind = "preferred" if topology.startswith(PREFERRED) else "required"
+    return {TOPOLOGY.format(kind): label, TOGETHER: GROUP}
+
+
 def _machine(template: Manifest, run: JobRun, settings: KubernetesSettings, before_its_end: str) -> Manifest:
     """A pod of the cluster: KubeRay writes its command, and its scratch is the folder that all of them see."""
     machine = copy.deepcopy(template)
+    if settings.topology:
+        machine["metadata"]["annotations"] = _side_by_side(settings.topology)
     container = machine["spec"]["containers"][0]
     del container["command"]
     container["lifecycle"] = {"preStop": {"exec": {"command": ["/bin/sh", "-c", before_its_end]}}}

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from assay_chassis.compute.base import Cause
+from assay_chassis.compute.kubernetes.essence import ROLE
 from assay_chassis.compute.kubernetes.queueing import NO_REASON, Object, deactivated, waits_in_queue
-from assay_chassis.compute.kubernetes.ray_job import RAY
 from assay_chassis.compute.kubernetes.seeing import Failure, Place, Seen, living, newest, see_pod, uid_of
 
-ROLE = f"{RAY}/node-type"
 NOT_TAKEN_IN = "check that Kueue's controller runs, with ray.io/rayjob among its integrations"
 MADE_BY_KUBERAY = "let in by Kueue; waits for KubeRay to make its machines; if this lasts, check that its operator runs"
 STARTING = "its machines run; waits for Ray to be given the job"

@@ -37,6 +37,10 @@ class KubernetesSettings(BaseSettings):
     env_from: Names = Field(
         default=(), description="Where jobs get settings and credentials, such as secret:assay-object-store,configmap:x"
     )
+    files_from: Names = Field(
+        default=(),
+        description="ConfigMaps and Secrets whose files jobs see in /etc/assay, such as configmap:assay-shared-files",
+    )
     gpu_resource: str = Field(default="nvidia.com/gpu", description="Name of the GPU resource on nodes")
     gpu_type_label: str = Field(
         default="nvidia.com/gpu.product", description="Node label whose value is `hardware.gpu_type`"
@@ -44,6 +48,11 @@ class KubernetesSettings(BaseSettings):
     shared_claim: str = Field(
         default="",
         description="ReadWriteMany PersistentVolumeClaim that the machines of one job share; empty: one machine a job",
+    )
+    topology: str = Field(
+        default="",
+        description="Node label whose value the machines of one job must share, as a rack's; preferred:<label>: where "
+        "there is room. It is a level of a Topology of Kueue's",
     )
     ray_version: str = Field(
         default="2.60.0", description="Version of Ray in the image, for jobs over several machines"
@@ -55,12 +64,12 @@ class KubernetesSettings(BaseSettings):
     )
     ttl_s: int = Field(default=86400, ge=60, description="Seconds that the cluster keeps an ended Job nobody fetched")
 
-    @field_validator("image_pull_secrets", "env_from", "owner_queues", mode="before")
+    @field_validator("image_pull_secrets", "env_from", "files_from", "owner_queues", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("env_from")
+    @field_validator("env_from", "files_from")
     @classmethod
     def _sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for entry in value:

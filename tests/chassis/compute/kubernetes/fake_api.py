@@ -8,6 +8,8 @@ import copy
 import json
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ JOBS = f"/apis/batch/v1{NAMESPACE}/jobs"
 PODS = f"/api/v1{NAMESPACE}/pods"
 RAY_JOBS = f"/apis/ray.io/v1{NAMESPACE}/rayjobs"
 WORKLOADS = f"{KUEUE}{NAMESPACE}/workloads"
+EVENTS = f"/api/v1{NAMESPACE}/events"
 Object = dict[str, Any]
 
 
@@ -37,6 +40,7 @@ class FakeApi:
         self.refused: set[tuple[str, str]] = set()
         self.logs: dict[str, str] = {}
         self.away = False
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.calls: list[str] = []
         self._version = 1
         self._events: list[tuple[str, int, Object]] = []
@@ -112,6 +116,8 @@ class FakeApi:
             asked = (await request.json())["spec"]["resourceAttributes"]
             allowed = (asked["verb"], asked["resource"]) not in self.refused
             return web.json_response({"status": {"allowed": allowed}}, status=201)
+        if path == "/version":
+            return web.json_response({}, headers={"Date": format_datetime(self.now(), usegmt=True)})
         if path in self.single:
             return web.json_response(self.single[path])
         if path in self.collections:
@@ -133,6 +139,8 @@ class FakeApi:
         if "watch" in request.query:
             return await self._watch(request, path)
         items = list(self.collections[path].values())
+        if about := request.query.get("fieldSelector", "").removeprefix("involvedObject.name="):
+            items = [item for item in items if item["involvedObject"]["name"] == about]
         return web.json_response({"items": items, "metadata": {"resourceVersion": str(self._version)}})
 
     async def _watch(self, request: web.Request, path: str) -> web.StreamResponse:

@@ -4,22 +4,25 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from assay_chassis.clock import ManualClock
 from assay_chassis.compute import Cause, Environments, JobRun, Resources, ResourcesUnavailable, RunState, RunStatus
-from assay_chassis.compute.kubernetes import cluster
+from assay_chassis.compute.kubernetes import cluster, local_queue
 from assay_chassis.compute.kubernetes.backend import KubernetesBackend
 from assay_chassis.compute.kubernetes.cluster import Cluster
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured, ClusterUnavailable
+from assay_chassis.compute.kubernetes.judging import status_of
+from assay_chassis.compute.kubernetes.seeing import Seen
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 from assay_chassis.compute.kubernetes.stored import Stored, StoredRuns
 from assay_chassis.object_store import MemoryStore
 from assay_schemas.versions import Environment
 from contract_bench import make_run
-from fake_api import JOBS, KUEUE, NAMESPACE, PODS, RAY_JOBS, WORKLOADS, FakeApi
+from fake_api import EVENTS, JOBS, KUEUE, NAMESPACE, PODS, RAY_JOBS, WORKLOADS, FakeApi, cluster_queue
 
 pytestmark = pytest.mark.real
 RUN = make_run(payload={"seed": 1}, labels={"priority": "LOW"})
@@ -69,6 +72,7 @@ class Ground:
 async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
     api = FakeApi()
     ground = Ground(api, await api.start(tmp_path))
+    api.now = ground.clock.now
     yield ground
     for backend in ground.opened:
         await backend.close()
@@ -260,6 +264,62 @@ async def test_logs_come_from_the_pod_and_after_the_end_from_the_store(ground: G
     assert await backend.logs(RUN.name) == "one\ntwo\nthree"
 
 
+async def test_the_log_of_what_never_started_is_what_the_cluster_says_of_it_also_after_its_end(ground: Ground) -> None:
+    events = ground.api.collections[EVENTS] = {}
+    backend = await ground.open(start_patience_s=0)
+    await backend.submit(RUN)
+    assert await backend.logs(RUN.name) == ""
+    for number, (name, reason, words) in enumerate(
+        ((RUN.name, "SuccessfulCreate", "Created pod: pod-1"), ("pod-1", "Failed", "no such\ntag"), ("other", "x", "y"))
+    ):
+        seen_at = {"lastTimestamp": f"2026-01-01T00:00:0{number}Z", "count": number + 1}
+        about = {"kind": "Pod", "name": name}
+        events[f"e{number}"] = {**seen_at, "reason": reason, "message": words, "involvedObject": about}
+    waiting = {"reason": "ImagePullBackOff", "message": "no such tag"}
+    ground.let_in()
+    ground.put_pod("Pending", containerStatuses=[{"image": "trainer:1", "state": {"waiting": waiting}}])
+    await wait_for(backend, lambda status: status.state.ended)
+    ground.api.remove(PODS, "pod-1")
+    await asyncio.sleep(0.05)
+    assert (await backend.logs(RUN.name, tail=None)).splitlines() == [
+        "[cluster] 2026-01-01T00:00:00 pod SuccessfulCreate: Created pod: pod-1",
+        "[cluster] 2026-01-01T00:00:01 pod Failed: no such tag (2 times)",
+    ]
+
+
+async def test_many_that_wait_cost_next_to_nothing_to_list_until_something_changes(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = list[str]()
+
+    def counted(stored: Stored, seen: Seen) -> RunStatus:
+        judged.append(stored.run.name)
+        return status_of(stored, seen)
+
+    monkeypatch.setattr("assay_chassis.compute.kubernetes.backend.status_of", counted)
+    backend = await ground.open()
+    runs = [make_run(key=f"{number:016d}") for number in range(20)]
+    for run in runs:
+        await backend.submit(run)
+    await asyncio.sleep(0.05)  # the watch says again what was created here
+    first = await backend.list()
+    judged.clear()
+    assert await backend.list() == first
+    assert judged == []
+    ground.api.change(JOBS, runs[3].name, lambda job: job["spec"].update(suspend=False))
+    for _ in range(300):
+        states = {status.name: status.state for status in await backend.list()}
+        if states[runs[3].name] is RunState.STARTING:
+            break
+        await asyncio.sleep(0.01)
+    assert (states[runs[3].name], set(judged)) == (RunState.STARTING, {runs[3].name})
+    ground.api.single[f"{KUEUE}/clusterqueues/all"] = cluster_queue("0")
+    monkeypatch.setattr(local_queue, "STALE_S", 0.0)
+    assert all(
+        "can give 0 at most" in str(status.reason) for status in await backend.list() if status.state == "queued"
+    )
+
+
 async def test_a_forgotten_run_leaves_nothing_behind(ground: Ground) -> None:
     backend = await ground.open()
     await backend.submit(RUN)
@@ -299,6 +359,19 @@ async def refusal_at_start(ground: Ground, **more: Any) -> str:
 async def test_a_cluster_without_kueue_is_refused_with_the_mend(ground: Ground) -> None:
     del ground.api.single["/apis/kueue.x-k8s.io"]
     assert "Kueue is not installed; install Kueue on the cluster" in await refusal_at_start(ground)
+
+
+async def test_a_clock_that_differs_by_minutes_is_said_with_the_mend_and_one_by_seconds_is_not_refused(
+    ground: Ground,
+) -> None:
+    now = ground.clock.now()
+    ground.api.now = lambda: now + timedelta(minutes=7)
+    words = await refusal_at_start(ground)
+    assert "the clock here is 420 s behind the API server's; set the clocks of the cluster's nodes right" in words
+    ground.api.now = lambda: now - timedelta(minutes=7)
+    assert "420 s ahead of the API server's" in await refusal_at_start(ground)
+    ground.api.now = lambda: now + timedelta(seconds=20)
+    await ground.open()
 
 
 async def test_a_missing_queue_is_named_with_the_mend(ground: Ground) -> None:

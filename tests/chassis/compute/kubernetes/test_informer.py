@@ -69,6 +69,36 @@ async def test_changes_are_followed_from_the_list_on() -> None:
     assert api.queries[0]["labelSelector"] == "a=b"
 
 
+async def test_objects_are_found_by_what_they_belong_to_as_long_as_they_are_there() -> None:
+    moved = {"type": "MODIFIED", "object": item("a", 12) | {"of": "two"}}
+    first = page("a", "b")
+    first["items"][0]["of"] = first["items"][1]["of"] = "one"
+    api = ScriptedApi([first], [[moved, event("DELETED", "b", 13)]])
+    informer = Informer(api, "/jobs", keys=lambda item: (item["of"],))  # type: ignore[arg-type]
+    await informer.start(5.0)
+    before = informer.having("one")
+    assert [each["metadata"]["name"] for each in before] == ["a", "b"]
+    for _ in range(300):
+        if set(informer.objects) == {"a"}:
+            break
+        await asyncio.sleep(0.01)
+    assert (informer.having("one"), [each["metadata"]["name"] for each in informer.having("two")]) == ((), ["a"])
+    await informer.close()
+
+
+async def test_what_a_new_listing_finds_unchanged_is_the_same_object() -> None:
+    api = ScriptedApi([page("a", "b"), page("a")], [refusal(410, "too old")])
+    informer = Informer(api, "/jobs", keys=lambda item: (item["metadata"]["name"],))  # type: ignore[arg-type]
+    await informer.start(5.0)
+    (before,) = informer.having("a")
+    for _ in range(300):
+        if set(informer.objects) == {"a"}:
+            break
+        await asyncio.sleep(0.01)
+    assert (informer.having("a")[0] is before, informer.having("b")) == (True, ())
+    await informer.close()
+
+
 async def test_a_long_list_comes_in_pages() -> None:
     api = ScriptedApi([page("a", more="next"), page("b")], [])
     await informed(api, lambda informer: set(informer.objects) == {"a", "b"})

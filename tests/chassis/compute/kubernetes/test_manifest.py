@@ -96,6 +96,15 @@ def test_a_pod_has_no_token_no_privileges_and_its_secrets_by_reference() -> None
     assert container(job)["envFrom"] == [{"secretRef": {"name": "store"}}, {"configMapRef": {"name": "jobs"}}]
 
 
+def test_a_pod_sees_the_files_that_settings_name_and_starts_without_them() -> None:
+    job = manifest(SETTINGS.model_copy(update={"files_from": ("configmap:shared", "secret:keys")}))
+    (volume,) = [volume for volume in pod(job)["volumes"] if volume["name"] == "files"]
+    sources = [{"configMap": {"name": "shared", "optional": True}}, {"secret": {"name": "keys", "optional": True}}]
+    assert volume["projected"]["sources"] == sources
+    assert {"name": "files", "mountPath": "/etc/assay", "readOnly": True} in container(job)["volumeMounts"]
+    assert "files" not in [volume["name"] for volume in pod(manifest())["volumes"]]
+
+
 def test_an_evaluation_takes_one_machine_however_many_its_experiment_has() -> None:
     run = JobRun(kind="eval", job_key=KEY, attempt=1, entrypoint="a.b:c", resources=Resources(nodes=4, memory_gib=1))
     job = job_manifest(run, "evaluator", SETTINGS, {}, 10.0)

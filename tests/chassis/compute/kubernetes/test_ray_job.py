@@ -67,6 +67,15 @@ def test_at_an_eviction_the_first_passes_the_wish_on_and_the_others_wait_for_it(
     assert first[2].endswith(others[2])
 
 
+def test_machines_that_must_or_should_be_side_by_side_ask_so_as_one_group() -> None:
+    for given, kind in (("rack", "required"), ("preferred:rack", "preferred")):
+        settings = SETTINGS.model_copy(update={"topology": given})
+        job = ray_job_manifest(run_of(resources=Resources(nodes=3)), "trainer", settings, {}, 10.0)
+        asked = {f"kueue.x-k8s.io/podset-{kind}-topology": "rack", "kueue.x-k8s.io/podset-group-name": "machines"}
+        assert [group["template"]["metadata"]["annotations"] for group in machines(job)] == [asked, asked]
+    assert all("annotations" not in group["template"]["metadata"] for group in machines(manifest()))
+
+
 def test_strangers_need_a_token_and_a_cluster_never_outlives_its_job() -> None:
     spec = manifest()["spec"]
     assert spec["rayClusterSpec"]["authOptions"] == {"mode": "token"}
