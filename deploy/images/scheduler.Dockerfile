@@ -5,6 +5,8 @@ ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
+# Who runs it may not write: without kept bytecode every start would compile the libraries.
+ENV UV_COMPILE_BYTECODE=1
 COPY constraints.txt requirements-dev.txt ./
 COPY scripts/install.sh scripts/install.sh
 COPY schemas schemas

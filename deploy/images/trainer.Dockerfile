@@ -21,6 +21,8 @@ RUN apt-get update \
 # hadolint ignore=DL3006
 FROM base-${VARIANT} AS build
 WORKDIR /src
+# Who runs it may not write: without kept bytecode every start would compile the libraries.
+ENV UV_COMPILE_BYTECODE=1
 COPY constraints.txt requirements-dev.txt ./
 COPY scripts/install.sh scripts/install.sh
 COPY schemas schemas

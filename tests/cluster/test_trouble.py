@@ -137,6 +137,21 @@ async def test_a_secret_that_is_missing_is_named_on_the_job(team_bench: ClusterB
     assert "ASSAY_KUBERNETES_ENV_FROM" in str(status.reason)
 
 
+async def test_a_pod_that_cannot_be_made_is_told_of_in_the_log(team_bench: ClusterBench) -> None:
+    settings = team_bench.settings.model_copy(update={"service_account": "assay-jbo"})
+    backend, run = await team_bench.open(settings=settings), make_run()
+    await backend.submit(run)
+    await wait_for(backend, run, lambda status: "the job's log says what the cluster says" in str(status.reason))
+    for _ in range(100):
+        log = await backend.logs(run.name)
+        if "FailedCreate" in log:
+            break
+        await asyncio.sleep(0.1)
+    (line,) = [line for line in log.splitlines() if "FailedCreate" in line]
+    assert line.startswith("[cluster] 20")
+    assert 'serviceaccount "assay-jbo" not found' in line
+
+
 async def test_a_lost_node_is_said_and_the_run_goes_on_elsewhere(
     team_bench: ClusterBench, team: Team, control_plane: ControlPlane, tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ class RayBackend(FolderBackend):
 
     def _connect(self) -> None:
         import ray
+        from ray.exceptions import AuthenticationError
 
         try:
             ray.init(
@@ -75,6 +76,11 @@ class RayBackend(FolderBackend):
                 logging_level="warning",
                 ignore_reinit_error=True,
             )
+        except AuthenticationError as error:
+            mend = "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's token"
+            raise BackendUnavailable(
+                "ray", f"{self._address} asks for another token, or for one at all", mend
+            ) from error
         except (ConnectionError, RuntimeError) as error:
             mend = "start the cluster or correct ASSAY_RAY_ADDRESS"
             raise BackendUnavailable("ray", f"cannot reach {self._address}: {error}", mend) from error

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+# Ray clusters ask for a token. Set before anything imports Ray, which looks once.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_AUTH_TOKEN", "a-token-of-tests-alone-0123456789")
 sys.path.insert(0, str(HERE))
 
 from contract_bench import Bench  # noqa: E402

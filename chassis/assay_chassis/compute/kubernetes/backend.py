@@ -283,9 +283,6 @@ class KubernetesBackend:
         with suppress(BackendUnavailable):
             await self._cluster.delete(known.stored.run)
 
-    async def list(self) -> list[RunStatus]:
-        return await self._statuses(self._names())
-
     def _names(self) -> list[str]:
         return sorted(self._known.keys() | set(self._cluster.runs()))
 
@@ -304,3 +301,6 @@ class KubernetesBackend:
         changed = [name for name, status in found.items() if status is None]
         found.update(zip(changed, await asyncio.gather(*map(status_of_one, changed)), strict=True))
         return [status for status in found.values() if status is not None]
+
+    async def list(self) -> list[RunStatus]:
+        return await self._statuses(self._names())

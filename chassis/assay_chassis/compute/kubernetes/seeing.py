@@ -20,6 +20,7 @@ from assay_chassis.compute.kubernetes.queueing import (
 
 CANNOT_PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 CANNOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+TO_BE_MADE = "let in by Kueue; waits for its pod to be made; if this lasts, the job's log says what the cluster says"
 EVICTED_BY_TAINT = "DeletionByTaintManager"
 
 
@@ -72,7 +73,7 @@ def see(job: Object | None, workload: Object | None, pods: Sequence[Object]) -> 
         return Seen(Place.WAITING, failure=failure, waits_for=failure.message)
     if job["spec"].get("suspend"):
         return Seen(Place.WAITING, waits_in_queue(workload), pod_name=name)
-    return Seen(Place.STARTING, "let in by Kueue; waits for its pod to be made", pod_name=name)
+    return Seen(Place.STARTING, TO_BE_MADE, pod_name=name)
 
 
 def see_pod(pod: Any) -> Seen:
