@@ -20,6 +20,7 @@ NAMES = (
     "training_throughput",
     "rollout_throughput",
     "verdict_calibration",
+    "broken_assumptions",
     "sequential_looks",
     "reward_on_real_pairs",
     "online_learning",

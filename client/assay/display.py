@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay_schemas.differences import against_control
+from assay_schemas.differences import against_control, mean
 from assay_schemas.ids import JobKind
 from assay_schemas.problems import Problem
 from assay_schemas.reports import Cell, ReportDocument
@@ -97,8 +97,8 @@ def _heading(report: ReportDocument, benchmark: str) -> str:
 def _cell(cell: Cell | None, apart: str) -> Text:
     if cell is None or cell.mean is None:
         return Text("–")
-    spread = f" ± {cell.seed_sd:.3f}" if cell.seed_sd is not None else ""
-    text = Text(f"{cell.mean:.3f}{spread}")
+    spread = f" ± {mean(cell.seed_sd)}" if cell.seed_sd is not None else ""
+    text = Text(f"{mean(cell.mean)}{spread}")
     if cell.verdict:
         text.append(f"  {MARKS[cell.verdict]}", style=STYLES[cell.verdict])
     if apart:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 
+from assay_schemas.differences import in_points, signed
 from assay_schemas.reports import Verdict, VerdictWord
 
 WIDTH, ROW, LABELS, MARGIN = 640.0, 26.0, 190.0, 12.0
@@ -47,12 +48,13 @@ def forest_svg(benchmark: str, verdicts: Sequence[Verdict]) -> str:
     band += 'fill="#808080" opacity="0.15"/>'
     zero = f'<path d="M{across(0):.1f} 0V{height - ROW:.1f}" stroke="#808080" stroke-dasharray="4 3"/>'
     ticks = "".join(
-        f'<text x="{across(value):.1f}" y="{height - 8:.1f}" text-anchor="{anchor}">{value:+.3g}</text>'
+        f'<text x="{across(value):.1f}" y="{height - 8:.1f}" text-anchor="{anchor}">{signed(shown[0], value)}</text>'
         for value, anchor in ((low, "start"), (high, "end"))
         if value
     )
     better = "right" if shown[0].higher_is_better else "left"
-    words = escape(f"{benchmark}: difference in {shown[0].metric.replace('_', ' ')}, {better} is better")
+    unit = "points of " if in_points(shown[0]) else ""
+    words = escape(f"{benchmark}: difference in {unit}{shown[0].metric.replace('_', ' ')}, {better} is better")
     return (
         f'<figure style="margin:8px 0"><figcaption>{words}</figcaption>'
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{words}" '

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from assay_schemas.differences import against_control
+from assay_schemas.differences import against_control, mean
 from assay_schemas.reports import Cell, ReportDocument
 
 from assay.display import MARKS
@@ -60,6 +60,6 @@ def _listed(title: str, lines: Sequence[str]) -> str:
 def _cell(cell: Cell | None, apart: str) -> str:
     if cell is None or cell.mean is None:
         return "–"
-    spread = f" ± {cell.seed_sd:.3f}" if cell.seed_sd is not None else ""
-    shown = escape(f"{cell.mean:.3f}{spread}" + (f" {MARKS[cell.verdict]}" if cell.verdict else ""))
+    spread = f" ± {mean(cell.seed_sd)}" if cell.seed_sd is not None else ""
+    shown = escape(f"{mean(cell.mean)}{spread}" + (f" {MARKS[cell.verdict]}" if cell.verdict else ""))
     return f"{shown}<br><small>{escape(apart)}</small>" if apart else shown

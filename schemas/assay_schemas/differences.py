@@ -10,7 +10,9 @@ from assay_schemas.reports import ReportDocument, Verdict
 
 
 def in_points(verdict: Verdict) -> bool:
-    """Whether the metric is a share of 1, which people read in points."""
+    """Whether the metric is a share of 1, which people read in points; a guess where the report does not say."""
+    if verdict.proportion is not None:
+        return verdict.proportion
     means = (verdict.mean, verdict.versus_mean)
     return verdict.higher_is_better and all(mean is not None and 0 <= mean <= 1 for mean in means)
 
@@ -30,8 +32,18 @@ def interval(verdict: Verdict) -> str:
 
 def signed(verdict: Verdict, value: float) -> str:
     """A difference without its unit, with a true minus sign."""
-    text = f"{100 * value:+.1f}" if in_points(verdict) else f"{value:+.3g}"
+    text = f"{100 * value:+.1f}" if in_points(verdict) else three_digits(value, sign="+")
     return text.replace("-", "−")
+
+
+def three_digits(value: float, sign: str = "") -> str:
+    """Three significant digits; whole numbers from a thousand on, rather than powers of ten."""
+    return f"{value:{sign},.0f}" if 1000 <= abs(value) < 1e15 else f"{value:{sign}.3g}"
+
+
+def mean(value: float) -> str:
+    """A score: three decimals, which is a tenth of a point of a share of 1; fewer of large numbers."""
+    return f"{value:.3f}" if abs(value) < 1000 else three_digits(value)
 
 
 def against_control(report: ReportDocument) -> dict[tuple[str, str], str]:

@@ -32,6 +32,9 @@ class Verdict(BaseModel):
     benchmark: str
     metric: str
     higher_is_better: bool = True
+    proportion: bool | None = Field(
+        default=None, description="scores are shares of 1, read in points; unknown in reports of before"
+    )
     verdict: VerdictWord
     reason: str
     family: Literal["primary", "exploratory", "check"] = "primary"

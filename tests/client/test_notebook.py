@@ -51,6 +51,12 @@ def test_every_verdict_has_a_shape_of_its_own_within_the_picture(word):
     assert len(places) == 2
 
 
+def test_the_plot_counts_in_points_where_the_table_does():
+    drawn = forest_svg("gsm8k", [verdict("better", 0.2, 0.1, 0.3, mean=0.5, versus_mean=0.3)])
+    assert "difference in points of m, right is better" in drawn
+    assert ">+30.0</text>" in drawn
+
+
 def test_what_has_no_interval_is_not_drawn():
     assert forest_svg("gsm8k", [verdict("broken", None)]) == ""
     assert forest_svg("mmlu", [verdict("better", 0.1, 0.05, 0.2)]) == ""

@@ -32,6 +32,47 @@ def test_a_job_says_why_it_was_not_reused_and_for_what_it_waits() -> None:
     assert _why({"reason": "done before", "waiting": ""}) == "done before"
 
 
+JOBS = [
+    {"key": "ab12cd34", "title": f"train clean, seed {seed}", "reason": "never seen before: nothing like it here yet"}
+    for seed in range(3)
+]
+COLUMNS = {"key": "key", "title": "job", "reason": "why"}
+
+
+def test_in_a_narrow_terminal_sentences_stand_below_their_rows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    rows(
+        [*JOBS, {"key": "ef56", "title": "evaluate clean", "reason": "done before"}],
+        COLUMNS,
+        "none",
+        sentences="reason",
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert lines == [
+        "key       job",
+        "ab12cd34  train clean, seed 0",
+        "    never seen before: nothing like it",
+        "    here yet",
+        "ab12cd34  train clean, seed 1",
+        "ab12cd34  train clean, seed 2",
+        "ef56      evaluate clean",
+        "    done before",
+    ]
+
+
+def test_where_there_is_room_every_row_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    rows(JOBS, COLUMNS, "none", sentences="reason")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert all(line.rstrip().endswith("nothing like it here yet") for line in lines[1:])
+
+
 class Jobs:
     def jobs(self, limit: int) -> list[dict[str, str]]:
         return [{"key": key * 64} for key in "abc"][:limit]

@@ -136,6 +136,31 @@ async def test_the_images_of_an_item_are_seen_beside_its_responses(reporter, gro
             assert [one for one in browser.complaints if "404" not in one] == []
 
 
+async def test_what_control_does_not_say_is_marked_unless_it_is_asked_otherwise(
+    reporter, evidence, store_evidence, browser
+):
+    made = evidence(says=lambda arm, number, right: f"So <b>it</b> is #### {number + (1 if right else 3)}")
+    answers = (
+        "[...document.querySelectorAll('.answer')].map(one => [one.innerText, one.querySelector('mark')?.innerText])"
+    )
+    async with reporter() as running:
+        await running.completed(made, store_evidence)
+        path = f"/experiments/{ID}/responses?benchmark=numeric"
+
+        async def there() -> bool:
+            return "losses come first" in (await running.client.get(path)).text
+
+        await running.until(there)
+        await browser.open(running.url + path)
+        await browser.until("document.querySelector('.answer mark')")
+        for text, marked in await browser.value(answers):
+            assert "So <b>it</b> is #### " in text
+            assert marked is None or marked == text.split()[-1]
+        await browser.open(f"{running.url}{path}&plain=true")
+        assert not await browser.value("document.querySelector('script[src*=marks]')")
+        assert browser.complaints == [one for one in browser.complaints if "404" in one]
+
+
 @needs_axe
 async def test_no_page_has_a_serious_finding(reporter, ground, store_evidence, renamed, browser):
     axe = Path(AXE).read_text(encoding="utf-8")

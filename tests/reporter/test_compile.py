@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 
 import pytest
 from assay_reporter.compile import compile_report
-from assay_reporter.conclusion import conclusion
+from assay_reporter.conclusion import answers, conclusion, next_steps
 from assay_reporter.evidence import with_leading_metrics
 from assay_reporter.render import FORMS, charts, render_email, render_html, render_json, render_markdown
 from assay_reporter.render.picture import picture_spec, render_picture
 from assay_schemas.differences import against_control
-from assay_schemas.reports import ReportDocument
+from assay_schemas.reports import ReportDocument, Verdict
 from assay_schemas.results import Metric
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -55,6 +56,47 @@ def test_the_first_screen_says_which_arm_is_better_than_which_and_what_the_place
     assert "a difference on numeric and perplexity that should not be there" in flagged
     for render in (render_html, render_email, render_markdown):
         assert unescape(render(report)).count(placebo) == 1
+
+
+def on_many(report, count: int, **changes) -> list[Verdict]:
+    """The report's declared verdicts on numeric, as if they had been given on so many benchmarks."""
+    one_benchmark = [one for one in report.verdicts if (one.benchmark, one.family) == ("numeric", "primary")]
+    return [
+        one.model_copy(update={"benchmark": f"bench-{number}", "p": 0.001 / (1 + number), **changes})
+        for number in range(count)
+        for one in one_benchmark
+    ]
+
+
+def test_of_very_many_benchmarks_the_answer_is_still_a_sentence(evidence):
+    made = evidence()
+    report = compile_report(made, NOW)
+    said = conclusion(made, on_many(report, 10), [])
+    assert re.fullmatch(
+        r"clean is better than control on all 10 benchmarks \(most clearly bench-9, \+[\d.]+ points\); "
+        r"wrong is worse than control on all 10 benchmarks \(most clearly bench-9, −[\d.]+ points\)\.",
+        said,
+    )
+    open_ = on_many(report, 10, verdict="underpowered", more_seeds=1, more_items=0)
+    assert conclusion(made, open_, []) == "clean and wrong are not resolved yet on all 10 benchmarks."
+    steps = next_steps(made, open_, [])
+    assert sum("would be settled by about 1 more seed for each arm" in step for step in steps) == 4
+    assert any(step.startswith("16 more verdicts are open") for step in steps)
+
+
+def test_what_settles_a_verdict_names_seeds_and_items_where_both_are_needed(evidence):
+    made = evidence()
+    (first, *_) = on_many(compile_report(made, NOW), 1, verdict="underpowered", more_seeds=3, more_items=900)
+    assert any("about 3 more seeds for each arm and 900 more items" in step for step in next_steps(made, [first], []))
+
+
+def test_a_placebo_that_is_tied_is_said_to_be(evidence):
+    report = compile_report(evidence(), NOW)
+    checks = [one for one in report.verdicts if one.family == "check"]
+    tied = [one.model_copy(update={"verdict": "tied"}) for one in checks]
+    assert answers(tied)[0].endswith(": tied, as it should be.")
+    half = [tied[0], checks[1].model_copy(update={"verdict": "underpowered"})]
+    assert answers(half)[0].endswith(f": tied on {tied[0].benchmark}, no verdict on the rest, as it should be.")
 
 
 def test_every_cell_has_its_difference_from_control_with_the_interval(evidence):

@@ -10,6 +10,7 @@ from assay_reporter.compile import compile_report
 from assay_reporter.projection import CURVE_POINTS, curve_bucket, latest
 from assay_reporter.web.compare import differences, rows, set_up
 from assay_reporter.web.curves import HEIGHT, WIDTH, charts
+from assay_reporter.web.live import said
 from assay_reporter.web.pages import fragment
 from assay_schemas.events import JobProgressed
 
@@ -79,3 +80,13 @@ def test_two_experiments_are_compared_row_by_row_and_their_set_ups_line_by_line(
     spec = second.plan.spec.model_copy(update={"seeds": [7]})
     other = set_up(second.plan.model_copy(update={"spec": spec, "arms": second.plan.arms[:2]}))
     assert {name for name, _ in differences([same, other])} == {"seeds", "data of wrong", "data of placebo"}
+
+
+def test_why_jobs_wait_and_how_they_failed_is_said_once_for_all_that_say_the_same():
+    def job(title: str, state: str, message: str) -> dict:
+        return {"title": title, "state": state, "message": message, "reused": False}
+
+    jobs = [job("a", "waiting", "no quota"), job("b", "waiting", ""), job("c", "waiting", "no quota")]
+    jobs += [job("d", "failed", "<b>NaN</b>"), job("e", "running", "step 1")]
+    assert said(jobs, "waiting") == [{"message": "no quota", "titles": ["a", "c"]}]
+    assert said(jobs, "failed") == [{"message": "<b>NaN</b>", "titles": ["d"]}]

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 Timeout = Annotated[float | None, typer.Option(help="Seconds to wait at most; the experiment goes on.")]
 ACCEPT_TIMEOUT_S = 60.0
 SHORT = 8
+NOT_PLANNED = (
+    "No jobs are planned yet: data, model and benchmarks are being read. While the Hugging Face Hub does not answer, "
+    "an experiment on a model of it waits, for about ten minutes."
+)
 ENDED = ("rejected", "succeeded", "partial", "failed", "cancelled")
 
 
@@ -100,7 +104,7 @@ def _dry_run(document: Any, folder: Path, settings: ClientSettings, as_json: boo
     columns = {"kind": "kind", "title": "job", "reused": "reused", "reason": "why"}
 
     def show(found: Any) -> None:
-        rows(found.get("jobs", []), columns, "No jobs.")
+        rows(found.get("jobs", []), columns, "No jobs.", sentences="reason")
         for line in cost_lines(found.get("cost")):
             console().print(line, soft_wrap=True)
 
@@ -152,9 +156,9 @@ def status(experiment: ExperimentId, as_json: JsonFlag = False) -> None:
     def show(details: Any) -> None:
         console().print(f"{details['id']}  {details.get('name', '')}  {details['status']}", style="bold")
         columns = {"key": "key", "title": "job", "status": "status", "attempt": "attempt", "reason": "why"}
-        empty = "Refused:" if details.get("problems") else "No jobs are planned yet."
+        empty = "Refused:" if details.get("problems") else NOT_PLANNED
         jobs = [{**job, "key": job["key"][:SHORT], "reason": _why(job)} for job in details.get("jobs", [])]
-        rows(jobs, columns, empty)
+        rows(jobs, columns, empty, sentences="reason")
         for problem in details.get("problems", []):
             console().print(f"{problem['field']}: {problem['message']} {problem['mend']}")
 

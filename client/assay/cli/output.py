@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document 
 ExperimentId = Annotated[str, typer.Argument(help="The experiment's id, or its unambiguous beginning.")]
 
 WIDTH_OF_FILES = 1000  # a file or pipe is read by line: nothing is broken where no terminal says how wide it is
+INDENT = "    "
 EXIT_INVALID, EXIT_FAILED, EXIT_CANCELLED = 2, 3, 5
 
 
@@ -37,20 +39,56 @@ def console(*, stderr: bool = False) -> Any:
     return Console(stderr=stderr, highlight=False, markup=False, width=width)
 
 
-def rows(items: Iterable[Mapping[str, Any]], columns: Mapping[str, str], empty: str) -> None:
-    """A table of mappings: `columns` maps each key to its heading."""
-    from rich.table import Table
+def rows(items: Iterable[Mapping[str, Any]], columns: Mapping[str, str], empty: str, *, sentences: str = "") -> None:
+    """A table of mappings: `columns` maps each key to its heading. Where the lines are longer than the terminal, the
+    column `sentences` stands below its row, once for rows in succession that say the same."""
+    from rich.measure import Measurement
 
     listed = list(items)
+    out = console()
     if not listed:
-        console().print(empty)
+        out.print(empty)
         return
+    table = _table(listed, columns)
+    unbounded = out.options.update(max_width=WIDTH_OF_FILES)
+    if not sentences or Measurement.get(out, unbounded, table).maximum <= out.width:
+        out.print(table)
+        return
+    for line in _in_two_lines(listed, columns, sentences, out.width):
+        out.print(line, soft_wrap=True)
+
+
+def _table(items: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Any:
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for place, heading in enumerate(columns.values()):
         table.add_column(heading, no_wrap=place == 0)
-    for item in listed:
-        table.add_row(*("" if item.get(key) is None else str(item[key]) for key in columns))
-    console().print(table)
+    for item in items:
+        table.add_row(*(_cell(item, key) for key in columns))
+    return table
+
+
+def _cell(item: Mapping[str, Any], key: str) -> str:
+    return "" if item.get(key) is None else str(item[key])
+
+
+def _in_two_lines(
+    items: Sequence[Mapping[str, Any]], columns: Mapping[str, str], sentences: str, width: int
+) -> Iterator[Any]:
+    """The other columns in a line, below it the sentences, indented."""
+    from rich.text import Text
+
+    short = {key: heading for key, heading in columns.items() if key != sentences}
+    wide = {key: max(len(heading), *(len(_cell(item, key)) for item in items)) for key, heading in short.items()}
+    yield Text("  ".join(heading.ljust(wide[key]) for key, heading in short.items()).rstrip(), style="bold")
+    before = ""
+    for item in items:
+        yield Text("  ".join(_cell(item, key).ljust(wide[key]) for key in short).rstrip())
+        said = _cell(item, sentences)
+        if said and said != before:
+            yield Text(fill(said, width, initial_indent=INDENT, subsequent_indent=INDENT), style="dim")
+        before = said
 
 
 def fail(error: Exception, as_json: bool = False) -> int:

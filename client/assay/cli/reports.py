@@ -76,7 +76,8 @@ def _show_response(row: Mapping[Any, Any]) -> None:
     from rich.text import Text
 
     out = console()
-    out.print(Text(f"{row['item_id']}  {row['arm']} seed {row['seed']}", style="bold"))
+    who = row["arm"] if row["seed"] < 0 else f"{row['arm']}, seed {row['seed']}"
+    out.print(Text(f"{row['item_id']}  {who}", style="bold"))
     out.print(Text(str(row["prompt"]).strip(), style="dim"))
     out.print(Text(f"  target   {row['target']}"))
     if "control_response" in row:

@@ -55,6 +55,7 @@ class ForestPlot(Block):
     axis: str
     rows: list[Interval]
     smallest_effect: float | None = None
+    legend: str = ""
 
 
 class Curve(Block):

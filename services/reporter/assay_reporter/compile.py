@@ -73,6 +73,7 @@ def _verdict(one: Comparison, evidence: Evidence) -> Verdict:
         benchmark=one.benchmark,
         metric=benchmark.primary,
         higher_is_better=one.higher_is_better,
+        proportion=one.proportion,
         verdict=one.verdict,
         reason=one.reason,
         family=one.family,

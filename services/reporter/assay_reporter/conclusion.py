@@ -14,8 +14,11 @@ from assay_schemas.results import JobEnd, PlannedReplicate
 
 from assay_reporter.budget import look_at
 from assay_reporter.evidence import Evidence
+from assay_reporter.statistics.sentences import count
 
-MOST_PAIRS = 4
+MOST_PAIRS = MOST_OPEN = 4
+MOST_NAMED = 3
+"""More benchmarks than this with the same word are counted, so that the answer stays a sentence."""
 PHRASES: dict[VerdictWord, str] = {
     "better": "better than control",
     "worse": "worse than control",
@@ -33,9 +36,12 @@ def conclusion(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[
     if not primary or all(one.delta is None for one in primary):
         return _no_verdict(evidence, primary)
     arms = [arm.name for arm in evidence.plan.arms if arm.role == "arm"]
-    parts = [_arm_phrase(arm, [one for one in primary if one.arm == arm]) for arm in arms]
+    said: dict[str, list[str]] = {}
+    for arm in arms:
+        said.setdefault(_of_an_arm([one for one in primary if one.arm == arm]), []).append(arm)
+    parts = [f"{_joined(names)} {'is' if len(names) == 1 else 'are'} {words}" for words, names in said.items() if words]
     warning = " The placebo check failed: read this with suspicion." if flags else ""
-    return "; ".join(part for part in parts if part).rstrip(".") + "." + warning
+    return "; ".join(parts).rstrip(".") + "." + warning
 
 
 def _no_verdict(evidence: Evidence, primary: Sequence[Verdict]) -> str:
@@ -46,13 +52,20 @@ def _no_verdict(evidence: Evidence, primary: Sequence[Verdict]) -> str:
     return f"No verdict: {reasons[0]}." + (" See Comparisons for the other reasons." if len(reasons) > 1 else "")
 
 
-def _arm_phrase(arm: str, verdicts: Sequence[Verdict]) -> str:
-    """`clean is better than control on numeric (+21.3 points) and tied on perplexity`."""
-    groups: dict[VerdictWord, list[str]] = {}
-    for one in verdicts:
-        groups.setdefault(one.verdict, []).append(f"{one.benchmark}{_size(one)}")
-    phrases = [f"{PHRASES[word]} on {_joined(names)}" for word, names in groups.items()]
-    return f"{arm} is {_joined(phrases)}" if phrases else ""
+def _of_an_arm(verdicts: Sequence[Verdict]) -> str:
+    """`better than control on numeric (+21.3 points) and tied with control on perplexity`."""
+    groups = {word: [one for one in verdicts if one.verdict == word] for word in PHRASES}
+    return _joined([f"{PHRASES[word]} on {_where(group, len(verdicts))}" for word, group in groups.items() if group])
+
+
+def _where(group: Sequence[Verdict], of: int) -> str:
+    """The benchmarks with what was found there; of very many their number, and where the difference is the clearest."""
+    if len(group) <= MOST_NAMED:
+        return _joined([f"{one.benchmark}{_size(one)}" for one in group])
+    count = f"all {of} benchmarks" if len(group) == of else f"{len(group)} of {of} benchmarks"
+    clearest = min(group, key=lambda one: 1.0 if one.p is None else one.p)
+    size = _size(clearest)
+    return f"{count} (most clearly {clearest.benchmark}, {size[2:]}" if size else count
 
 
 def _size(verdict: Verdict) -> str:
@@ -62,7 +75,7 @@ def _size(verdict: Verdict) -> str:
 
 
 def _joined(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
 def answers(verdicts: Sequence[Verdict]) -> list[str]:
@@ -72,14 +85,16 @@ def answers(verdicts: Sequence[Verdict]) -> list[str]:
 
 def _between_arms(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """Pairs of arms that differ, with all benchmarks on which the first is better."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], list[Verdict]] = {}
     for one in verdicts:
         if one.verdict in ("better", "worse") and not {CONTROL, PLACEBO} & {one.arm, one.versus}:
             ahead = one if one.verdict == "better" else _turned(one)
-            where = f"{ahead.benchmark} ({difference(ahead)}, 95 % interval {interval(ahead)})"
-            found.setdefault((ahead.arm, ahead.versus), []).append(where)
-    for (better, other), listed in list(found.items())[:MOST_PAIRS]:
-        yield f"Between arms: {better} is better than {other} on {_joined(listed)}; not corrected for their number."
+            found.setdefault((ahead.arm, ahead.versus), []).append(ahead)
+    for (better, other), ahead_on in list(found.items())[:MOST_PAIRS]:
+        listed = [f"{one.benchmark} ({difference(one)}, 95 % interval {interval(one)})" for one in ahead_on]
+        more = [f"{len(listed) - MOST_NAMED} more benchmarks"] if len(listed) > MOST_NAMED + 1 else []
+        where = _joined([*(listed[:MOST_NAMED] if more else listed), *more])
+        yield f"Between arms: {better} is better than {other} on {where}; not corrected for their number."
     if len(found) > MOST_PAIRS:
         yield f"Between arms: {len(found) - MOST_PAIRS} more pairs differ, see Comparisons."
 
@@ -98,9 +113,22 @@ def _placebo(verdicts: Sequence[Verdict]) -> Iterator[str]:
         return
     first = checks[0].versus
     apart = _joined([f"{difference(one)} on {one.benchmark} ({interval(one)})" for one in checks])
-    failed = [one.benchmark for one in checks if one.verdict in ("better", "worse")]
-    said = f"a difference on {_joined(failed)} that should not be there" if failed else "no verdict, as it should be"
-    yield f"Placebo check: trained on {first}'s data with other seeds, it differs from {first} by {apart}: {said}."
+    yield (
+        f"Placebo check: trained on {first}'s data with other seeds, it differs from {first} by {apart}: "
+        f"{_of_the_check(checks)}."
+    )
+
+
+def _of_the_check(checks: Sequence[Verdict]) -> str:
+    failed, tied = (
+        [one.benchmark for one in checks if one.verdict in words] for words in (("better", "worse"), ("tied",))
+    )
+    if failed:
+        return f"a difference on {_joined(failed)} that should not be there"
+    if not tied:
+        return "no verdict, as it should be"
+    everywhere = len(tied) == len(checks)
+    return f"tied{'' if everywhere else f' on {_joined(tied)}, no verdict on the rest'}, as it should be"
 
 
 def missing(evidence: Evidence) -> list[str]:
@@ -148,7 +176,7 @@ def next_steps(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[
     if decided is not None and decided.next is not None:
         steps.append(f"Wait for the next look: `assay watch {decided.next[:8]}` (look {decided.look + 1}).")
     else:
-        steps += [_settle(one) for one in primary if one.verdict == "underpowered"]
+        steps += _settling(primary)
     changed = next((one for one in primary if one.verdict == "worse"), None)
     changed = changed or next((one for one in primary if one.verdict == "better"), None)
     if changed is not None:
@@ -161,12 +189,19 @@ def next_steps(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[
     return [step for step in steps if step]
 
 
+def _settling(primary: Sequence[Verdict]) -> Iterator[str]:
+    """What would settle the open verdicts, those that need least first; of very many the first ones."""
+    open_ = [one for one in primary if one.verdict == "underpowered" and (one.more_seeds or one.more_items)]
+    open_.sort(key=lambda one: (one.more_seeds or 0, one.more_items or 0))
+    yield from map(_settle, open_[:MOST_OPEN])
+    if len(open_) > MOST_OPEN:
+        yield f"{len(open_) - MOST_OPEN} more verdicts are open: Comparisons says what each needs."
+
+
 def _settle(verdict: Verdict) -> str:
     wanted = []
     if verdict.more_seeds:
-        wanted.append(f"{verdict.more_seeds} more seeds for each arm")
+        wanted.append(f"{count(verdict.more_seeds, 'more seed')} for each arm")
     if verdict.more_items:
-        wanted.append(f"{verdict.more_items} more items")
-    if not wanted:
-        return ""
-    return f"{verdict.arm} on {verdict.benchmark} would be settled by about {' or '.join(wanted)}."
+        wanted.append(count(verdict.more_items, "more item"))
+    return f"{verdict.arm} on {verdict.benchmark} would be settled by about {' and '.join(wanted)}."

@@ -67,11 +67,27 @@ def test_few_pairs_say_nothing():
 
 
 def test_the_area_is_that_of_the_ranks():
-    assert auc(np.array([3.0, 4.0]), np.array([1.0, 2.0]))[0] == 1.0
-    assert auc(np.array([1.0, 1.0]), np.array([1.0, 1.0]))[0] == 0.5
-    area, error = auc(np.array([1.0, 3.0]), np.array([2.0, 0.0]))
-    assert area == 0.75
-    assert error == pytest.approx(((0.1875 + 0.0375 + 0.642857 - 0.5625) / 4) ** 0.5, abs=1e-6)
+    assert auc(np.array([3.0, 4.0]), ["a", "b"])[0] == 1.0
+    assert auc(np.array([0.0, 0.0]), ["a", "b"]) == (0.5, 0.0)
+    # Chosen 3 and -1, rejected -3 and 1: placements 1 and 1/2.
+    assert auc(np.array([3.0, -1.0]), ["a", "b"]) == (0.75, pytest.approx((2 * (0.5**2 + 0.5**2)) ** 0.5 / 2))
+
+
+@pytest.mark.parametrize("pairs_a_prompt", [1, 4])
+def test_the_error_of_the_area_is_how_far_it_varies(pairs_a_prompt):
+    chance = np.random.default_rng(3)
+    prompts = 240 // pairs_a_prompt
+    groups = [str(number // pairs_a_prompt) for number in range(240)]
+    found = []
+    for _ in range(300):
+        shared = np.repeat(chance.normal(0, 1, prompts), pairs_a_prompt) if pairs_a_prompt > 1 else 0.0
+        found.append(auc(chance.normal(0.3, 1, 240) + shared, groups))
+    areas, errors = np.array(found).T
+    assert errors.mean() == pytest.approx(areas.std(ddof=1), rel=0.15)
+
+
+def test_pairs_of_one_prompt_alone_have_no_error_to_speak_of():
+    assert auc(np.array([1.0, 2.0, -1.0]), ["a", "a", "a"])[1] == float("inf")
 
 
 def test_weights_stand_still_where_the_penalised_likelihood_is_highest():

@@ -28,10 +28,17 @@ def test_the_answer_the_table_and_the_link_come_first(report):
     kinds = [block["type"] for block in whole(report(), URL)["blocks"]]
     assert kinds[:2] == ["header", "section"]
     said = texts(whole(report(), URL))
-    for part in ("*wrong is worse than control.*", "0.170 (1) ▼ worse", URL, "it fell", "Read the responses."):
+    for part in ("*wrong is worse than control.*", "0.170 ▼ worse", URL, "it fell", "Read the responses."):
         assert part in said
     assert "it fell" not in texts(headline(report(), URL))
     assert "it fell" in texts(details(report()))
+
+
+def test_a_verdict_is_whole_in_the_table(report):
+    made = report()
+    cell = Cell(arm=made.arms[1], role="arm", benchmark=made.benchmarks[0], metric="m", mean=0.84, seed_sd=0.028,
+                seed_means={0: 0.82, 1: 0.86}, verdict="underpowered")  # fmt: skip
+    assert "0.840 ± 0.028 ? underpowered" in texts(headline(report(cells=[cell]), URL))
 
 
 def test_a_link_that_is_none_is_left_out(report):

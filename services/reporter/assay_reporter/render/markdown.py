@@ -34,7 +34,8 @@ def render_markdown(report: ReportDocument) -> str:
 
 def _verdict_table(report: ReportDocument) -> str:
     cells, differences = table_cells(report), against_control(report)
-    heads = ["arm", *(f"{name} ({direction(report, name)})" for name in report.benchmarks)]
+    ways = {name: direction(report, name) for name in report.benchmarks}
+    heads = ["arm", *(f"{name} ({way})" if way else name for name, way in ways.items())]
     rows = []
     for arm in report.arms:
         row = [arm]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay_schemas.differences import mean
 from assay_schemas.reports import Cell, ReportDocument, VerdictWord
 
 MARKS: dict[VerdictWord, str] = {
@@ -13,13 +14,13 @@ MARKS: dict[VerdictWord, str] = {
 }
 
 
-def cell_text(cell: Cell | None) -> str:
-    """`0.352 ± 0.012 (3)`: the mean over seeds, their standard deviation and number."""
+def cell_text(cell: Cell | None, *, seeds: bool = True) -> str:
+    """`0.352 ± 0.012 (3)`: the mean over seeds, their standard deviation and, if asked for, their number."""
     if cell is None or cell.mean is None:
         return "–"
-    spread = f" ± {cell.seed_sd:.3f}" if cell.seed_sd is not None else ""
-    seeds = f" ({len(cell.seed_means)})" if cell.role not in ("control", "reference") else ""
-    return f"{cell.mean:.3f}{spread}{seeds}"
+    spread = f" ± {mean(cell.seed_sd)}" if cell.seed_sd is not None else ""
+    number = f" ({len(cell.seed_means)})" if seeds and cell.role not in ("control", "reference") else ""
+    return f"{mean(cell.mean)}{spread}{number}"
 
 
 def mark(cell: Cell | None) -> str:

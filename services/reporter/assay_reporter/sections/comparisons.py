@@ -9,7 +9,10 @@ from assay_reporter.blocks import AnyBlock, ForestPlot, Interval, Paragraph, Sec
 from assay_reporter.sections.findings import Findings
 
 FAMILIES = {"primary": "declared", "check": "placebo check", "exploratory": "exploratory"}
-
+LEGEND = (
+    "Lines are 95 % intervals, the grey band is ± the smallest effect of interest. Triangle up: better; down: worse; "
+    "square: tied; circle: underpowered. Colours say the same."
+)
 MOST_PLOTTED = 12
 """Of more, only declared comparisons and the placebo's check are drawn; the table has all."""
 
@@ -34,6 +37,9 @@ def comparisons(findings: Findings) -> Section | None:
                     smallest_effect=effect,
                 )
             )
+    plots = [place for place, block in enumerate(blocks) if isinstance(block, ForestPlot)]
+    if plots:
+        blocks[plots[-1]] = blocks[plots[-1]].model_copy(update={"legend": LEGEND})
     declared = [one for one in findings.verdicts if one.family != "exploratory"]
     others = [one for one in findings.verdicts if one.family == "exploratory"]
     if declared:

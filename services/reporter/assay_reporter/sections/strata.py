@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from assay_schemas.differences import three_digits
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.results import PlannedBenchmark
 from scipy import special
@@ -96,5 +97,5 @@ def _difference(arm: ArmScores, control: ArmScores) -> tuple[int, float, float] 
 
 
 def _number(value: float, scores: BenchmarkScores) -> str:
-    text = f"{100 * value:+.1f}" if scores.proportion else f"{value:+.3g}"
+    text = f"{100 * value:+.1f}" if scores.proportion else three_digits(value, "+")
     return text.replace("-", "−")

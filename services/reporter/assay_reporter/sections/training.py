@@ -111,7 +111,8 @@ def _curve(label: str, group: str, records: Records, name: str) -> Curve:
     """The values of one name over the steps that have it."""
     values = [(record["step"], record.get(name, record.get("metrics", {}).get(name))) for record in records]
     points = [(step, value) for step, value in values if value is not None]
-    kept = points[:: max(1, len(points) // MOST_POINTS)]
+    every = max(1, len(points) // MOST_POINTS)
+    kept = [point for place, point in enumerate(points) if place % every == 0 or place == len(points) - 1]
     return Curve(label=label, group=group, x=[float(x) for x, _ in kept], y=[float(y) for _, y in kept])
 
 

@@ -14,7 +14,7 @@ from assay_reporter.render.words import MARKS, cell_text, facts, mark, table_cel
 
 HEADER, SECTION, BLOCKS, TOTAL, FALLBACK = 150, 3000, 50, 12_000, 1000
 SHOWN_BENCHMARKS = 4
-CELL = 26
+CELL = 28
 Block = dict[str, Any]
 
 
@@ -93,7 +93,7 @@ def _table(report: ReportDocument) -> Block:
     lines = [["arm", *shown]]
     for arm in report.arms:
         row = [cells.get((arm, name)) for name in shown]
-        lines.append([arm, *(f"{cell_text(cell)} {mark(cell)}".strip() for cell in row)])
+        lines.append([arm, *(f"{cell_text(cell, seeds=False)} {mark(cell)}".strip() for cell in row)])
     lines = [[_clamped(text, CELL) for text in line] for line in lines]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     texts = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -33,6 +33,7 @@ class Comparison(BaseModel):
     benchmark: str
     family: Family
     higher_is_better: bool
+    proportion: bool
     verdict: VerdictWord
     reason: str
     smallest_effect: float

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assay_schemas.differences import three_digits
+
 from assay_reporter.statistics.looks import level_at
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 def amount(value: float, *, proportion: bool, signed: bool = False) -> str:
     """A difference in words: points of 100 for proportions, three significant digits otherwise; a true minus sign."""
     sign = "+" if signed else ""
-    text = f"{value * 100 + 0.0:{sign}.1f}" if proportion else f"{value:{sign}.3g}"
+    text = f"{value * 100 + 0.0:{sign}.1f}" if proportion else three_digits(value, sign)
     return text.replace("-", "−")
 
 

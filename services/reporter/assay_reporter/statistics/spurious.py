@@ -47,10 +47,10 @@ class Index:
 def spurious_index(validation: tuple[Accuracy, Accuracy], external: tuple[Accuracy, Accuracy]) -> Index | None:
     """(untouched, intervened) on held-out rows of the same kind, and on an external benchmark.
 
-    kept = (a_intervened − ½) / (a_untouched − ½), cut to [0, 2]. The interval: percentiles of the index over
-    draws of each mean from Student's t with the arms' pooled seed degrees of freedom and the variance
-    s²/S + a(1 − a)/n (parametric bootstrap, Efron & Tibshirani 1993, ch. 6.5; seeds and items as if independent,
-    which makes it wider, not narrower). None where the untouched arm learned nothing on held-out rows:
+    kept = (a_intervened − ½) / (a_untouched − ½), cut to [0, 2]. The interval: percentiles of the index over draws of
+    each mean (parametric bootstrap, Efron & Tibshirani 1993, ch. 6.5): Student's t with the arm's own S − 1 degrees of
+    freedom for s²/S, the spread of its seeds, and a normal one for a(1 − a)/n, that of the items; seeds and items as if
+    independent, which makes it wider, not narrower. None where the untouched arm learned nothing on held-out rows:
     then there is nothing to keep.
     """
     random = np.random.default_rng(SEED)

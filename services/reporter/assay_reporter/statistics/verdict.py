@@ -80,6 +80,7 @@ def _head(estimate: Estimate) -> dict[str, Any]:
         "benchmark": question.benchmark,
         "family": question.family,
         "higher_is_better": question.higher_is_better,
+        "proportion": question.proportion,
         "smallest_effect": question.smallest_effect,
         "mean": means[0] if means else None,
         "versus_mean": means[1] if means else None,

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from assay_chassis.app import ServiceApp
 from assay_chassis.object_store import ObjectNotFound
 from assay_schemas.artifacts import experiment_prefix
+from assay_schemas.differences import mean
 from assay_schemas.jobs import TrainingInputs
 from assay_schemas.reports import Cell, ReportDocument
 from assay_schemas.results import Plan
@@ -38,7 +39,8 @@ class Row:
         means = [cell.mean if cell else None for cell in self.cells]
         if len(means) != 2 or means[0] is None or means[1] is None:
             return ""
-        return f"{means[1] - means[0]:+.3f}"
+        change = means[1] - means[0]
+        return ("+" if change >= 0 else "−") + mean(abs(change))
 
 
 def router(app: ServiceApp) -> APIRouter:

@@ -20,7 +20,7 @@ from assay_reporter.sinks.store import DeliveryStore
 from assay_reporter.store import ReadModel
 from assay_reporter.web.answers import files, pages
 from assay_reporter.web.curves import charts
-from assay_reporter.web.live import running, stages
+from assay_reporter.web.live import running, said, stages
 from assay_reporter.web.pages import not_found, page
 
 PAGE_SIZE = 50
@@ -55,6 +55,8 @@ async def live_context(app: ServiceApp, experiment_id: str) -> dict[str, Any] | 
         "experiment": experiment,
         "stages": stages(jobs),
         "running": running(jobs),
+        "waiting": said(jobs, "waiting"),
+        "failed": said(jobs, "failed"),
         "curves": charts(points),
         "deliveries": deliveries,
         "now": app.clock.now(),
@@ -84,9 +86,7 @@ def router(app: ServiceApp) -> APIRouter:
     async def experiment_page(experiment_id: str) -> HTMLResponse:
         live = await live_context(app, experiment_id)
         if live is None:
-            return not_found(
-                f"No experiment {experiment_id} was heard of. It may still be on its way: reload in a moment."
-            )
+            return page("unknown.html", 404, experiment_id=experiment_id)
         report = await load_report(app, experiment_id) if live["experiment"]["report_state"] == "made" else None
         if report is None:
             return page("experiment.html", **live)

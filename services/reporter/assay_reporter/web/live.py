@@ -44,3 +44,12 @@ def share(job: dict[str, Any]) -> float:
 def running(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The jobs that run now, with their share done in percent."""
     return [{**job, "percent": round(100 * share(job))} for job in jobs if state_of(job) == "running"]
+
+
+def said(jobs: list[dict[str, Any]], state: str) -> list[dict[str, Any]]:
+    """What jobs in a state said of it, each saying once, with its jobs: why they wait, or how they failed."""
+    found: dict[str, list[str]] = {}
+    for job in jobs:
+        if job["message"] and state_of(job) == state:
+            found.setdefault(job["message"], []).append(job["title"])
+    return [{"message": message, "titles": titles} for message, titles in found.items()]

@@ -31,6 +31,7 @@ def router(app: ServiceApp) -> APIRouter:
         only: Only | None = None,
         q: Annotated[str, Query(max_length=200)] = "",
         item: Annotated[str, Query(max_length=1000)] = "",
+        plain: bool = False,
         page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
     ) -> HTMLResponse:
         ended = await tables.ended(experiment_id)
@@ -49,7 +50,15 @@ def router(app: ServiceApp) -> APIRouter:
         if only is None and not total:  # where nothing can flip, everything is better than an empty page
             wanted = replace(wanted, only="all")
             total, items = await asyncio.to_thread(table.page, wanted)
-        view = {"benchmark": chosen.id, "arms": arms, "only": wanted.only, "q": q, "item": item, "page": page_number}
+        view = {
+            "benchmark": chosen.id,
+            "arms": arms,
+            "only": wanted.only,
+            "q": q,
+            "item": item,
+            "page": page_number,
+            "plain": plain,
+        }
         return page(
             "responses.html",
             name=ended.plan.spec.name,

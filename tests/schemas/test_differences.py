@@ -1,0 +1,31 @@
+"""How numbers are written: three digits that people read, never powers of ten."""
+
+from __future__ import annotations
+
+import pytest
+from assay_schemas.differences import difference, mean, three_digits
+from assay_schemas.reports import Verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "sign", "written"),
+    [(0.00123, "+", "+0.00123"), (-0.1494, "+", "-0.149"), (12345.6, "+", "+12,346"), (12.345, "", "12.3")],
+)
+def test_a_number_has_three_digits_and_no_power_of_ten(value: float, sign: str, written: str) -> None:
+    assert three_digits(value, sign) == written
+
+
+@pytest.mark.parametrize(("value", "written"), [(0.35, "0.350"), (19.4287, "19.429"), (19428.7, "19,429")])
+def test_a_score_has_three_decimals_unless_it_is_large(value: float, written: str) -> None:
+    assert mean(value) == written
+
+
+@pytest.mark.parametrize(
+    ("proportion", "written"), [(True, "−12.0 points"), (False, "−0.12 mean reward"), (None, "−0.12 mean reward")]
+)
+def test_a_difference_has_the_unit_that_its_sentence_has(proportion: bool | None, written: str) -> None:
+    told = {"arm": "a", "versus": "b", "benchmark": "c", "metric": "mean_reward", "verdict": "tied", "reason": "r"}
+    one = Verdict.model_validate(
+        {**told, "higher_is_better": False, "proportion": proportion, "mean": 0.4, "versus_mean": 0.52, "delta": -0.12}
+    )
+    assert difference(one) == written
