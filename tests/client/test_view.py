@@ -6,6 +6,8 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from assay.api import Api
+from assay.cli import app
 from assay.display import progress_line
 from assay.view import TOPICS, ExperimentView
 from assay_schemas.artifacts import ArtifactRef, ModelRef
@@ -14,6 +16,7 @@ from assay_schemas.experiments import ExperimentSpec
 from assay_schemas.jobs import TrainingInputs, job_key
 from assay_schemas.results import Plan, PlannedArm, PlannedJob, PlannedReplicate
 from assay_schemas.topics import consumed_by
+from typer.testing import CliRunner
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ID = "00000000-0000-0000-0000-000000000001"
@@ -153,3 +156,14 @@ def test_a_rejection_ends_the_watching():
 def test_what_a_view_is_made_of_is_what_the_client_is_declared_to_read():
     """Rights at Kafka are given by that table."""
     assert set(TOPICS) <= set(consumed_by("client"))
+
+
+def test_a_dry_run_says_what_every_job_would_do(tmp_path, monkeypatch):
+    file = tmp_path / "e.yaml"
+    file.write_text("{name: x}")
+    for name, value in (("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"), ("OBJECT_STORE", tmp_path.as_uri())):
+        monkeypatch.setenv(f"ASSAY_{name}", value)
+    monkeypatch.setattr("assay.locations.located", lambda document, folder, store: document)
+    monkeypatch.setattr(Api, "plan", lambda self, document: plan(reused=True).model_dump(mode="json"))
+    answer = CliRunner().invoke(app, ["submit", str(file), "--dry-run"])
+    assert "train a, seed 0  yes" in answer.output

@@ -20,6 +20,7 @@ NOT_PLANNED = (
     "No jobs are planned yet: data, model and benchmarks are being read. While the Hugging Face Hub does not answer, "
     "an experiment on a model of it waits, for about ten minutes."
 )
+YES = {True: "yes", False: "no"}
 ENDED = ("rejected", "succeeded", "partial", "failed", "cancelled")
 
 
@@ -95,16 +96,23 @@ def _finish(run: Run, as_json: bool) -> int:
 
 
 def _dry_run(document: Any, folder: Path, settings: ClientSettings, as_json: bool) -> None:
+    from assay_schemas.results import Plan, job_titles
+
     from assay.api import Api
     from assay.cost import cost_lines
     from assay.locations import located
     from assay.store import Store
 
     plan = Api(settings).plan(located(document, folder, Store(settings)))
-    columns = {"kind": "kind", "title": "job", "reused": "reused", "reason": "why"}
+    columns = {"title": "job", "reused": "reused", "reason": "why"}
 
     def show(found: Any) -> None:
-        rows(found.get("jobs", []), columns, "No jobs.", sentences="reason")
+        titles = job_titles(Plan.model_validate(found))
+        listed = [
+            {"title": titles.get(job["key"], job["kind"]), "reused": YES[job["reused"]], "reason": job["reason"]}
+            for job in found["jobs"]
+        ]
+        rows(listed, columns, "No jobs.", sentences="reason")
         for line in cost_lines(found.get("cost")):
             console().print(line, soft_wrap=True)
 
