@@ -18,6 +18,8 @@ NAMES = (
     "demo",
     "peer",
     "training_throughput",
+    "training_startup",
+    "training_gpu",
     "rollout_throughput",
     "verdict_calibration",
     "broken_assumptions",

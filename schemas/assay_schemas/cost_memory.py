@@ -61,9 +61,11 @@ def held_parameters(shape: ModelShape, layout: Parallelism = SINGLE) -> float:
     return (layers / layout.pipeline + ends_here) / layout.tensor / layout.sharding
 
 
-def gathered_parameters(shape: ModelShape, layout: Parallelism = SINGLE) -> float:
-    """Parameters that FSDP has gathered at a time beside its shards: two layers, or the embedding if larger."""
-    if layout.sharding == 1:
+def gathered_parameters(shape: ModelShape, layout: Parallelism = SINGLE, *, offloaded: bool = False) -> float:
+    """Parameters that FSDP has gathered at a time beside its shards: two layers, or the embedding if larger.
+
+    One process has nothing to gather, but for what it fetches from main memory."""
+    if layout.sharding == 1 and not offloaded:
         return 0.0
     experts = shape.expert_parameters / layout.expert if shape.experts > 1 else shape.expert_parameters
     layer = (shape.attention_parameters + shape.shared_parameters + experts) / shape.layers
@@ -99,9 +101,10 @@ def training_memory(
     held = held_parameters(shape, layout)
     adapters = shape.linear_parameters_of_rank_one * (lora_rank or 0) / layout.pipeline
     trained = held if lora_rank is None else adapters
-    working = gathered_parameters(shape, layout) * MASTER_BYTES
+    gathered = gathered_parameters(shape, layout, offloaded=offloaded)
+    working = gathered * MASTER_BYTES
     if dtype == "bfloat16":  # autocast keeps a 16-bit copy of each weight that has a gradient during a pass
-        working += 2 * (held if layout.sharding == 1 else gathered_parameters(shape, layout))
+        working += 2 * (gathered or held)
     resting = 0.0 if offloaded else held * MASTER_BYTES
     return Memory(
         weights_gib=(resting + adapters * MASTER_BYTES + working) / GIB,

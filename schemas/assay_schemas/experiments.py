@@ -186,8 +186,7 @@ class Hardware(SpecModel):
     nodes: int = Field(default=1, ge=1, le=4096)
     parallelism: ParallelismOrAuto = Field(default=None, description="None: auto, chosen from model, memory, devices")
     activation_checkpointing: bool = Field(default=False, description="compute activations again in backward passes")
-    cpu_offload: bool = Field(default=False, description="keep sharded weights and optimizer state in main memory")
-
+    cpu_offload: bool = Field(default=False, description="keep weights and optimizer state in main memory")
     rollout_actors: int = Field(
         default=0,
         ge=0,

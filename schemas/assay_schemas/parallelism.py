@@ -41,6 +41,7 @@ class Parallelism(BaseModel):
 
 SINGLE = Parallelism()
 ONLINE_ALGORITHMS = ("PPO", "GRPO")
+NO_OFFLOAD = "{} samples with the model, which stays on the device."
 
 
 def why_not(layout: Parallelism, algorithm: str, *, adapters: bool, nodes: int = 1) -> str:

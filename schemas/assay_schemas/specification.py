@@ -25,7 +25,7 @@ from assay_schemas.benchmarks import (
 from assay_schemas.endpoints import endpoint_model, is_endpoint
 from assay_schemas.experiments import DEFAULT_SEEDS, RESERVED_ARMS, ArmSpec, ExperimentSpec, safe_location
 from assay_schemas.interventions import intervention_problems
-from assay_schemas.parallelism import ONLINE_ALGORITHMS, Parallelism, why_not
+from assay_schemas.parallelism import NO_OFFLOAD, ONLINE_ALGORITHMS, Parallelism, why_not
 from assay_schemas.problems import UNKNOWN_KEY, WHOLE_DOCUMENT, Problem, joined, nearest, problems_of, shown
 from assay_schemas.versions import SHIPPED, Versions
 
@@ -143,6 +143,7 @@ def _across_fields(document: Mapping[str, Any], versions: Versions) -> list[Prob
         *_selection_problems(_mapping(document.get("selection")), _listing(document.get("benchmarks"))),
         *_budget_problems(document),
         *_parallelism_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
+        *_offload_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
         *_actor_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
     ]
 
@@ -353,6 +354,15 @@ def _parallelism_problems(hardware: Mapping[str, Any], training: Mapping[str, An
     reason = why_not(layout, str(training.get("algorithm")), adapters=adapters, nodes=machines)
     mend = "Change its degrees, or leave it out: auto chooses."
     return [Problem(field="hardware.parallelism", message=reason, mend=mend)] if reason else []
+
+
+def _offload_problems(hardware: Mapping[str, Any], training: Mapping[str, Any]) -> list[Problem]:
+    """Weights that rest in main memory are fetched for every forward pass, so also for every token that is sampled."""
+    algorithm = str(training.get("algorithm"))
+    if hardware.get("cpu_offload") is not True or algorithm not in ONLINE_ALGORITHMS:
+        return []
+    mend = "Leave it out; lora, tensor parallelism or activation_checkpointing save memory too."
+    return [Problem(field="hardware.cpu_offload", message=NO_OFFLOAD.format(algorithm), mend=mend)]
 
 
 def _actor_problems(hardware: Mapping[str, Any], training: Mapping[str, Any]) -> list[Problem]:

@@ -145,6 +145,12 @@ def test_sharding_divides_what_rests_and_adds_what_is_gathered() -> None:
     assert sharded.weights_gib == pytest.approx(alone.weights_gib / 8 + gathered, rel=1e-6)
 
 
+def test_what_rests_in_main_memory_leaves_the_device_what_it_fetches() -> None:
+    for dtype, copied in (("float32", 0), ("bfloat16", 2)):
+        memory = training_memory(shape(LLAMA_8B), tokens_per_pass=0, targets_per_pass=0, dtype=dtype, offloaded=True)
+        assert memory.total_gib * GIB == pytest.approx(128256 * 4096 * (4 + copied), rel=1e-6)
+
+
 def test_every_dimension_divides_what_one_process_keeps() -> None:
     whole = held_parameters(shape(LLAMA_8B))
     assert held_parameters(shape(LLAMA_8B), Parallelism(data=2, tensor=4)) == pytest.approx(whole / 8)

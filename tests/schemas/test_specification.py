@@ -269,13 +269,15 @@ def test_a_key_without_a_plain_name_is_refused_with_its_field_under_every_versio
         ("PPO", {"parallelism": {"context": 2}}, True),
         ("SFT", {"nodes": 2, "parallelism": {"data": 3}}, True),
         ("SFT", {"nodes": 2, "parallelism": {"data": 4}}, False),
+        ("GRPO", {"gpus": 1, "cpu_offload": True}, True),
+        ("DPO", {"gpus": 1, "cpu_offload": True}, False),
     ],
 )
 def test_what_the_engine_cannot_spread_is_refused(algorithm, hardware, refused):
     document = {**MINIMAL, "hardware": hardware}
     document["training"] = {**MINIMAL["training"], "algorithm": algorithm}
     found = {problem.field for problem in read_specification(document).problems}
-    assert bool(found & {"hardware.rollout_actors", "hardware.parallelism"}) == refused
+    assert bool(found & {"hardware.rollout_actors", "hardware.parallelism", "hardware.cpu_offload"}) == refused
 
 
 @pytest.mark.parametrize("text", ["x" * 250_000, "a://" * 60_000])

@@ -38,7 +38,8 @@ class OutOfMemory(JobFailed):
         super().__init__(
             "out_of_memory",
             f"no memory left at step {step} with {tokens} tokens in the batch; lower "
-            "hyperparameters.micro_batch_size or max_length, or raise hardware.memory_gib",
+            "hyperparameters.micro_batch_size or max_length, set hardware.activation_checkpointing, or raise "
+            "hardware.memory_gib",
         )
 
 

@@ -25,6 +25,7 @@ def layout_for(request: TrainingRequest) -> Parallelism:
     if hardware.parallelism is not None:
         return hardware.parallelism
     if hardware.gpus <= 1 and hardware.nodes == 1:
+        log.info("parallelism: one process (auto: %s)", "one device" if hardware.gpus else "no GPUs")
         return SINGLE
     with SyncObjectStore(StoreSettings()) as store:
         shape = shape_of(json.loads(store.get_bytes(f"{request.model.uri.rstrip('/')}/config.json")))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,18 @@ def _use_packed_attention(model: Any) -> None:
     model.set_attn_implementation(ATTENTION)
 
 
+def recompute_activations(model: Any) -> None:
+    """Keep of each layer its input alone, and compute the rest again in the backward pass; while training only.
+
+    Raises BadInput for an architecture that cannot."""
+    if not model.supports_gradient_checkpointing:
+        raise BadInput(
+            f"hardware.activation_checkpointing: {type(model).__name__} has no layers that can be computed again; set "
+            "it to false"
+        )
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+
+
 def choose_device(gpus: int) -> torch.device:
     """The processor, or the first CUDA device where the job was given one. Raises BadInput where there is none."""
     if gpus == 0:
@@ -115,3 +128,11 @@ def choose_device(gpus: int) -> torch.device:
     if not torch.cuda.is_available():
         raise BadInput(f"hardware.gpus: {gpus} asked, and this machine has no CUDA device; set it to 0")
     return torch.device("cuda", 0)
+
+
+def repeat_exactly(device: torch.device) -> None:
+    """Where a GPU has kernels that give other numbers each time, take those that do not; a processor has none."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False

@@ -23,6 +23,7 @@ from assay_chassis.object_store.keys import path_of_file_uri
 from assay_schemas.algorithms import Hyperparameters
 from assay_schemas.artifacts import ModelRef, manifest_key, model_prefix, result_prefix
 from assay_schemas.jobs import TrainingRequest, Usage
+from assay_schemas.parallelism import Parallelism
 from assay_schemas.problems import problems_of
 from assay_schemas.results import TrainingResult
 from pydantic import ValidationError
@@ -40,7 +41,15 @@ from assay_trainer.layout import layout_for
 from assay_trainer.loop import Checkpoints, Schedule, TrainingLoop, Watch
 from assay_trainer.lora import add_adapters, load_adapters, without_adapters
 from assay_trainer.metrics import MetricsLog, final_loss, peak_memory_gib
-from assay_trainer.model import choose_device, load, load_model, load_tokenizer, padding_id_of
+from assay_trainer.model import (
+    choose_device,
+    load,
+    load_model,
+    load_tokenizer,
+    padding_id_of,
+    recompute_activations,
+    repeat_exactly,
+)
 from assay_trainer.optimizer import restore_optimizer
 from assay_trainer.stepper import Stepping
 from assay_trainer.tracking import TrackedRun, TrackedWatch, TrackingSettings, open_tracker
@@ -60,12 +69,17 @@ def run(context: JobContext) -> None:
             f"{ENGINE_VERSION}; declare the other's environment with `assay images add`"
         )
     layout = layout_for(request)
-    if layout.processes > 1:
+    if in_shards(request, layout):
         from assay_trainer.parallel.job import run_spread
 
         run_spread(context, request, layout)
         return
     run_alone(context, request)
+
+
+def in_shards(request: TrainingRequest, layout: Parallelism) -> bool:
+    """Whether there are several processes, or one whose only shard rests in main memory while its GPU computes."""
+    return layout.processes > 1 or (request.hardware.cpu_offload and request.hardware.gpus > 0)
 
 
 def run_alone(context: JobContext, request: TrainingRequest) -> None:
@@ -130,6 +144,7 @@ class TrainingJob:
 
     def _prepared_and_run(self) -> Trained:
         device = self._device()
+        repeat_exactly(device)
         base = self._model_folder(self._request.model)
         tokenizer = load_tokenizer(base)
         algorithm = self._algorithm_class(self._hyperparameters, tokenizer)
@@ -225,6 +240,8 @@ class TrainingJob:
             add_adapters(model, lora)
             if resumed is not None:
                 load_adapters(model, resumed.adapters)
+        if self._request.hardware.activation_checkpointing:
+            recompute_activations(model)
         return model
 
     def _begin(

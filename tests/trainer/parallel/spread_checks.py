@@ -28,6 +28,7 @@ from assay_trainer.attention import ATTENTION, register
 from assay_trainer.checkpoints.writer import CheckpointWriter
 from assay_trainer.data.rows import Row
 from assay_trainer.lora import add_adapters
+from assay_trainer.model import recompute_activations
 from assay_trainer.parallel.build import build_stepper
 from assay_trainer.parallel.job import train_rank
 from assay_trainer.parallel.launch import launch
@@ -46,6 +47,8 @@ LAYOUTS: dict[str, tuple[str, dict[str, int], dict[str, Any]]] = {
     "expert": ("mixtral", {"expert": 2}, {}),
     "data with adapters": ("adapted", {"data": 2}, {}),
     "data with activations computed again": ("llama", {"data": 2}, {"activation_checkpointing": True}),
+    "one process offloaded": ("llama", {}, {"cpu_offload": True}),
+    "data offloaded": ("llama", {"data": 2}, {"cpu_offload": True}),
     "data and tensor": ("llama", {"data": 2, "tensor": 2}, {}),
     "data and context": ("llama", {"data": 2, "context": 2}, {}),
     "data and pipeline": ("llama", {"data": 2, "pipeline": 2}, {}),
@@ -132,8 +135,10 @@ class Runs:
         kind, degrees, options = LAYOUTS[name]
         values = self.hyperparameters(kind)
         world = world_of(rank, Parallelism(**degrees), CPU)
-        algorithm = Sft(values, self.tokenizer)
-        return self.numbers(build_stepper(model_of(kind), algorithm, values, 0, world, Hardware(**options)))
+        algorithm, hardware, model = Sft(values, self.tokenizer), Hardware(**options), model_of(kind)
+        if hardware.activation_checkpointing:
+            recompute_activations(model)
+        return self.numbers(build_stepper(model, algorithm, values, 0, world, hardware))
 
 
 def in_processes(count: int, folder: Path, work: Callable[[int], None]) -> None:
@@ -154,7 +159,7 @@ def equalities(scratch: Path) -> dict[str, Any]:
     runs = Runs()
     alone = {kind: runs.alone(kind) for kind in ("llama", "mixtral", "adapted")}
     found: dict[str, Any] = {}
-    for count in (2, 4):
+    for count in (1, 2, 4):
         names = [name for name, (_, degrees, _) in LAYOUTS.items() if Parallelism(**degrees).processes == count]
         folder = scratch / f"equal-{count}"
 
@@ -198,6 +203,7 @@ def jobs(scratch: Path) -> dict[str, Any]:
     found["alone"] = _job(scratch / "alone", base, [({}, None)])
     found["spread"] = _job(scratch / "spread", base, [(four, None)])
     found["resumed"] = _job(scratch / "resumed", base, [(four, 2), ({"data": 2}, None)])
+    found["offloaded"] = _job(scratch / "offloaded", base, [(four, 2), ({"data": 2}, None)], offload=True)
     for name, changes in ONLINE.items():
         found[f"{name} alone"] = _job(scratch / f"{name}-alone", base, [({}, None)], **changes)
         found[f"{name} spread"] = _job(scratch / f"{name}-spread", base, [({"data": 2}, None)], **changes)
@@ -210,7 +216,12 @@ def jobs(scratch: Path) -> dict[str, Any]:
 
 
 def _job(
-    root: Path, base: Path, attempts: list[tuple[dict[str, int], int | None]], algorithm: str = "SFT", **changes: Any
+    root: Path,
+    base: Path,
+    attempts: list[tuple[dict[str, int], int | None]],
+    algorithm: str = "SFT",
+    offload: bool = False,
+    **changes: Any,
 ) -> Any:
     """A job in attempts, each with its degrees and the step to stop after; its result, and how an attempt ended."""
     os.environ["ASSAY_OBJECT_STORE"] = root.as_uri()
@@ -222,7 +233,7 @@ def _job(
     for attempt, (degrees, stop) in enumerate(attempts, start=1):
         layout = Parallelism(**degrees)
         request = ground.request(data, algorithm=algorithm, attempt=attempt, **options)
-        request = request.model_copy(update={"hardware": Hardware(cpus=1, parallelism=layout)})
+        request = request.model_copy(update={"hardware": Hardware(cpus=1, parallelism=layout, cpu_offload=offload)})
         work = partial(_be, request, layout, root / f"scratch-{attempt}", stop, root / "result.json")
         try:
             launch(layout.processes, root / f"scratch-{attempt}", work)

@@ -22,6 +22,8 @@ LAYOUTS = (
     "expert",
     "data with adapters",
     "data with activations computed again",
+    "one process offloaded",
+    "data offloaded",
     "data and tensor",
     "data and context",
     "data and pipeline",
@@ -61,7 +63,7 @@ def weights(result: dict[str, Any]) -> dict[str, torch.Tensor]:
     return load_file(folder / "model.safetensors")
 
 
-@pytest.mark.parametrize(("job", "like"), [("spread", "alone"), ("resumed", "alone"), ("dpo spread", "dpo alone")])
+@pytest.mark.parametrize(("job", "like"), [("spread", "alone"), ("resumed", "alone"), ("offloaded", "alone"), ("dpo spread", "dpo alone")])
 def test_a_whole_job_ends_with_the_weights_of_one_process(found: Any, job: str, like: str) -> None:
     assert "error" not in found["jobs"], (found["jobs"], found["log"])
     alone, spread = (weights(found["jobs"][name]["result"]) for name in (like, job))

@@ -71,6 +71,20 @@ def test_it_samples_with_adapters_and_leaves_the_model_in_training(engine: Any, 
     assert model.training
 
 
+def test_a_bfloat16_run_samples_in_bfloat16_as_it_learns(model: Any) -> None:
+    import torch
+    from assay_trainer.rollouts.base import EngineSettings
+    from assay_trainer.rollouts.transformers import TransformersEngine
+
+    engine = TransformersEngine(EngineSettings("", (END,), 258, 64, dtype="bfloat16"))
+    engine.update_weights(model)
+    formats = set()
+    model.model.layers[0].mlp.down_proj.register_forward_hook(lambda *given: formats.add(given[2].dtype))
+    contract.check_shapes_and_ends(engine, END)
+    contract.check_repeatable(engine)
+    assert formats == {torch.bfloat16}
+
+
 def test_a_cache_that_grows_in_place_holds_what_one_that_is_copied_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when its room is used up, and after rows have left."""
     import torch

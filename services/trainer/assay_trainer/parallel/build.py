@@ -31,8 +31,6 @@ def build_stepper(
         split_matrices(model, world.mesh["tensor"])
     if layout.context > 1:
         split_tokens(model, world.group("context"), layout.tensor)
-    if hardware.activation_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
     if layout.pipeline > 1:
         from assay_trainer.parallel.pipeline import PipelineStepper
 

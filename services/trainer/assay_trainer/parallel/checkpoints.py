@@ -167,7 +167,8 @@ def restore_spread(stepper: Stepping, tensors: dict[str, Tensor], world: World) 
         if f"{each.name}:{MOMENTS[0]}" not in tensors:
             continue
         state = {moment: tensors[f"{each.name}:{moment}"] for moment in MOMENTS}
+        rests = local_of(each.parameter).device
         stepper.optimizer.state[each.parameter] = {
-            moment: cut(value, each.parameter, each.placement) if value.ndim else value.clone().to(world.device)
+            moment: cut(value, each.parameter, each.placement) if value.ndim else value.clone().to(rests)
             for moment, value in state.items()
         }

@@ -19,7 +19,7 @@ from assay_chassis.job_service.records import manifest_bytes
 from assay_chassis.object_store import StoreSettings, SyncObjectStore
 from assay_schemas.artifacts import manifest_key
 from assay_schemas.jobs import TrainingRequest, Usage
-from assay_schemas.parallelism import ONLINE_ALGORITHMS, Parallelism, why_not
+from assay_schemas.parallelism import NO_OFFLOAD, ONLINE_ALGORITHMS, Parallelism, why_not
 from assay_schemas.results import TrainingResult
 
 from assay_trainer.algorithms.base import Algorithm, Surroundings
@@ -35,7 +35,7 @@ from assay_trainer.parallel.peers import WorldPeers
 from assay_trainer.parallel.rank_job import RankJob
 from assay_trainer.parallel.replicated import ReplicatedTrainingJob
 from assay_trainer.parallel.tensor import split_matrices
-from assay_trainer.parallel.world import World, join, leave
+from assay_trainer.parallel.world import World, join, leave, only_device
 from assay_trainer.stepper import Stepping
 from assay_trainer.worker import tracked
 
@@ -48,6 +48,8 @@ def run_spread(context: JobContext, request: TrainingRequest, layout: Parallelis
     adapters = request.inputs.hyperparameters.get("lora") is not None
     if reason := why_not(layout, request.inputs.algorithm, adapters=adapters, nodes=nodes):
         raise BadInput(f"hardware.parallelism: {reason} Change its degrees, or leave it out")
+    if request.hardware.cpu_offload and request.inputs.algorithm in ONLINE_ALGORITHMS:
+        raise BadInput(f"hardware.cpu_offload: {NO_OFFLOAD.format(request.inputs.algorithm)} Leave it out")
     folder = context.workdir / "processes"
     if nodes > 1:
         from assay_trainer.parallel.nodes import run_over_nodes
@@ -69,7 +71,7 @@ def train_rank(
     rank: int, request: TrainingRequest, layout: Parallelism, folder: Path, watch: Watch
 ) -> TrainingResult | None:
     """Be one of the processes of this machine to the end; the lead's result, whose manifest is written."""
-    device = torch.device("cuda", rank) if request.hardware.gpus else torch.device("cpu")
+    device = only_device(rank) if request.hardware.gpus else torch.device("cpu")
     return train_in(join(rank, layout, device, folder / RENDEZVOUS), request, folder, watch)
 
 
@@ -112,17 +114,19 @@ class SpreadTrainingJob(RankJob):
         self, algorithm: Algorithm, around: Surroundings, padding_id: int, resumed: ResumePoint | None
     ) -> Stepping:
         model = self._model(algorithm, around, padding_id, resumed, torch.device("cpu"))
-        self._laid_out(model, around.device)
         hardware = self._request.hardware
+        self._laid_out(model, None if hardware.cpu_offload else around.device)
         stepper = build_stepper(model, algorithm, self._hyperparameters, around.seed, self._world, hardware)
         if resumed is not None:
             restore_spread(stepper, resumed.optimizer, self._world)
         return stepper
 
-    def _laid_out(self, model: Any, device: torch.device) -> None:
-        """Remember what a whole model is, before this one lies here in parts."""
+    def _laid_out(self, model: Any, device: torch.device | None) -> None:
+        """Remember what a whole model is, before this one lies here in parts. Without a device it stays in main memory,
+        from where sharding takes one layer at a time."""
         self._model_type, self._config = type(model), copy.deepcopy(model.config)
-        model.to(device)
+        if device is not None:
+            model.to(device)
 
     @contextlib.contextmanager
     def _base_model(self, stepper: Stepping, around: Surroundings, resumed: bool) -> Iterator[Any]:  # noqa: ARG002

@@ -29,6 +29,8 @@ LOSSES = 3
 LOOK_S = 0.5
 COLLECTIVE_TIMEOUT_S = 600
 GIB = 2**30
+SHARED_DEVICES = "TRAIN_ENABLE_SHARE_CUDA_VISIBLE_DEVICES"
+"""Ray Train's setting by which a process sees its machine's other GPUs too; a rollout engine takes the first it sees."""
 
 
 class NodesLost(JobFailed):
@@ -75,6 +77,7 @@ def _fit(request: TrainingRequest, layout: Parallelism, folder: Path) -> None:
     from ray.train.torch import TorchConfig, TorchTrainer
 
     gpus = request.hardware.gpus > 0
+    os.environ[SHARED_DEVICES] = "0"
     connect()
     trainer = TorchTrainer(
         be_rank,

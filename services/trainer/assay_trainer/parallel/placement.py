@@ -51,8 +51,10 @@ def placement_of(tensor: Tensor, world: World, *, expert: bool) -> Placement:
 
 
 def whole_of(tensor: Tensor, world: World, *, expert: bool) -> Tensor:
-    """The whole tensor, on every process of this stage. Every process must ask for the same ones in the same order."""
-    full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    """The whole tensor, on every process of this stage. Every process must ask for the same ones in the same order.
+
+    Parts that rest in main memory are gathered where the processes can reach each other: on their devices."""
+    full = tensor.to(world.device).full_tensor() if isinstance(tensor, DTensor) else tensor
     if not expert:
         return full
     parts = [torch.empty_like(full) for _ in range(world.parallelism.expert)]

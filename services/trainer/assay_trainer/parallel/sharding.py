@@ -37,10 +37,13 @@ class Computation(nn.Module):
 
 
 def shard(root: nn.Module, layers: Sequence[nn.Module], world: World, *, offload: bool) -> None:
-    """Shard `root` in place: each of `layers` by itself, experts over the processes that share them, then the rest."""
-    if world.dense.size() == 1:
+    """Shard `root` in place: each of `layers` by itself, experts over the processes that share them, then the rest.
+
+    With `offload` the shards, their gradients and their optimizer's state rest in main memory, where they are updated:
+    also those of one process, whose shard is the whole."""
+    if world.dense.size() == 1 and not offload:
         return
-    policy = CPUOffloadPolicy() if offload and world.device.type == "cuda" else OffloadPolicy()
+    policy = CPUOffloadPolicy(pin_memory=world.device.type == "cuda") if offload else OffloadPolicy()
     alone = set[nn.Parameter]()
     for experts in spread(root):
         if world.experts.size() > 1:

@@ -17,6 +17,7 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 COLLECTIVE_TIMEOUT = timedelta(minutes=10)
 LOOPBACK = "lo"
+DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,15 @@ class World:
     @property
     def row_place(self) -> int:
         return self.place("expert") * self.parallelism.data + self.place("data")
+
+
+def only_device(rank: int) -> torch.device:
+    """This process's GPU, the only one that it sees from now on: a rollout engine takes the first that it sees.
+
+    Call it before this process has used any."""
+    seen = os.environ.get(DEVICES)
+    os.environ[DEVICES] = seen.split(",")[rank] if seen else str(rank)
+    return torch.device("cuda", 0)
 
 
 def join(rank: int, parallelism: Parallelism, device: torch.device, rendezvous: Path) -> World:

@@ -40,12 +40,18 @@ class TransformersEngine:
     def close(self) -> None:
         self._model = None
 
+    def _precision(self) -> contextlib.AbstractContextManager[Any]:
+        """The number format that the trainer's own forward passes have."""
+        if self._settings.dtype == "bfloat16":
+            return torch.autocast(next(self._model.parameters()).device.type, dtype=torch.bfloat16)
+        return contextlib.nullcontext()
+
     def generate(
         self, prompts: Sequence[Sequence[int]], samples_each: int, sampling: Sampling, seed: int, first: int = 0
     ) -> list[list[Completion]]:
         together = max(1, ROWS_AT_ONCE // samples_each)
         found: list[list[Completion]] = []
-        with _evaluating(self._model), torch.no_grad():
+        with _evaluating(self._model), torch.no_grad(), self._precision():
             for start in range(0, len(prompts), together):
                 part = prompts[start : start + together]
                 place = (first + start) * samples_each

@@ -55,14 +55,15 @@ def mismatch_sums(old_N: Tensor, sampled_N: Tensor) -> dict[str, Tensor]:
 def generalised_advantages(rewards_T: Tensor, values_T: Tensor, gamma: float, gae_lambda: float) -> Tensor:
     """A_t = sum over l of (gamma lambda)^l delta_(t+l), delta_t = r_t + gamma V_(t+1) - V_t, V after the end 0
     (Schulman et al. 2016, GAE, eq. 16). Shapes: (T), (T) to (T)."""
-    advantages = torch.zeros_like(rewards_T)
+    rewards, values = rewards_T.tolist(), values_T.tolist()  # at once: a GPU answers every question for itself
+    advantages = [0.0] * len(rewards)
     following, value_after = 0.0, 0.0
-    for at in range(len(rewards_T) - 1, -1, -1):
-        delta = float(rewards_T[at]) + gamma * value_after - float(values_T[at])
+    for at in range(len(rewards) - 1, -1, -1):
+        delta = rewards[at] + gamma * value_after - values[at]
         following = delta + gamma * gae_lambda * following
         advantages[at] = following
-        value_after = float(values_T[at])
-    return advantages
+        value_after = values[at]
+    return torch.tensor(advantages, dtype=rewards_T.dtype, device=rewards_T.device)
 
 
 def clipped_value_loss(new_N: Tensor, old_N: Tensor, returns_N: Tensor, clip: float) -> Tensor:
