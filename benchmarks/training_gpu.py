@@ -23,7 +23,11 @@ from benchmarks.gpu_sides import LOADS, SHAPES, SIDES, Figures
 
 ROOT = Path(__file__).parents[1]
 GOAL = {"sft_ratio": ">= 1.3", "lora_ratio": ">= 1", "rollout_ratio": ">= 1"}
-PAIRS = {"sft": ("sft_assay", "sft_trl"), "lora": ("lora_assay", "lora_trl"), "rollout": ("rollout_assay", "rollout_generate")}
+PAIRS = {
+    "sft": ("sft_assay", "sft_trl"),
+    "lora": ("lora_assay", "lora_trl"),
+    "rollout": ("rollout_assay", "rollout_generate"),
+}
 LARGE = {"lora": "8b"}
 LONGEST_SIDE_S = 300.0
 
@@ -75,12 +79,16 @@ def figures(part: Part, runs: Sequence[dict[str, Figures]]) -> dict[str, Any]:
     found: dict[str, Any] = {f"{part.name}_shape": part.shape, f"{part.name}_runs": len(runs)}
     for side in part.sides:
         for name in runs[0][side]:
-            found[f"{side}_{name}"] = round(statistics.median(run[side][name] for run in runs), 9 if side == "same_numbers" else 3)
+            found[f"{side}_{name}"] = round(
+                statistics.median(run[side][name] for run in runs), 9 if side == "same_numbers" else 3
+            )
     if len(part.sides) == 2:
         own, other = part.sides
         for name, what in (("tokens_per_s", "ratio"), ("memory_gib", "memory_ratio")):
             if name in runs[0][own]:
-                found[f"{part.name}_{what}"] = round(statistics.median(run[own][name] / run[other][name] for run in runs), 3)
+                found[f"{part.name}_{what}"] = round(
+                    statistics.median(run[own][name] / run[other][name] for run in runs), 3
+                )
     return found
 
 
@@ -142,7 +150,9 @@ def main() -> None:
         sys.exit(1)
 
 
-def _write(given: argparse.Namespace, found: dict[str, Any], missing: list[str], gpu: str, load: float, seconds: float) -> None:
+def _write(
+    given: argparse.Namespace, found: dict[str, Any], missing: list[str], gpu: str, load: float, seconds: float
+) -> None:
     results_file.write(
         "training_gpu",
         figures=found,
@@ -154,8 +164,8 @@ def _write(given: argparse.Namespace, found: dict[str, Any], missing: list[str],
             f"GPU: {gpu}",
             "random weights, random tokens, bfloat16 with float32 masters on both sides, AdamW, the same rows",
             "rows of many lengths; as many in one forward pass on both sides, packed by Assay, padded by TRL",
-            "mfu: the model's own operations (Chowdhery et al. 2022, appendix B) over the data sheet's peak; 8b computes "
-            "activations again, which is not counted",
+            "mfu: the model's own operations (Chowdhery et al. 2022, appendix B) over the data sheet's peak; what 8b "
+            "computes again is not counted",
             "lora: rank 16 on all linear layers; offload: weights and optimizer rest in main memory",
             "rollout: every completion as long, weights new before every round; generate: transformers' own",
             *(f"not measured: {line}" for line in missing),

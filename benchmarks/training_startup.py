@@ -12,22 +12,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from assay_chassis.compute import JobRun, open_backend
-from assay_chassis.compute.base import ComputeBackend
-from assay_chassis.compute.local import LocalBackend
-from assay_chassis.compute.settings import ComputeSettings
+from assay_chassis.compute import ComputeBackend, ComputeSettings, JobRun, RunStatus, open_backend
 from assay_schemas.artifacts import DatasetRef, ModelRef
 from assay_schemas.canonical import sha256_hex
 from assay_schemas.datasets import snapshot_bytes
 from assay_schemas.jobs import TrainingInputs, TrainingRequest, job_key
 from assay_trainer.handlers import PRELOAD, TRAINING
-from examples.wordproblems.problems import generate
 
 from benchmarks import results_file
 from benchmarks.trl_options import SAME_WORK
+from examples.wordproblems.problems import generate
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "examples" / "pilot" / "model"
@@ -77,19 +75,24 @@ async def first_step_s(backend: ComputeBackend, request: TrainingRequest, began:
         payload=request.model_dump(mode="json"),
     )
     await backend.submit(run)
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            status = await backend.status(run.name)
-            if status.progress is not None and status.progress["step"] >= 1:
-                break
-            if status.state.ended:
-                raise RuntimeError(f"the run ended before its first step: {status.reason} {status.log_tail}")
-            await asyncio.sleep(LOOK_S)
+    status = await _until(backend, run.name, lambda status: bool(status.progress and status.progress["step"] >= 1))
+    if status.progress is None:
+        raise RuntimeError(f"no first step: {status.state}, {status.reason} {status.log_tail}")
     taken = time.perf_counter() - began
     await backend.cancel(run.name)
-    while not (await backend.status(run.name)).state.ended:
-        await asyncio.sleep(LOOK_S)
+    await _until(backend, run.name, lambda status: status.state.ended)
     return taken
+
+
+async def _until(backend: ComputeBackend, name: str, reached: Callable[[RunStatus], bool]) -> RunStatus:
+    """The run's status once it is as wanted, or has ended."""
+    status = await backend.status(name)
+    for _ in range(int(PATIENCE_S / LOOK_S)):
+        if reached(status) or status.state.ended:
+            break
+        await asyncio.sleep(LOOK_S)
+        status = await backend.status(name)
+    return status
 
 
 async def by_assay(folder: Path, runs: int) -> tuple[float, list[float]]:
@@ -99,7 +102,6 @@ async def by_assay(folder: Path, runs: int) -> tuple[float, list[float]]:
     backend = open_backend(
         ComputeSettings(compute_root=folder / "compute"), "trainer", preload=PRELOAD, environment=environment
     )
-    assert isinstance(backend, LocalBackend)
     requests = [request_of(store, seed) for seed in range(runs + 1)]
     began = time.perf_counter()
     await backend.start()

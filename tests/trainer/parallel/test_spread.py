@@ -63,7 +63,9 @@ def weights(result: dict[str, Any]) -> dict[str, torch.Tensor]:
     return load_file(folder / "model.safetensors")
 
 
-@pytest.mark.parametrize(("job", "like"), [("spread", "alone"), ("resumed", "alone"), ("offloaded", "alone"), ("dpo spread", "dpo alone")])
+@pytest.mark.parametrize(
+    ("job", "like"), [("spread", "alone"), ("resumed", "alone"), ("offloaded", "alone"), ("dpo spread", "dpo alone")]
+)
 def test_a_whole_job_ends_with_the_weights_of_one_process(found: Any, job: str, like: str) -> None:
     assert "error" not in found["jobs"], (found["jobs"], found["log"])
     alone, spread = (weights(found["jobs"][name]["result"]) for name in (like, job))

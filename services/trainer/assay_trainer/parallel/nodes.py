@@ -30,7 +30,7 @@ LOOK_S = 0.5
 COLLECTIVE_TIMEOUT_S = 600
 GIB = 2**30
 SHARED_DEVICES = "TRAIN_ENABLE_SHARE_CUDA_VISIBLE_DEVICES"
-"""Ray Train's setting by which a process sees its machine's other GPUs too; a rollout engine takes the first it sees."""
+"""By this setting of Ray Train a process sees its machine's other GPUs too; a rollout engine takes the first one."""
 
 
 class NodesLost(JobFailed):

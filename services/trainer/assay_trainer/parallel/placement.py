@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -54,7 +54,7 @@ def whole_of(tensor: Tensor, world: World, *, expert: bool) -> Tensor:
     """The whole tensor, on every process of this stage. Every process must ask for the same ones in the same order.
 
     Parts that rest in main memory are gathered where the processes can reach each other: on their devices."""
-    full = tensor.to(world.device).full_tensor() if isinstance(tensor, DTensor) else tensor
+    full = cast(DTensor, tensor.to(world.device)).full_tensor() if isinstance(tensor, DTensor) else tensor
     if not expert:
         return full
     parts = [torch.empty_like(full) for _ in range(world.parallelism.expert)]

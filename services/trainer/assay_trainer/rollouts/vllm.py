@@ -55,13 +55,14 @@ class VllmEngine:
             self._engine = self._opened(settings)
 
     def _opened(self, settings: EngineSettings) -> Any:
+        """On a GPU with its graphs, as evaluations have it: new weights go into the tensors that these refer to."""
+        device = {} if torch.cuda.is_available() else {"enforce_eager": True, "block_size": CPU_BLOCK}
         return self._vllm.LLM(
             model=str(settings.folder),
             dtype=settings.dtype,
             seed=settings.seed,
-            enforce_eager=True,
             enable_prefix_caching=True,
-            **({} if torch.cuda.is_available() else {"block_size": CPU_BLOCK}),
+            **device,
             max_model_len=settings.max_tokens,
             max_num_seqs=MOST_ROWS,
             gpu_memory_utilization=GPU_MEMORY_SHARE,
