@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.online_sides import MODEL
 
@@ -81,7 +81,7 @@ def device_here() -> Any:
     return device
 
 
-def dtype_here() -> str:
+def dtype_here() -> Literal["float32", "bfloat16"]:
     return "bfloat16" if device_here().type == "cuda" else "float32"
 
 
