@@ -145,7 +145,7 @@ class SimulatedWorld:
         self.processes: dict[str, Process] = {}
         self.store.stop = self._stop
         for one in self.sessions.values():
-            one.stop = self._stop
+            one.stop, one.tell = self._stop, self.note
         self._watch()
 
     def _watch(self) -> None:
@@ -298,6 +298,8 @@ class SimulatedWorld:
         self._fell(process)
         seconds = self.faults.lasting(kind, MOST_STOPPED_S, (ABOUT_A_LEASE_S, AND_A_SESSION_S))
         self.loop.stop_process(process, seconds)
+        for sessions in self.sessions.values():
+            sessions.process_stopped(process)
         for group in self.log.groups.values():
             for member in [one for one in group.members if one.process is process]:
                 self.loop.later(SESSION_TIMEOUT_S, group.expire, member)

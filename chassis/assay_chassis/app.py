@@ -46,7 +46,8 @@ STANDSTILL_S = 120.0
 class ServiceApp:
     """One service. With `migrations` (a package) it is transactional: inbox, outbox and a schema named as the service.
 
-    `store`, `broker` and `clock` replace the real ones in tests.
+    `store`, `broker` and `clock` replace the real ones in tests. After `pause_s` without a word in a transaction
+    PostgreSQL ends it: for services that wait for nothing else in one.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class ServiceApp:
         broker: Broker | None = None,
         clock: Clock | None = None,
         store: ObjectStore | None = None,
+        pause_s: float | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -66,6 +68,7 @@ class ServiceApp:
         self.broker: Broker = broker or KafkaBroker(settings, client_id=f"assay-{name}", clock=self.clock)
         self.delivery = Delivery(name, self.broker, self.clock, at_once=_handlers_at_once(settings, migrations))
         self._migrations = migrations
+        self._pause_s = pause_s
         self._given_store = store
         self._database: Database | None = None
         self._background: dict[str, Background] = {}
@@ -232,7 +235,10 @@ class ServiceApp:
 
     async def _open_database(self) -> Database:
         database = await Database.connect(
-            self.settings.database_url, schema=self.name, connections=self.settings.database_connections
+            self.settings.database_url,
+            schema=self.name,
+            connections=self.settings.database_connections,
+            pause_s=self._pause_s,
         )
         try:
             await migrate(database, "assay_chassis", *([self._migrations] if self._migrations else []))

@@ -27,17 +27,22 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 class Database:
     """A pool of connections to one schema of one database. json and jsonb columns are Python values."""
 
-    def __init__(self, url: str, pool: Any, schema: str, hosts: Hosts) -> None:
+    def __init__(self, url: str, pool: Any, session: dict[str, str], hosts: Hosts) -> None:
         self._url = url
+        self._session = session
         self._hosts = hosts
         self._pool = pool
-        self.schema = schema
+        self.schema = session["search_path"]
 
     @classmethod
-    async def connect(cls, url: str | SecretStr, *, schema: str = "public", connections: int = 8) -> Database:
-        """Open the pool, on the primary among the hosts that the URL names. Raises DatabaseUnavailable."""
+    async def connect(
+        cls, url: str | SecretStr, *, schema: str = "public", connections: int = 8, pause_s: float | None = None
+    ) -> Database:
+        """Open the pool, on the primary among the hosts that the URL names. Raises DatabaseUnavailable.
+
+        After `pause_s` without a word inside a transaction PostgreSQL ends it, and its locks with it."""
         plain = url.get_secret_value() if isinstance(url, SecretStr) else url
-        hosts = Hosts(plain)
+        hosts, session = Hosts(plain), _session(schema, pause_s)
         try:
             pool = await asyncpg.create_pool(
                 plain,
@@ -46,13 +51,13 @@ class Database:
                 max_size=connections,
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=COMMAND_TIMEOUT_S,
-                server_settings=_session(schema),
+                server_settings=session,
                 init=_speak_json,
                 reset=_leave_as_it_is,
             )
         except NO_CONNECTION as error:
             raise _explained(error, plain) from error
-        return cls(plain, pool, schema, hosts)
+        return cls(plain, pool, session, hosts)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
@@ -85,13 +90,15 @@ class Database:
             yield connection
 
     async def dedicated(self) -> Any:
-        """A connection outside the pool, for locks and LISTEN; the caller closes it. Raises DatabaseUnavailable."""
+        """A connection outside the pool, for locks, LISTEN and marks; the caller closes it. Raises DatabaseUnavailable.
+
+        Its commits do not wait for the disk: a crash of the server may undo the last of them."""
         try:
             connection = await self._hosts.connect(
                 self._url,
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=COMMAND_TIMEOUT_S,
-                server_settings=_session(self.schema),
+                server_settings={**self._session, "synchronous_commit": "off"},
             )
             await _speak_json(connection)
         except NO_CONNECTION as error:
@@ -115,11 +122,13 @@ class Database:
             self._pool.terminate()
 
 
-def _session(schema: str) -> dict[str, str]:
+def _session(schema: str, pause_s: float | None) -> dict[str, str]:
     # Disks have no heads any more, and what services read is in memory. By PostgreSQL's own figure a statement about
     # one job, which it takes for a hundred, reads a table of some thousand rows as a whole.
     plans = {"random_page_cost": "1.1"}
-    return {"search_path": schema, "application_name": f"assay-{schema}", "timezone": "UTC", **plans}
+    # What a process that stands still has locked would stay locked until it goes on.
+    limits = {} if pause_s is None else {"idle_in_transaction_session_timeout": f"{max(1, round(1e3 * pause_s))}"}
+    return {"search_path": schema, "application_name": f"assay-{schema}", "timezone": "UTC", **plans, **limits}
 
 
 async def _speak_json(connection: Any) -> None:

@@ -20,6 +20,7 @@ AGAIN = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
 # What a lost connection looks like from here; inside a handler these may come from elsewhere.
 LOST = (*AGAIN, OSError, TimeoutError)

@@ -82,6 +82,7 @@ class OutboxRelay:
 
     async def _publish_batch(self, connection: Any) -> int:
         """Publish the oldest rows; a crash between publishing and marking publishes them again, with the same ids.
+        So does a crash of the server that loses the marks: that they reach the disk is not waited for.
 
         The rows need no lock: the lock that makes this process the leader is of the same connection."""
         rows = await connection.fetch(QUERIES.take_outgoing, BATCH)

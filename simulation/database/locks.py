@@ -19,6 +19,7 @@ CONFLICTS: dict[Mode, frozenset[Mode]] = {
     "update": frozenset({"key share", "no key update", "update"}),
 }
 COMMAND_TIMEOUT_S = 60.0
+GONE = "connection was closed in the middle of operation"
 
 
 class Holder:
@@ -28,6 +29,8 @@ class Holder:
         self.locks: set[Hashable] = set()
         self.waits_for: set[Holder] = set()
         self.waiter: asyncio.Future[None] | None = None
+        self.gone = False
+        """Its connection was lost: it takes no more locks."""
 
 
 class Locks:
@@ -45,7 +48,8 @@ class Locks:
         return {other for other, theirs in held.items() if other is not holder and theirs in CONFLICTS[mode]}
 
     async def take(self, holder: Holder, key: Hashable, mode: Mode = "update") -> None:
-        """Raises DeadlockDetectedError, and TimeoutError where others hold on for too long."""
+        """Raises DeadlockDetectedError, TimeoutError where others hold on for too long, and ConnectionDoesNotExistError
+        where its connection was lost meanwhile."""
         while blockers := self.blockers(holder, key, mode):
             holder.waits_for = blockers
             if _in_a_circle(holder):
@@ -60,6 +64,8 @@ class Locks:
                 holder.waits_for, holder.waiter = set(), None
                 if holder in self._queues[key]:
                     self._queues[key].remove(holder)
+            if holder.gone:
+                raise asyncpg.ConnectionDoesNotExistError(GONE)
         self.take_now(holder, key, mode)
 
     def take_now(self, holder: Holder, key: Hashable, mode: Mode = "update") -> None:

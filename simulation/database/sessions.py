@@ -6,19 +6,18 @@ Never decides what a statement means; `server` does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import asyncpg
 
 from simulation.database.chassis_statements import LEAD
-from simulation.database.locks import Holder
+from simulation.database.locks import GONE, Holder
 from simulation.database.server import Row, Server, Transaction
 from simulation.faults import Faults, Kind
 from simulation.loop import Process, SimulatedLoop, current_process
 from simulation.points import Points, for_ever
 
-GONE = "connection was closed in the middle of operation"
 NOTICED_AFTER_S = 2.0
 LOCKS = "FOR UPDATE"
 """How a statement ends that locks the rows it reads: before these a decision rests on what was seen earlier."""
@@ -41,13 +40,20 @@ class Sessions:
     ) -> None:
         self.server, self.loop, self.faults, self.points, self.kill = server, loop, faults, points, kill
         self.stop: Callable[[Process, Kind], None] = lambda _process, _kind: None
+        self.tell: Callable[[str], None] = lambda _: None
         self.open: list[Session] = []
         server.notify = self._notify
 
-    def connect(self) -> Session:
-        session = Session(self, current_process())
+    def connect(self, settings: Mapping[str, str]) -> Session:
+        session = Session(self, current_process(), settings)
         self.open.append(session)
         return session
+
+    def process_stopped(self, process: Process) -> None:
+        """A transaction in which nothing is said may have a limit."""
+        for session in self.open:
+            if session.process is process and session.block is not None and session.pause_s is not None:
+                self.loop.later(session.pause_s, session.end_if_still, session.block)
 
     def process_died(self, process: Process) -> None:
         """The server notices a little later, and holds the locks of the dead until then."""
@@ -71,11 +77,15 @@ class Sessions:
 class Session(Holder):
     """One connection."""
 
-    def __init__(self, sessions: Sessions, process: Process) -> None:
+    def __init__(self, sessions: Sessions, process: Process, settings: Mapping[str, str]) -> None:
         super().__init__()
         self.process = process
+        limit_ms = settings.get("idle_in_transaction_session_timeout")
+        self.pause_s = None if limit_ms is None else int(limit_ms) / 1000
         self.listeners: dict[str, list[Callable[..., None]]] = {}
         self.tx: Transaction | None = None
+        self.block: Transaction | None = None
+        """The transaction of several statements that is open."""
         self._sessions = sessions
         self._server = sessions.server
         self._closed = False
@@ -141,14 +151,25 @@ class Session(Holder):
         for lost in self._lost:
             self._sessions.loop.call_in(self.process, lost, self)
 
+    def end_if_still(self, tx: Transaction) -> None:
+        """Its process was stopped in the middle of this transaction, which is not one that waits for a lock."""
+        if self._closed or self.block is not tx or self.process.stopped_until <= self._sessions.loop.time():
+            return
+        if tx.waiter is not None and not tx.waiter.done():
+            self._sessions.loop.later(self.pause_s or 0.0, self.end_if_still, tx)
+            return
+        self._sessions.tell(f"ended after {self.pause_s} s without a word: a transaction of {self.process.name}")
+        self.drop()
+
     def _end(self) -> None:
         if self._closed:
             return
         self._closed = True
         self._sessions.open.remove(self)
         if self.tx is not None:
+            self.tx.gone = True
             self._server.rollback(self.tx)
-            self.tx = None
+            self.tx = self.block = None
         self._server.locks.release(self)
 
     def reset(self) -> None:
@@ -246,9 +267,10 @@ class _Block:
 
     async def __aenter__(self) -> None:
         self._session._check()
-        self._session.tx = Transaction(self._session._server)
+        self._session.tx = self._session.block = Transaction(self._session._server)
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._session.block = None
         if kind is None:
             await self._session.commit()
         else:
@@ -258,8 +280,9 @@ class _Block:
 class Pool:
     """A pool of a limited number of connections."""
 
-    def __init__(self, sessions: Sessions, size: int) -> None:
+    def __init__(self, sessions: Sessions, size: int, settings: Mapping[str, str]) -> None:
         self._sessions = sessions
+        self._settings = settings
         self._slots = asyncio.Semaphore(size)
         self._idle: list[Session] = []
         self._closed = False
@@ -273,7 +296,7 @@ class Pool:
             session = self._idle.pop()
             if not session.is_closed():
                 return session
-        return self._sessions.connect()
+        return self._sessions.connect(self._settings)
 
     async def release(self, session: Session, timeout: float) -> None:  # noqa: ARG002
         session.reset()

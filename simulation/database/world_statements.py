@@ -248,6 +248,10 @@ async def silent_jobs(tx: Transaction, lease: timedelta, start_lease: timedelta)
     return [{"key": key, "attempt": attempt, "now": now} for key, attempt in found[:100]]
 
 
+async def time_of_day(tx: Transaction) -> list[Row]:
+    return [{"clock_timestamp": time_of(tx)}]
+
+
 STATEMENTS: dict[str, Statement] = {
     QUERIES.add_jobs: add_jobs,
     QUERIES.family_of: family_of,
@@ -265,4 +269,5 @@ STATEMENTS: dict[str, Statement] = {
     QUERIES.recent_usage: recent_usage,
     QUERIES.note_progress: note_progress,
     QUERIES.silent_jobs: silent_jobs,
+    QUERIES.time_of_day: time_of_day,
 }

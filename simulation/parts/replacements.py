@@ -97,10 +97,10 @@ def replaced(world: SimulatedWorld) -> Iterator[None]:
     """The product as it runs inside this world."""
 
     async def connect(_url: str, *, server_settings: dict[str, str], **__: Any) -> Any:
-        return world.sessions[server_settings["search_path"]].connect()
+        return world.sessions[server_settings["search_path"]].connect(server_settings)
 
     async def create_pool(_url: str, *, server_settings: dict[str, str], max_size: int, **_: Any) -> Pool:
-        return Pool(world.sessions[server_settings["search_path"]], max_size)
+        return Pool(world.sessions[server_settings["search_path"]], max_size, server_settings)
 
     silent = SimpleNamespace(dump_traceback_later=lambda *_, **__: None, cancel_dump_traceback_later=lambda: None)
     replacements: dict[str, Any] = {

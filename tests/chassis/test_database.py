@@ -33,6 +33,14 @@ async def write_while_the_server_is_killed(database: Database, process: Running)
                 await connection.execute("SELECT 1")
 
 
+async def write_after_a_pause(database: Database, other: Database) -> None:
+    async with database.transaction() as still:
+        await still.execute("LOCK TABLE inbox")
+        async with other.transaction() as waiting:
+            await waiting.execute("LOCK TABLE inbox")
+        await still.execute("INSERT INTO inbox (source, id) VALUES ('s', 'i')")
+
+
 async def test_a_transaction_is_undone_by_an_exception(database_url: str) -> None:
     database = await connect(database_url)
     with suppress(KeyError):
@@ -87,6 +95,17 @@ async def test_an_oserror_of_a_handler_is_not_taken_for_a_lost_database(database
         async with database.transaction():
             Path("/does/not/exist").read_text()
     await database.close()
+
+
+async def test_a_transaction_that_stands_still_gives_up_its_locks(database_url: str) -> None:
+    other = await connect(database_url)
+    database = await Database.connect(database_url, schema="scheduler", pause_s=0.2)
+    with pytest.raises(DatabaseUnavailable, match="it is tried again"):
+        await write_after_a_pause(database, other)
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM inbox") == 0
+    await database.close()
+    await other.close()
 
 
 async def test_a_server_that_is_not_there_is_a_transient_error_without_the_password() -> None:

@@ -229,3 +229,13 @@ async def test_news_is_told_once_at_the_commit_and_never_of_what_was_rolled_back
     finally:
         await connection.close()
     assert sorted(heard) == ["", "kept"]
+
+
+async def test_marks_do_not_wait_for_the_disk_and_what_handlers_commit_does(database: Database) -> None:
+    connection = await database.dedicated()
+    try:
+        assert await connection.fetchval("SHOW synchronous_commit") == "off"
+    finally:
+        await connection.close()
+    async with database.connection() as pooled:
+        assert await pooled.fetchval("SHOW synchronous_commit") == "on"

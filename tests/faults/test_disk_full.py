@@ -1,4 +1,4 @@
-"""The disk below PostgreSQL, and below the object store, is full for a while: everything waits, and nothing is lost."""
+"""The disk below PostgreSQL, Kafka or the object store is full for a while: everything waits, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from assay_local.postgres import PostgresServer
 from assay_schemas.envelope import Event
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chassis"))
-from test_faults import IN, OUT, Reader, event, started, until, until_ready
+from test_faults import IN, OUT, Reader, event, publish_patiently, service, started, until, until_ready
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 EVENTS = 60
@@ -100,6 +100,38 @@ async def test_events_wait_while_the_databases_disk_is_full(tmp_path: Path) -> N
                 assert len(reader.ids) < EVENTS
                 full.make_room()
                 await asyncio.to_thread(start_where_it_died, server)
+                await reader.until(EVENTS, timeout_s=120)
+                await until_ready(app)
+                async with app.database.connection() as connection:
+                    rows = await connection.fetch("SELECT n, count(*) AS times FROM seen GROUP BY n")
+                assert {row["n"]: row["times"] for row in rows} == dict.fromkeys(range(EVENTS), 1)
+            await reader.broker.stop()
+
+
+@pytest.mark.timeout(400)
+async def test_events_wait_while_the_brokers_disk_is_full(tmp_path: Path) -> None:
+    """Kafka ends itself when it cannot write; what it said it had taken is there when it starts again."""
+    with disk(tmp_path / "disk", "200m") as full:
+        kafka = KafkaServer(full.folder / "kafka", log=tmp_path / "kafka.log")
+        postgres = PostgresServer(tmp_path / "postgres", settings={"fsync": "off"})
+        with running(kafka) as server, running(postgres):
+            testing.renew_topics(kafka.bootstrap_servers)
+            settings = ServiceSettings(kafka_bootstrap_servers=kafka.bootstrap_servers, database_url=postgres.url)
+            app, reader = service(settings), Reader(settings)
+            await reader.broker.start()
+            async with started(app):
+                await reader.broker.publish(*(event(number) for number in range(EVENTS // 2)))
+                await reader.until(EVENTS // 2)
+                full.fill()
+                rest = [event(number) for number in range(EVENTS // 2, EVENTS)]
+                sending = asyncio.create_task(publish_patiently(reader.broker, *rest))
+                await until(lambda: server._process.poll() is not None)
+                await asyncio.sleep(15)
+                assert not sending.done()
+                assert await app.problems()
+                full.make_room()
+                await asyncio.to_thread(start_where_it_died, server)
+                await asyncio.wait_for(sending, 60)
                 await reader.until(EVENTS, timeout_s=120)
                 await until_ready(app)
                 async with app.database.connection() as connection:

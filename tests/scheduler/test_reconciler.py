@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +16,7 @@ from assay_scheduler.reconciler import EVERY_S, Reconciler
 from assay_scheduler.store import QUERIES
 
 LEASE_S = 20.0
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class SleepyClock:
@@ -36,9 +37,32 @@ class SleepyClock:
         self._now += self._seconds.pop(0)
 
 
-async def test_a_process_that_stood_still_listens_for_a_lease_before_it_judges_again(monkeypatch: Any) -> None:
-    clock, judged = SleepyClock(*[EVERY_S] * 5, 65.0, *[EVERY_S] * 5), list[float]()
-    app: Any = SimpleNamespace(clock=clock, consumer_lag=lambda topic: 0.0)
+@pytest.mark.parametrize(
+    ("sleeps", "jump_s", "looked"),
+    [
+        ((*[EVERY_S] * 5, 65.0, *[EVERY_S] * 5), 0.0, [25.0, 115.0]),
+        ([EVERY_S] * 11, 600.0, [25.0, 55.0]),
+        ([EVERY_S] * 11, -600.0, [25.0, 55.0]),
+        ([EVERY_S] * 7, 2.0, [25.0, 30.0, 35.0]),
+    ],
+    ids=["the process stood still", "the clock went forward", "the clock went back", "the clock was put right"],
+)
+async def test_after_a_standstill_or_a_jump_of_the_databases_clock_a_lease_is_listened_for(
+    monkeypatch: Any, sleeps: Sequence[float], jump_s: float, looked: list[float]
+) -> None:
+    clock, judged = SleepyClock(*sleeps), list[float]()
+
+    async def fetchval(statement: str) -> datetime:
+        assert statement == QUERIES.time_of_day
+        now = clock.monotonic()
+        return BEGAN + timedelta(seconds=now + (jump_s if now >= 30.0 else 0.0))
+
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[Any]:
+        yield SimpleNamespace(fetchval=fetchval)
+
+    database, log = SimpleNamespace(connection=connected), telemetry.logger("test")
+    app: Any = SimpleNamespace(clock=clock, consumer_lag=lambda topic: 0.0, database=database, log=log)
     settings: Any = SimpleNamespace(lease_s=LEASE_S, start_lease_s=LEASE_S)
 
     async def judge(_: Reconciler) -> int:
@@ -49,7 +73,30 @@ async def test_a_process_that_stood_still_listens_for_a_lease_before_it_judges_a
     running = asyncio.create_task(Reconciler(app, None, settings).run())  # type: ignore[arg-type]
     await clock.over.wait()
     running.cancel()
-    assert judged == [25.0, 115.0]
+    assert judged == looked
+
+
+async def test_what_was_found_silent_by_a_clock_that_had_just_jumped_is_not_judged() -> None:
+    clock, told = ManualClock(), iter([BEGAN, BEGAN + timedelta(minutes=10)])
+
+    async def fetch(*_: Any) -> list[dict[str, Any]]:
+        return [{"key": "k", "attempt": 1, "now": BEGAN}]
+
+    async def fetchval(_: str) -> datetime:
+        return next(told)
+
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[Any]:
+        yield SimpleNamespace(fetch=fetch, fetchval=fetchval)
+
+    app: Any = SimpleNamespace(
+        clock=clock, database=SimpleNamespace(connection=connected), log=telemetry.logger("test")
+    )
+    settings: Any = SimpleNamespace(lease_s=LEASE_S, start_lease_s=LEASE_S)
+    reconciler = Reconciler(app, None, settings)  # type: ignore[arg-type]
+    async with connected() as connection:
+        assert await reconciler._goes_evenly(connection)
+    assert await reconciler.expire_leases() == 0
 
 
 @pytest.mark.parametrize(("locks_take_s", "judged"), [(0.1, ["k"]), (1.5, [])])
@@ -66,7 +113,10 @@ async def test_who_waited_for_the_locks_judges_nobody_since_who_listens_may_have
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[Any]:
-        yield SimpleNamespace(fetch=fetch, connection=SimpleNamespace(fetch=fetch))
+        yield SimpleNamespace(fetch=fetch, fetchval=fetchval, connection=SimpleNamespace(fetch=fetch))
+
+    async def fetchval(_: str) -> datetime:
+        return BEGAN
 
     async def apply(_: Any, lapsed: Any) -> None:
         lost.append(lapsed.job_key)

@@ -35,7 +35,7 @@ RARE = {
     "wanted_keys",
 }
 """Statements that these seeds need not come to, and silence, which the server judges by its own clock."""
-BY_ITS_CLOCK = frozenset({"heartbeat_at", "now"})
+BY_ITS_CLOCK = frozenset({"clock_timestamp", "heartbeat_at", "now"})
 STATEMENTS = {**chassis_statements.STATEMENTS, **scheduler_statements.STATEMENTS}
 OF_SERVICE = {**chassis_statements.QUERIES._statements, **SCHEDULER._statements}
 NAMES = {text: name for name, text in OF_SERVICE.items()}

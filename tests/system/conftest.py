@@ -60,7 +60,7 @@ def collector() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory, collector: Any) -> Iterator[Any]:
     """Every service, with traces."""
-    environment = {"ASSAY_RETRY_BACKOFF_S": "0.5", "OMP_NUM_THREADS": "1"}
+    environment = {"ASSAY_RETRY_BACKOFF_S": "0.5", "OMP_NUM_THREADS": "1", **ground.CANARIES}
     if collector is not None:
         environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.url
     with running(tmp_path_factory.mktemp("whole"), SERVICES, environment) as one:

@@ -37,6 +37,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PILOT = ROOT / "examples" / "pilot" / "model"
 WITHIN_S = 120.0
 LOOK_S = 0.3
+CANARIES = {"ASSAY_S3_SECRET_ACCESS_KEY": "canary-5b1e0d", "ASSAY_KAFKA_SASL_PASSWORD": "canary-c84a72"}
+"""Secrets that nothing here needs; whatever tells of its settings tells of these."""
 _seeds = itertools.count(1000)
 
 

@@ -5,10 +5,10 @@ Nothing else.
 
 from __future__ import annotations
 
-import asyncio
+from assay_chassis.process import run_alone
 
 from assay_evaluator.app import serve
 from assay_evaluator.settings import EvaluatorSettings
 
 if __name__ == "__main__":
-    asyncio.run(serve(EvaluatorSettings()))
+    run_alone(serve(EvaluatorSettings()))

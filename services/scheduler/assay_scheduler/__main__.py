@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+from assay_chassis.process import run_alone
 
 from assay_scheduler.app import build
 from assay_scheduler.settings import SchedulerSettings
 
-
-async def main() -> None:
-    await build(SchedulerSettings()).app.run()
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    run_alone(build(SchedulerSettings()).app.run())

@@ -48,7 +48,15 @@ def build(
     store: ObjectStore | None = None,
 ) -> Parts:
     """The scheduler, registered and ready to run; nothing is connected yet."""
-    app = ServiceApp("scheduler", settings, migrations="assay_scheduler", broker=broker, clock=clock, store=store)
+    app = ServiceApp(
+        "scheduler",
+        settings,
+        migrations="assay_scheduler",
+        broker=broker,
+        clock=clock,
+        store=store,
+        pause_s=settings.pause_s,
+    )
     commander = Commander(settings.limits, settings.capacity)
     parts = Parts(
         app,

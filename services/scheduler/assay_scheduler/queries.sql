@@ -304,6 +304,9 @@ SELECT key, attempt, now() AS now FROM jobs
     OR (status = 'requested' AND requested_at < now() - $2::interval)
  ORDER BY key LIMIT 100
 
+-- name: time_of_day
+SELECT clock_timestamp()
+
 -- name: what_is_due
 SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'ready' AND (not_before IS NULL OR not_before <= $1)) AS ready,
        EXISTS (SELECT 1 FROM experiments

@@ -1,12 +1,13 @@
 """Notices what no event tells of: attempts that have gone silent, and cancels whose request never came.
 
-Never counts silence while the scheduler itself is behind in listening, and never by this machine's own clock.
+Never counts silence while the scheduler is behind in listening, by a clock that has just jumped, or by its machine's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from assay_chassis import telemetry
 from assay_chassis.app import ServiceApp
@@ -20,6 +21,7 @@ from assay_scheduler.store import QUERIES
 
 EVERY_S = 5.0
 FORGET_EVERY_S = 600.0
+LEAST_JUMP_S = 1.0
 
 
 class Reconciler:
@@ -38,6 +40,8 @@ class Reconciler:
         self._start_lease = timedelta(seconds=settings.start_lease_s)
         self._most_lag_s = settings.lease_s / 4
         self._most_unwritten_s = min(self._most_lag_s, 2 * FLUSH_EVERY_S)
+        self._most_jump_s = max(LEAST_JUMP_S, self._most_lag_s)
+        self._clocks: tuple[datetime, float] | None = None
         self._started = self._forgot_at = app.clock.monotonic()
 
     async def run(self) -> None:
@@ -46,6 +50,8 @@ class Reconciler:
             asleep_since = self._app.clock.monotonic()
             await self._app.clock.sleep(EVERY_S)
             self._notice_standstill(asleep_since)
+            async with self._app.database.connection() as connection:
+                await self._goes_evenly(connection)
             if self.hears():
                 await self.expire_leases()
             if self._app.clock.monotonic() - self._forgot_at >= FORGET_EVERY_S:
@@ -64,6 +70,18 @@ class Reconciler:
         if now - asleep_since > EVERY_S + self._most_lag_s:
             self._started = now
 
+    async def _goes_evenly(self, connection: Any) -> bool:
+        """Whether the database's clock, by which leases go, has not jumped since the last look. Where it has, a sign of
+        life of a second ago may be dated long before: a whole lease is listened for first."""
+        told, now = await connection.fetchval(QUERIES.time_of_day), self._app.clock.monotonic()
+        before, self._clocks = self._clocks or (told, now), (told, now)
+        jump_s = (told - before[0]).total_seconds() - (now - before[1])
+        if abs(jump_s) <= self._most_jump_s:
+            return True
+        self._started = now
+        self._app.log.warning("the database's clock jumped: no lease lapses for a while", by_s=round(jump_s, 1))
+        return False
+
     def hears(self) -> bool:
         """Progress has been read and written up to now, and for a whole lease since the start or a standstill."""
         up_s = self._app.clock.monotonic() - self._started
@@ -78,6 +96,8 @@ class Reconciler:
         """Lost attempts are asked for again; how many were silent."""
         async with self._app.database.connection() as connection:
             silent = await connection.fetch(QUERIES.silent_jobs, self._lease, self._start_lease)
+            if silent and not await self._goes_evenly(connection):
+                return 0
         for row in silent:
             lapsed = LeaseLapsed(row["key"], row["attempt"], row["now"], self._lease, self._start_lease)
             async with self._app.transaction() as tx:

@@ -16,6 +16,8 @@ from pydantic import Field
 from assay_scheduler.policy import UNLIMITED, Resources
 from assay_scheduler.states import Limits
 
+LEAST_PAUSE_S = 5.0
+
 
 def machine_memory_gib() -> float:
     """This machine's memory in GiB."""
@@ -90,6 +92,12 @@ class SchedulerSettings(ServiceSettings):
         if there is None:
             there = importlib.util.find_spec("vllm") is not None
         return frozenset({"transformers", "vllm"} if there else {"transformers"})
+
+    @property
+    def pause_s(self) -> float:
+        """How long a transaction may stand still with the rows it has locked: well within a lease, because signs of
+        life wait for them."""
+        return max(LEAST_PAUSE_S, self.lease_s / 4)
 
     @property
     def limits(self) -> Limits:

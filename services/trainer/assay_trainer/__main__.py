@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+from assay_chassis.process import run_alone
 
 from assay_trainer.app import serve
 from assay_trainer.settings import TrainerSettings
 
 if __name__ == "__main__":
-    asyncio.run(serve(TrainerSettings()))
+    run_alone(serve(TrainerSettings()))
