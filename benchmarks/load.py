@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 from assay_chassis.memory import InMemoryBroker, MemoryLog
 from assay_chassis.object_store.memory import MemoryStore
 from assay_local.component import running
 from assay_local.postgres import PostgresServer
-from assay_scheduler.admission import Admitter
 from assay_scheduler.app import build
 from assay_scheduler.parts import Parts
 from assay_scheduler.settings import SchedulerSettings
@@ -48,7 +50,8 @@ GOAL = {
 }
 NOTES = [
     "An experiment has 10 jobs. A decision is one event taken up to its commit (a request, or the end of a job); an "
-    "admission is one turn of the queue. Experiments are run one after the other, so that nothing waits in line.",
+    "admission is one turn of the queue. Experiments are run one after the other, so that nothing waits in line, each "
+    "on the empty database and on the full one in turn, which lie on one server.",
     "stored: ended experiments, copies of one that was run, spread over a year, in tables that were analysed. live: "
     "running experiments, copies of one whose jobs nobody answers; each has jobs that hold capacity and others that "
     "wait.",
@@ -69,36 +72,39 @@ NOTES = [
 
 @dataclass
 class Times:
-    """Seconds of each decision and each admission, since the last `clear`."""
+    """Seconds of each decision and each admission, and the processor time of what was timed, since the last `clear`."""
 
+    statements: Statements
+    postgres: int
     decisions: list[float] = field(default_factory=list)
     admissions: list[float] = field(default_factory=list)
-    postgres: int = 0
-    cpu_began: tuple[float, float] = (0.0, 0.0)
-    statements: Statements = field(default_factory=Statements)
+    cpu_s: list[float] = field(default_factory=lambda: [0.0, 0.0])
 
-    def cpu(self) -> tuple[float, float]:
-        """Seconds of processor time that this process, and PostgreSQL with all its processes, have had."""
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Counts the processor time of this process, and of PostgreSQL with all its processes."""
+        before = self._cpu()
+        yield
+        self.cpu_s = [had + now - then for had, now, then in zip(self.cpu_s, self._cpu(), before, strict=True)]
+
+    def _cpu(self) -> tuple[float, float]:
         return time.process_time(), cpu_of_family(self.postgres)
 
     def figures(self) -> dict[str, Any]:
         """Milliseconds."""
         found: dict[str, Any] = {"decisions": len(self.decisions)}
-        for name, now, before in zip(("", "database_"), self.cpu(), self.cpu_began, strict=True):
-            found[f"{name}cpu_ms_per_decision"] = round(1e3 * (now - before) / len(self.decisions), 1)
-        for name, seconds in (("decision", self.decisions), ("admission", self.admissions)):
-            percentiles = statistics.quantiles(seconds, n=100)
-            found |= {
-                f"{name}_p50_ms": round(1e3 * percentiles[49], 1),
-                f"{name}_p99_ms": round(1e3 * percentiles[98], 1),
-            }
+        for name, seconds in zip(("", "database_"), self.cpu_s, strict=True):
+            found[f"{name}cpu_ms_per_decision"] = round(1e3 * seconds / len(self.decisions), 1)
+        for name, each in (("decision", self.decisions), ("admission", self.admissions)):
+            percentiles = statistics.quantiles(each, n=100)
+            found |= {f"{name}_p{place}_ms": round(1e3 * percentiles[place - 1], 1) for place in (50, 90, 99)}
         return found | {"statements": self.statements.figures()}
 
     def clear(self) -> None:
         self.decisions.clear()
         self.admissions.clear()
         self.statements.clear()
-        self.cpu_began = self.cpu()
+        self.cpu_s = [0.0, 0.0]
 
 
 class Client:
@@ -163,7 +169,7 @@ class Workers:
 
 @asynccontextmanager
 async def scheduler(url: str, folder: Path, postgres: int) -> AsyncIterator[tuple[Ground, Workers]]:
-    log, store, times = MemoryLog(partitions=4), MemoryStore(), Times(postgres=postgres)
+    log, store, times = MemoryLog(partitions=4), MemoryStore(), Times(Statements(url), postgres)
     settings = SchedulerSettings(
         database_url=url,
         state_dir=folder / "state",
@@ -192,7 +198,7 @@ async def scheduler(url: str, folder: Path, postgres: int) -> AsyncIterator[tupl
 
 def _timed(parts: Parts, times: Times) -> None:
     """Time what the broker calls for records, and each turn of admission."""
-    delivery, admit = parts.app.delivery, Admitter.run
+    delivery, admit = parts.app.delivery, parts.admitter.run
     deliver, together = delivery.deliver, delivery.deliver_together
 
     async def timed_deliver(record: Record) -> None:
@@ -208,22 +214,26 @@ def _timed(parts: Parts, times: Times) -> None:
             times.decisions.append(time.perf_counter() - began)
         return done
 
-    async def timed_admit(self: Admitter, tx: Any, now: datetime) -> Any:
+    async def timed_admit(tx: Any, now: datetime) -> Any:
         began = time.perf_counter()
-        admission = await admit(self, tx, now)
+        admission = await admit(tx, now)
         times.admissions.append(time.perf_counter() - began)
         return admission
 
     delivery.deliver, delivery.deliver_together = timed_deliver, timed_together  # type: ignore[method-assign]
-    Admitter.run = timed_admit  # type: ignore[method-assign]
+    object.__setattr__(parts.admitter, "run", timed_admit)
 
 
-async def decisions(ground: Ground, numbers: range) -> dict[str, Any]:
-    """Experiments one after the other, to their ends."""
-    ground.times.clear()
+async def decisions(grounds: Mapping[str, Ground], numbers: range) -> dict[str, Any]:
+    """Experiments one after the other, to their ends: each on every ground in turn, so that what else the machine does
+    meanwhile is the same for all."""
+    for ground in grounds.values():
+        ground.times.clear()
     for number in numbers:
-        await ground.client.ask(ground.folder, number, "experiment.completed")
-    return ground.times.figures()
+        for ground in grounds.values():
+            with ground.times.timed():
+                await ground.client.ask(ground.folder, number, "experiment.completed")
+    return {name: ground.times.figures() for name, ground in grounds.items()}
 
 
 async def measure(place: Path, given: argparse.Namespace) -> dict[str, Any]:
@@ -245,31 +255,44 @@ async def measure(place: Path, given: argparse.Namespace) -> dict[str, Any]:
 async def measure_decisions(
     url: str, postgres: int, folder: Path, stored: int, live: int, sample: int
 ) -> dict[str, Any]:
-    write_rows(folder, 4 * (3 * sample + WARM_UP + 2))
+    for name in ("empty", "full"):
+        (folder / name).mkdir()
+        write_rows(folder / name, 4 * (2 * sample + WARM_UP + 2))
     found: dict[str, Any] = {"experiments_stored": stored, "experiments_live": live, "experiments_timed": sample}
-    async with scheduler(url, folder, postgres) as (ground, workers):
-        await decisions(ground, range(WARM_UP))
-        template = await ground.fetchval("SELECT id FROM experiments ORDER BY requested_at DESC LIMIT 1")
-        first = WARM_UP
-        found["empty"] = await decisions(ground, range(first, first + sample))
-        _show("empty", found)
+    async with (
+        scheduler(await another_database(url), folder / "empty", postgres) as (empty, _),
+        scheduler(url, folder / "full", postgres) as (full, workers),
+    ):
+        await decisions({"empty": empty, "full": full}, range(WARM_UP))
+        template = await full.fetchval("SELECT id FROM experiments ORDER BY requested_at DESC LIMIT 1")
         began = time.perf_counter()
         await add_stored(url, template, stored)
         print(f"   {stored} experiments were added in {time.perf_counter() - began:.0f} s", flush=True)
-        found["stored"] = await decisions(ground, range(first + sample, first + 2 * sample))
-        _show("stored", found)
+        found |= await decisions({"stored": full}, range(WARM_UP, WARM_UP + sample))
         workers.on = False
-        template = await ground.client.ask(folder, first + 3 * sample, "experiment.accepted")
+        template = await full.client.ask(full.folder, WARM_UP + 2 * sample, "experiment.accepted")
         await asyncio.sleep(1.0)
         workers.on = True
         await add_live(url, template, live)
-        found["stored and live"] = await decisions(ground, range(first + 2 * sample, first + 3 * sample))
-        _show("stored and live", found)
-    empty, full = found["empty"], found["stored and live"]
-    found["decision_ratio"] = round(full["decision_p99_ms"] / empty["decision_p99_ms"], 2)
-    found["cpu_ratio"] = round(_cpu(full) / _cpu(empty), 2)
-    found["statements_grown_ms"] = load_statements.grown(empty["statements"], full["statements"])
+        both = {"empty": empty, "stored and live": full}
+        found |= await decisions(both, range(WARM_UP + sample, WARM_UP + 2 * sample))
+    for name in ("stored", *both):
+        _show(name, found)
+    before, after = found["empty"], found["stored and live"]
+    found["decision_ratio"] = round(after["decision_p99_ms"] / before["decision_p99_ms"], 2)
+    found["cpu_ratio"] = round(_cpu(after) / _cpu(before), 2)
+    found["statements_grown_ms"] = load_statements.grown(before["statements"], after["statements"])
     return found
+
+
+async def another_database(url: str) -> str:
+    """The URL of an empty database on the same server."""
+    connection = await asyncpg.connect(url, timeout=10, command_timeout=PATIENCE_S)
+    try:
+        await connection.execute("CREATE DATABASE empty")
+    finally:
+        await connection.close(timeout=10)
+    return urlunsplit(urlsplit(url)._replace(path="/empty"))
 
 
 def _show(name: str, found: dict[str, Any]) -> None:
@@ -285,11 +308,12 @@ def main() -> None:
     sizes = {
         "stored": (100_000, "ended experiments of 10 jobs in the database"),
         "live": (1000, "running experiments"),
-        "sample": (40, "experiments timed in each state; 0: neither decisions nor a burst"),
+        "sample": (120, "experiments timed in each state; 0: neither decisions nor a burst"),
         "burst": (20, "seconds of ten thousand signs of life each; 0: none"),
         "replicated": (40, "experiments for one and for two of every service; 0: none"),
     }
     run = results_file.begin("load", __doc__, sizes)
+    gc.freeze()  # as a service's process does
     with tempfile.TemporaryDirectory() as folder:
         figures = asyncio.run(measure(Path(folder).resolve(), run.given))
     run.write(figures, goal=GOAL, packages=("asyncpg", "faststream", "pydantic"), notes=NOTES)

@@ -23,9 +23,10 @@ Found = dict[str, dict[str, float]]
 
 
 class Statements:
-    """Of every connection that is opened while `watched`, since the last `clear`."""
+    """Of every connection to this database that is opened while `watched`, since the last `clear`."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._seconds: defaultdict[str, list[float]] = defaultdict(list)
 
     @contextmanager
@@ -34,13 +35,14 @@ class Statements:
 
         async def watched_connect(hosts: Hosts, url: str, **options: Any) -> Any:
             connection = await connect(hosts, url, **options)
-            connection.add_query_logger(self._note)
+            if url == self._url:
+                connection.add_query_logger(self._note)
             return connection
 
         with patch.object(Hosts, "connect", watched_connect):
             yield
 
-    async def _note(self, query: Any) -> None:
+    def _note(self, query: Any) -> None:
         self._seconds[NAMES.get(query.query, "others")].append(query.elapsed)
 
     def clear(self) -> None:
