@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 from assay_chassis.object_store import FileStore, SyncObjectStore
 from assay_schemas.artifacts import DatasetRef, ModelRef, rows_key
+from assay_schemas.benchmarks import NEWEST_HARNESS
 from assay_schemas.canonical import digest_of, sha256_hex
 from assay_schemas.datasets import snapshot_bytes
 from assay_schemas.jobs import EvalInputs, EvalRequest, job_key
@@ -35,7 +36,7 @@ NOTES = [
     "their time is scaled to all checkpoints: they are processes of their own, one after another.",
 ]
 PILOT = Path(__file__).parents[1] / "examples" / "pilot" / "model"
-HARNESS = "lm-eval-0.4.13"
+BATCH = 64
 TASKS = own_tasks(max_tokens=16)
 OURS = {"exact_match": "exact_match", "multiple_choice": "accuracy", "perplexity": "bits_per_byte_corpus"}
 THEIRS = {"exact_match": "exact_match,none", "multiple_choice": "acc,none", "perplexity": "bits_per_byte,none"}
@@ -78,7 +79,7 @@ def checkpoints(folder: Path, count: int) -> list[Path]:
     return made
 
 
-def requests(store: SyncObjectStore, models: list[Path], items: int, batch: int) -> list[dict[str, Any]]:
+def requests(store: SyncObjectStore, models: list[Path], items: int) -> list[dict[str, Any]]:
     """Every checkpoint on every benchmark, as the evaluator is asked for it."""
     made = []
     for name in TASKS:
@@ -87,9 +88,13 @@ def requests(store: SyncObjectStore, models: list[Path], items: int, batch: int)
         snapshot = DatasetRef(uri=store.put_bytes(rows_key(digest), data).uri, digest=digest, rows=items)
         for model in models:
             reference = ModelRef(uri=model.as_uri(), digest=digest_of(model.name))
-            parameters = {"batch_size": batch, **({"max_tokens": 16} if name == "exact_match" else {})}
+            parameters = {"batch_size": BATCH, **({"max_tokens": 16} if name == "exact_match" else {})}
             inputs = EvalInputs(
-                model=reference.digest, benchmark=name, harness_version=HARNESS, parameters=parameters, items=digest
+                model=reference.digest,
+                benchmark=name,
+                harness_version=NEWEST_HARNESS,
+                parameters=parameters,
+                items=digest,
             )
             asked = EvalRequest(job_key=job_key(inputs), attempt=1, inputs=inputs, model=reference, items=snapshot)
             made.append(asked.model_dump(mode="json"))
@@ -125,7 +130,7 @@ def ours(folder: Path) -> tuple[float, dict[tuple[str, str], float]]:
     return seconds, {(name, Path(uri).name): metrics[OURS[name]] for name, uri, metrics in found}
 
 
-def theirs(folder: Path, models: list[Path], batch: int) -> tuple[float, dict[tuple[str, str], float]]:
+def theirs(folder: Path, models: list[Path]) -> tuple[float, dict[tuple[str, str], float]]:
     """The same by the command line."""
     scores: dict[tuple[str, str], float] = {}
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(folder / "datasets")}
@@ -133,7 +138,7 @@ def theirs(folder: Path, models: list[Path], batch: int) -> tuple[float, dict[tu
     for model in models:
         out = folder / f"out-{model.name}"
         shutil.rmtree(out, ignore_errors=True)
-        line = f"run --model hf --model_args pretrained={model},dtype=float32 --batch_size {batch} --device cpu "
+        line = f"run --model hf --model_args pretrained={model},dtype=float32 --batch_size {BATCH} --device cpu "
         line += f"--tasks {','.join(f'local_{name}' for name in TASKS)} --include_path {folder / 'tasks'} "
         line += f"--output_path {out} --log_samples"
         subprocess.run(
@@ -150,10 +155,10 @@ def in_turn(models: list[Path], number: int, count: int) -> list[Path]:
     return [models[(number * count + place) % len(models)] for place in range(count)]
 
 
-def prepared(folder: Path, models: list[Path], items: int, batch: int) -> None:
+def prepared(folder: Path, models: list[Path], items: int) -> None:
     """Requests for us, task files and rows for the command line."""
     with SyncObjectStore(FileStore(folder / "store")) as store:
-        lines = [json.dumps(one) for one in requests(store, models, items, batch)]
+        lines = [json.dumps(one) for one in requests(store, models, items)]
     (folder / "requests.jsonl").write_text("\n".join(lines))
     (folder / "tasks").mkdir()
     for name, config in TASKS.items():
@@ -177,11 +182,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models = checkpoints(folder, run.given.checkpoints)
-        prepared(folder, models, run.given.items, batch=64)
+        prepared(folder, models, run.given.items)
         for number in range(run.given.runs):
             our_s, our_scores = ours(folder)
             asked = in_turn(models, number, min(run.given.lines, len(models)))
-            their_s, their_scores = theirs(folder, asked, batch=64)
+            their_s, their_scores = theirs(folder, asked)
             times["ours"].append(our_s)
             times["theirs"].append(their_s * len(models) / len(asked))
             if differing := [key for key, score in their_scores.items() if our_scores[key] != score]:

@@ -26,6 +26,7 @@ NOTES = [
     "Responses of 60 words that end in an answer, four to an item; the command `assay rescore` runs, in a process of "
     "its own: its start, reading, judging, and writing the new file are counted."
 ]
+SENTENCE = "so there are many apples and each of them costs 3 dollars which makes"
 SCORERS: dict[str, list[str]] = {
     "numeric": ["--set", "tolerance=0.5"],
     "exact_match": ["--set", r"extract=#### (\S+)"],
@@ -35,26 +36,10 @@ SCORERS: dict[str, list[str]] = {
 def samples(count: int) -> list[Sample]:
     """Four responses to each item, of which some are right."""
     draw = random.Random(0)
-    words = [
-        "so",
-        "there",
-        "are",
-        "many",
-        "apples",
-        "and",
-        "each",
-        "of",
-        "them",
-        "costs",
-        "3",
-        "dollars",
-        "which",
-        "makes",
-    ]
     made = []
     for place in range(count):
         right = place // 4 % 97
-        reasoning = " ".join(draw.choices(words, k=60))
+        reasoning = " ".join(draw.choices(SENTENCE.split(), k=60))
         made.append(
             Sample(
                 item_id=f"item-{place // 4}",

@@ -24,7 +24,7 @@ WORDS = np.array(
 )
 GOAL = {"page_ms": "<= 500"}
 NOTES = [
-    "Each page 11 times, the first left out; page_ms is the slowest median of pages without a search.",
+    "Each page once more than --times, the first left out; page_ms is the slowest median of pages without a search.",
     "Made once for each benchmark of an experiment, when its responses are first looked at; the page waits or says so.",
 ]
 PAGES = {
@@ -78,6 +78,7 @@ def page_ms(table: ResponseTable, wanted: Wanted, times: int) -> float:
 
 
 def main() -> None:
+    """Measure, write the result and print its figures."""
     sizes = {"samples": (1_000_000, "samples in all"), "times": (10, "readings of each page")}
     run = results_file.begin("responses_page", __doc__, sizes)
     with tempfile.TemporaryDirectory() as folder:

@@ -103,7 +103,8 @@ def main() -> None:
         "reward_on_real_pairs",
         figures=figures(judged),
         goal=GOAL,
-        command=f"python -m benchmarks.reward_on_real_pairs --steps {given.steps}",
+        command=f"{parser.prog} --steps {given.steps} --learning-rate {given.learning_rate} "
+        f"--batch-size {given.batch_size}",
         packages=["torch", "transformers"],
         load_before=load,
         notes=[
