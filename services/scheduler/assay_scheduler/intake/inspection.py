@@ -124,9 +124,13 @@ class Inspector:
         return found
 
     async def _blind_problems(self, spec: ExperimentSpec, model: ModelRef) -> list[Problem]:
-        """Benchmarks that show images, where the model sees none."""
+        """Benchmarks that show images, where the model sees none, or the engine takes none."""
         known = [definition_of(one.name, one.harness_version or NEWEST_HARNESS) for one in spec.benchmarks]
         shown = [place for place, benchmark in enumerate(known) if benchmark is not None and benchmark.shows_images]
+        if blind := [place for place in shown if spec.benchmarks[place].engine == "vllm"]:
+            message = "shows images, and the engine vllm takes none here."
+            mend = "Leave engine out: transformers asks models that see."
+            return [Problem(field=f"benchmarks.{place}.engine", message=message, mend=mend) for place in blind]
         if not shown or await self.models.sees(model):
             return []
         message = "shows images, and the base model takes none: its config.json has no vision_config."
