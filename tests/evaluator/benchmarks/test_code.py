@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
 import tempfile
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +64,25 @@ CALLED = {
 }
 
 
+def pickled(text: str) -> bytes:
+    """What Python's pickling (protocol 4) makes of a text."""
+    data = text.encode()
+    body = b"X" + len(data).to_bytes(4, "little") + data + b"\x94."
+    return b"\x80\x04\x95" + len(body).to_bytes(8, "little") + body
+
+
+def packed(pickle: bytes) -> str:
+    return base64.b64encode(zlib.compress(pickle)).decode()
+
+
+HIDDEN = {**CALLED, "private_test_cases": packed(pickled(CALLED["private_test_cases"]))}
+
+
 @pytest.mark.parametrize(
     ("row", "program", "expected"),
     [
+        (HIDDEN, "def pair(a, b):\n    return [a, b]", 1.0),
+        (HIDDEN, "def pair(a, b):\n    return [1, [2]]", 0.0),
         (PRINTS, "print(sum(map(int, input().split())))", 1.0),
         (
             PRINTS,
@@ -92,7 +110,9 @@ def test_contest_problems_say_what_form_the_answer_has() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"private_test_cases": "eJxrYJmayA"}, "pickled cases are never read"),
+        ({"private_test_cases": "eJxrYJmayA"}, "neither JSON nor packed"),
+        ({"private_test_cases": packed(b"cos\nsystem\n(S'true'\ntR.")}, "neither JSON nor packed"),
+        ({"private_test_cases": packed(pickled("[1]"))[:-8]}, "neither JSON nor packed"),
         ({"public_test_cases": "[1]"}, "not a list of cases"),
         ({"metadata": "{}"}, "names no func_name"),
         ({"question_content": ""}, "question_content: is no text"),

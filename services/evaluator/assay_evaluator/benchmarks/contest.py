@@ -1,11 +1,14 @@
 """Problems as LiveCodeBench's files have them: what is asked, and their cases as tests in Python.
 
-Pure; runs nothing. Cases that are pickled are refused: give them as JSON.
+Pure; runs nothing, and unpickles nothing: the text that hidden cases are packed in is read from the bytes themselves.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import pickletools
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +19,9 @@ READS_INPUT = "# The program reads its input and prints its answer.\n"
 FROM_INPUT = "Read the input from standard input and print the answer to standard output."
 WITH_STARTER = "Use this starter code, and keep its names."
 ASK = "Answer with the whole program in one block of Python."
+MOST_BYTES = 256 * 2**20
+TEXT = frozenset({"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"})
+AROUND_A_TEXT = frozenset({"PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "STOP"})
 HELPERS = """\
 import contextlib, io, sys
 def _printed(given):
@@ -74,9 +80,10 @@ def _cases(row: Mapping[str, Any], column: str) -> list[dict[str, str]]:
     if given in (None, ""):
         return []
     try:
-        cases = json.loads(given) if isinstance(given, str) else given
-    except ValueError as error:
-        raise UnusableItem(f"{column}: is not JSON; pickled cases are never read, give them as JSON") from error
+        text = packed_text(given) if isinstance(given, str) and given.lstrip()[:1] != "[" else given
+        cases = json.loads(text) if isinstance(text, str) else text
+    except (ValueError, zlib.error) as error:
+        raise UnusableItem(f"{column}: is neither JSON nor packed as LiveCodeBench packs it; give JSON") from error
     wanted = ("input", "output", "testtype")
     whole = isinstance(cases, list) and all(
         isinstance(case, dict) and all(isinstance(case.get(name), str) for name in wanted) for case in cases
@@ -84,6 +91,23 @@ def _cases(row: Mapping[str, Any], column: str) -> list[dict[str, str]]:
     if not whole:
         raise UnusableItem(f"{column}: is not a list of cases with input, output and testtype as text")
     return list(cases)
+
+
+def packed_text(packed: str) -> str:
+    """The text in base64 of zlib of a pickle of nothing but a text, which is how LiveCodeBench packs hidden cases.
+
+    The pickle is read as a list of what it would have done, and nothing of that is done. Raises ValueError or
+    zlib.error for anything else, and for more than 256 MiB.
+    """
+    unpacking = zlib.decompressobj()
+    data = unpacking.decompress(base64.b64decode(packed, validate=True), MOST_BYTES)
+    if not unpacking.eof:
+        raise ValueError(f"more than {MOST_BYTES} bytes, or not all of them")
+    steps = [(opcode.name, argument) for opcode, argument, _ in pickletools.genops(data)]
+    texts = [str(argument) for name, argument in steps if name in TEXT]
+    if len(texts) != 1 or {name for name, _ in steps} - TEXT - AROUND_A_TEXT:
+        raise ValueError("not a text alone")
+    return texts[0]
 
 
 def _function(row: Mapping[str, Any]) -> str:
