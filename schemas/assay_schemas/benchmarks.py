@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from assay_schemas.algorithms import Closed, ModelKind
 from assay_schemas.endpoints import endpoint_model
@@ -23,6 +23,10 @@ NEWEST_HARNESS = HARNESS_VERSIONS[-1]
 Engine = Literal["transformers", "vllm"]
 AnyEngine = Literal["transformers", "vllm", "endpoint"]
 """A specification names one of the first two; `endpoint` is what asks a reference arm behind an API."""
+
+
+MOST_FAILED = 0.05
+"""The share of items that may fail without breaking a result, where a benchmark declares no other."""
 
 
 class BenchmarkParameters(Closed):
@@ -37,10 +41,18 @@ class BenchmarkParameters(Closed):
         default=False, description="ask through the model's own chat template, as lm-eval's --apply_chat_template"
     )
 
+    most_failed: float = Field(
+        default=MOST_FAILED, ge=0, lt=1, description="share of items that may fail; above it the result is broken"
+    )
+
     def declared(self) -> dict[str, Any]:
         """What a job's key says of the parameters: each with its default, but for an option that is not used."""
-        unused = {name for name, value in (("min_k", self.min_k), ("chat_template", self.chat_template)) if not value}
-        return self.model_dump(mode="json", exclude={"dataset", *unused})
+        used = {
+            "min_k": self.min_k,
+            "chat_template": self.chat_template,
+            "most_failed": self.most_failed != MOST_FAILED,
+        }
+        return self.model_dump(mode="json", exclude={"dataset", *(name for name, value in used.items() if not value)})
 
 
 class OwnParameters(BenchmarkParameters):
@@ -144,6 +156,25 @@ class HarnessTaskParameters(BenchmarkParameters):
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     stop: list[str] | None = None
+
+
+class NamedTaskParameters(HarnessTaskParameters):
+    """A task that the harness knows by its name, and that fetches its own data unless `dataset` is given."""
+
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = Field(
+        default=None, description="commit of its data set on the hub; default: the catalogue's, else the newest"
+    )
+
+    def declared(self) -> dict[str, Any]:
+        declared = super().declared()
+        return declared if self.revision else {name: value for name, value in declared.items() if name != "revision"}
+
+    @field_validator("revision")
+    @classmethod
+    def _one_source(cls, revision: str | None, info: ValidationInfo) -> str | None:
+        if revision and info.data.get("dataset"):
+            raise ValueError("is of the hub's data, and dataset takes its place; leave one of them out")
+        return revision
 
 
 class TaskFileParameters(HarnessTaskParameters):
@@ -287,6 +318,6 @@ def definition_of(name: str, harness_version: str) -> BenchmarkDefinition | None
     if name in harness_tasks(harness_version):
         shown = name.startswith(TASKS_WITH_IMAGES)
         return BenchmarkDefinition(
-            name=name, parameters=HarnessTaskParameters, scored_on="harness", primary_metric="", shows_images=shown
+            name=name, parameters=NamedTaskParameters, scored_on="harness", primary_metric="", shows_images=shown
         )
     return None

@@ -61,6 +61,17 @@ def test_few_failed_items_are_left_out_and_many_break_the_comparison(evidence, c
     assert ("items of numeric failed" in reason) == (word == "broken")
 
 
+@pytest.mark.parametrize(("most", "count", "word"), [(0.5, 20, "worse"), (0.0, 1, "broken")])
+def test_a_benchmark_may_declare_how_many_items_may_fail(evidence, most, count, word):
+    made = evidence()
+    failing(made, count)
+    for evaluated in made.evaluations.values():
+        evaluated.result.inputs.parameters["most_failed"] = most
+    found, reason = said(made)
+    assert found == word
+    assert (f"more than {100 * most:g} %" in reason) == (word == "broken")
+
+
 def test_what_is_broken_has_no_number_and_counts_in_its_family(evidence):
     report = compile_report(evidence(failed={("wrong", 1)}), NOW)
     broken = [one for one in report.verdicts if one.verdict == "broken" and one.family == "primary"]

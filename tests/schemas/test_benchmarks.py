@@ -6,9 +6,9 @@ from assay_schemas.benchmarks import OWN_BENCHMARKS, HarnessTaskParameters, Visu
 
 
 def test_an_option_that_is_not_used_is_no_part_of_a_jobs_key() -> None:
-    assert not {"min_k", "chat_template"} & HarnessTaskParameters().declared().keys()
-    used = HarnessTaskParameters(min_k=0.2, chat_template=True).declared()
-    assert (used["min_k"], used["chat_template"]) == (0.2, True)
+    assert not {"min_k", "chat_template", "most_failed"} & HarnessTaskParameters().declared().keys()
+    used = HarnessTaskParameters(min_k=0.2, chat_template=True, most_failed=0.0).declared()
+    assert (used["min_k"], used["chat_template"], used["most_failed"]) == (0.2, True, 0.0)
 
 
 def test_asking_with_and_without_a_template_are_two_things() -> None:

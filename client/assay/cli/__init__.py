@@ -10,6 +10,7 @@ import sys
 import typer
 
 from assay.cli import (
+    benchmarks,
     budget,
     data,
     dead_letters,
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # its panels would double the time of `assay --help`
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (system, experiments, reports, budget, gate, rescoring, regression):
+for group in (system, experiments, reports, benchmarks, budget, gate, rescoring, regression):
     group.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(images.app, name="images")

@@ -37,14 +37,12 @@ from assay_evaluator.worker import KIB_PER_GIB, carry_out
 if TYPE_CHECKING:
     from assay_chassis.compute import JobContext
 
-MOST_FAILED_ITEMS = 0.05
-"""A checkpoint of which more items failed has no score."""
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A checkpoint with what it scored; no metric where nothing could be scored."""
+    """A checkpoint with what it scored; no metric where nothing could be scored, or more items failed than may."""
 
     checkpoint: CheckpointRef
     primary: str
@@ -120,7 +118,7 @@ def _candidates(
         scored = evaluation.score(lm, folder)
         samples = _store_samples(store, request, checkpoint.step, scored)
         metrics: Mapping[str, Metric] = scored.metrics
-        failed_too_much = scored.items_failed > MOST_FAILED_ITEMS * scored.items
+        failed_too_much = scored.items_failed > evaluation.parameters.most_failed * scored.items
         metric = None if failed_too_much else metrics.get(scored.primary)
         found.append(Candidate(checkpoint, scored.primary, metric, scored.items, samples))
     return found

@@ -6,9 +6,9 @@ Never changes a task but for the declared parameters; data comes from the hub, o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assay_chassis.job_service.failures import JobFailed
@@ -16,9 +16,10 @@ from assay_schemas.benchmarks import HarnessTaskParameters, TaskFileParameters
 from assay_schemas.canonical import sha256_hex
 from assay_schemas.datasets import row_ids
 from assay_schemas.jobs import ItemSplit
-from datasets import Dataset, Image
+from assay_schemas.results import Sample
 from lm_eval.api.task import Task
 from lm_eval.tasks import TaskManager
+from lm_eval.tasks._factory import TaskFactory
 from lm_eval.utils import handle_non_serializable
 from PIL.Image import Image as Picture
 
@@ -28,44 +29,20 @@ from assay_evaluator.harness_results import item_id, result_of
 from assay_evaluator.items import ShownImage, order_key
 from assay_evaluator.running import run_tasks
 from assay_evaluator.scoring import Scored
+from assay_evaluator.task_data import AtRevision, OverRows, Rows, building_with
 from assay_evaluator.task_files import task_of_file, template_problems
-from assay_evaluator.task_names import runs_code, stands_for_several
-
-Rows = Sequence[Mapping[str, Any]]
+from assay_evaluator.task_names import data_sets, runs_code
 
 
 @dataclass(frozen=True)
 class LoadedTasks:
-    """Tasks by name, and the groups that lm-eval averages them into (none for a single task)."""
+    """Tasks by name, the groups that lm-eval averages them into (none for a single task), and for tasks over rows which
+    of them each document was, by task."""
 
     name: str
     tasks: dict[str, Task]
     groups: dict[str, Any]
-
-
-class EverySplit(dict[str, Any]):
-    """A data set whose every split is the same snapshot, whatever the task calls it."""
-
-    def __init__(self, rows: Rows) -> None:
-        super().__init__()
-        self._rows = _dataset(rows)
-
-    def __missing__(self, split: str) -> Any:
-        return self._rows
-
-
-def _dataset(rows: Rows) -> Dataset:
-    """The rows as the harness has them from the hub: images as pictures, which are opened when they are looked at."""
-    shown = {column for row in rows for column, value in row.items() if isinstance(value, ShownImage)}
-    plain = [{column: _path(value) if column in shown else value for column, value in row.items()} for row in rows]
-    made = Dataset.from_list(plain)
-    for column in sorted(shown):
-        made = made.cast_column(column, Image())
-    return made
-
-
-def _path(value: Any) -> str | None:
-    return str(value.path) if isinstance(value, ShownImage) else None
+    places: dict[str, Sequence[int]] = field(default_factory=dict)
 
 
 def evaluate_harness(
@@ -89,7 +66,7 @@ def evaluate_harness(
     elif manager is None:
         raise bad_input("parameters.task: is missing; give the task's YAML")
     else:
-        loaded = load_tasks(manager, name, rows)
+        loaded = load_tasks(manager, name, rows, getattr(parameters, "revision", None))
     ids: dict[str, list[str]] = {}
     chosen: dict[str, list[int]] = {}
     for task_name, task in loaded.tasks.items():
@@ -103,7 +80,21 @@ def evaluate_harness(
             lm, loaded.tasks, groups=loaded.groups, samples=chosen, seed=seed, chat_template=parameters.chat_template
         )
     scored = result_of(lm, loaded.name, loaded.tasks, logged, ids)
-    return replace(scored, texts=asked_texts(loaded.tasks, ids, chosen))
+    samples = in_rows(scored.samples, loaded, ids)
+    return replace(scored, samples=samples, texts=asked_texts(loaded.tasks, ids, chosen))
+
+
+def in_rows(samples: list[Sample], loaded: LoadedTasks, ids: Mapping[str, Sequence[str]]) -> list[Sample]:
+    """The samples with the row that each one's document was, where tasks are over rows."""
+    several = len(loaded.tasks) > 1
+    rows = {
+        item_id(name, document, several): row
+        for name, places in loaded.places.items()
+        for document, row in zip(ids[name], places, strict=True)
+    }
+    if not rows:
+        return samples
+    return [sample.model_copy(update={"item_index": rows[sample.item_id]}) for sample in samples]
 
 
 @contextmanager
@@ -127,45 +118,64 @@ def _of_file(name: str, parameters: TaskFileParameters, rows: Rows | None) -> Lo
         return LoadedTasks(name, {name: task_of_file(name, parameters.task, rows)}, {})
 
 
-def load_tasks(manager: TaskManager, name: str, rows: Rows | None) -> LoadedTasks:
-    """The tasks a name stands for. Raises JobFailed when their data cannot be had, or they cannot be run here."""
+def load_tasks(manager: TaskManager, name: str, rows: Rows | None, revision: str | None = None) -> LoadedTasks:
+    """The tasks a name stands for, over these rows or the hub's data at `revision`, by default the catalogue's.
+
+    Raises JobFailed when their data cannot be had, or they cannot be run here.
+    """
     if runs_code(manager, name):
         raise bad_input(
             f"inputs.benchmark: {name} runs code that a model wrote, which needs a sandbox; use code over its rows"
         )
-    spec: Any = name if rows is None else _with_rows(manager, name, rows)
+    factory = AtRevision(revision) if rows is None else OverRows(rows)
+    if isinstance(factory, OverRows):
+        factory.check(name, data_sets(manager, name))
     try:
-        found = manager.load(spec)
+        found = building_with(manager, factory).load(name)
     except ImportError as error:
         raise bad_input(
             f"inputs.benchmark: {name} needs a library that is not installed where evaluations run: {error}"
         ) from error
     except OSError as error:
         message = f"benchmarks.{name}: its data cannot be loaded: {error}; give parameters.dataset, or a way to the hub"
-        raise JobFailed("data_unavailable", message, retryable=True) from error
-    tasks, groups = dict(found["tasks"]), dict(found.get("groups", {})) if rows is None else {}
+        raise JobFailed("data_unavailable", message + _brought(factory), retryable=True) from error
+    tasks, groups = dict(found["tasks"]), dict(found.get("groups", {}))
     for task in tasks.values():
         _check_runnable(task)
-        if rows is not None and getattr(task, "MULTIMODAL", False) and not any(map(_shows, rows)):
+    if not isinstance(factory, OverRows) or rows is None:
+        return LoadedTasks(name, tasks, groups)
+    for task in tasks.values():
+        if getattr(task, "MULTIMODAL", False) and not any(map(_shows, rows)):
             raise bad_input(
                 f"parameters.dataset: {name} shows images, and no row has one in image, or image_1 to image_9; give "
                 "rows as the task's own data set has them"
             )
-        if rows is not None:
-            task.fewshot_cfg.split = task.config.test_split
-    return LoadedTasks(name, tasks, groups)
+        task.fewshot_cfg.split = task.config.test_split
+    return LoadedTasks(name, tasks, groups, {one: _places(task, factory) for one, task in tasks.items()})
+
+
+def _brought(factory: TaskFactory) -> str:
+    """How the data that was wanted is brought to a machine that has no way to the hub."""
+    wanted = factory.wanted if isinstance(factory, AtRevision) else {}
+    commands = [f"hf download {hub} --repo-type dataset --revision {commit}" for hub, commit in wanted.items()]
+    return f" ({'; '.join(commands)})" if commands else ""
+
+
+def _places(task: Task, factory: OverRows) -> Sequence[int]:
+    """Which row each document was: the rows of its data set in their order, or by content where the task left some out.
+
+    A document that no row is equal to any more has the place that it has in its task.
+    """
+    data = str(task.config.dataset_name or "")
+    places = factory.places(data)
+    if len(task.eval_docs) == len(places):
+        return places
+    by_content = dict(zip(content_ids(factory.part(data)), places, strict=True))
+    return [by_content.get(document, place) for place, document in enumerate(document_ids(task))]
 
 
 def _shows(row: Mapping[str, Any]) -> bool:
     return any(isinstance(value, ShownImage) for value in row.values())
-
-
-def _with_rows(manager: TaskManager, name: str, rows: Rows) -> dict[str, Any]:
-    """The task over these rows. lm-eval lays overrides over a task only as a member of a group."""
-    if stands_for_several(manager, name):
-        raise bad_input(f"parameters.dataset: {name} is a group of tasks; name one of them to give it a dataset")
-    overrides = {"custom_dataset": lambda **_: EverySplit(rows), "dataset_kwargs": None}
-    return {"group": f"{name} over a snapshot", "task": [{"task": name, **overrides}]}
 
 
 def _check_runnable(task: Task) -> None:
@@ -208,8 +218,12 @@ def asked_texts(
 
 def document_ids(task: Task) -> list[str]:
     """A stable id for each document of a task, from its content, in the task's order."""
-    plain = [json.loads(json.dumps(dict(document), default=_in_json)) for document in task.eval_docs]
-    return row_ids(plain)
+    return content_ids(task.eval_docs)
+
+
+def content_ids(documents: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A stable id for each, pictures by their content."""
+    return row_ids([json.loads(json.dumps(dict(document), default=_in_json)) for document in documents])
 
 
 def _in_json(value: Any) -> Any:

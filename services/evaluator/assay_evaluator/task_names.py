@@ -34,9 +34,16 @@ def task_manager(cache: Path) -> TaskManager:
     return manager
 
 
-def stands_for_several(manager: TaskManager, name: str) -> bool:
-    """Whether the name is a group or tag of tasks."""
-    return manager.task_index[name].kind in (Kind.GROUP, Kind.TAG)
+def data_sets(manager: TaskManager, name: str) -> frozenset[str]:
+    """The data sets of the tasks that a name stands for, by what each calls its own; known before any is loaded."""
+    entry = manager.task_index[name]
+    if entry.kind is Kind.TAG:
+        return frozenset().union(*(data_sets(manager, one) for one in entry.tags))
+    config = {} if entry.yaml_path is None else load_yaml(entry.yaml_path, resolve_func=False)
+    if entry.kind is not Kind.GROUP:
+        return frozenset({str(config.get("dataset_name") or "")})
+    below = [one if isinstance(one, str) else one.get("group", one.get("task")) for one in config.get("task", ())]
+    return frozenset().union(*(data_sets(manager, one) for one in below if one in manager.task_index))
 
 
 def runs_code(manager: TaskManager, name: str) -> bool:

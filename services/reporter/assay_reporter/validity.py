@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from assay_schemas.benchmarks import MOST_FAILED
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.results import EvalResult
 
@@ -17,7 +18,6 @@ from assay_reporter.diagnosis.contamination import LIMIT
 from assay_reporter.examination import Examination
 from assay_reporter.scoring import smallest_effect
 
-MOST_FAILED_ITEMS = 0.05
 MOST_FAILED_RUNS = 0.5
 DIVERGED = "diverged"
 READ_BEFORE, READ_NOW = 0.5, 0.1
@@ -52,17 +52,25 @@ def _failed_runs(examined: Examination, arm: str, benchmark: str, arms: Mapping[
     return ""
 
 
-def _failed_items(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:  # noqa: ARG001
-    """Too many items without a score: those that are left are not the benchmark."""
+def _failed_items(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:
+    """More items without a score than the benchmark declares: those that are left are not the benchmark."""
+    most = _most_failed(examined, benchmark)
     for column in arms.get(arm, []):
         failed = int(np.isnan(column.scores).sum())
-        if 0 < failed < len(column.scores) and failed > MOST_FAILED_ITEMS * len(column.scores):
+        if 0 < failed < len(column.scores) and failed > most * len(column.scores):
             who = arm if column.seed is None else f"{arm}, seed {column.seed}"
             return (
                 f"{failed:,} of {len(column.scores):,} items of {benchmark} failed for {who}, "
-                f"more than {100 * MOST_FAILED_ITEMS:.0f} %."
+                f"more than {100 * most:g} %."
             )
     return ""
+
+
+def _most_failed(examined: Examination, benchmark: str) -> float:
+    """The share of items that may fail, as the benchmark was asked for."""
+    planned = next(one for one in examined.evidence.plan.benchmarks if one.id == benchmark)
+    asked = [one.result.inputs.parameters for _, one in examined.evidence.evaluated(planned)]
+    return float(asked[0].get("most_failed", MOST_FAILED)) if asked else MOST_FAILED
 
 
 def _unread(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:

@@ -5,18 +5,21 @@ A row that cannot run is never a success.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from assay_chassis.job_service.failures import JobFailed
-from assay_schemas.benchmarks import HarnessTaskParameters
+from assay_schemas.benchmarks import OWN_BENCHMARKS, NamedTaskParameters, OwnParameters
+from assay_schemas.catalogue import HubData, catalogue
 
 from assay_evaluator.engines.base import EngineSettings
 from assay_evaluator.regression.labels import SOLUTIONS, agreement
-from assay_evaluator.regression.table import LabelFigure, ModelFigure, Row
+from assay_evaluator.regression.table import LabelFigure, ModelFigure, ReportedFigure, Row
+from assay_evaluator.scoring import Scored
 
 Status = Literal["passed", "failed", "not run"]
 ROUNDING = 1e-9
@@ -84,16 +87,54 @@ def model_folder(row: ModelFigure) -> Path:
 
 
 def measure(row: ModelFigure, folder: Path, cache: Path) -> float:
-    """The row's metric of the model in a folder. Raises JobFailed where the task's data is not here."""
+    """The row's metric of the model in a folder. Raises JobFailed or NotHere where the benchmark's data is not here."""
     from assay_evaluator.engines import open_engine
-    from assay_evaluator.harness import evaluate_harness
     from assay_evaluator.progress import EvaluationProgress
-    from assay_evaluator.task_names import task_manager
 
+    entry = catalogue().get(row.benchmark)
+    of_own = entry is not None and not entry.brings_data
+    rows = _rows(entry.data) if entry is not None and of_own else None
     lm = open_engine("transformers", EngineSettings(folder=folder), EvaluationProgress(lambda _: None))
-    parameters = HarnessTaskParameters.model_validate(row.parameters)
-    scored = evaluate_harness(lm, task_manager(cache / "harness"), row.benchmark, parameters, None, limit=None, seed=0)
+    name = entry.benchmark if entry is not None else row.benchmark
+    scored = _of_harness(lm, name, row, cache) if rows is None else _of_rows(lm, name, row, rows)
     return scored.metrics[row.metric].value
 
 
-MEASURES: dict[str, Callable[..., float]] = {"labels": _labels, "model": _model}
+def _of_harness(lm: Any, name: str, row: ModelFigure, cache: Path) -> Scored:
+    from assay_evaluator.harness import evaluate_harness
+    from assay_evaluator.task_names import task_manager
+
+    parameters = NamedTaskParameters.model_validate(row.parameters)
+    return evaluate_harness(lm, task_manager(cache / "harness"), name, parameters, None, limit=None, seed=0)
+
+
+def _of_rows(lm: Any, name: str, row: ModelFigure, rows: list[dict[str, Any]]) -> Scored:
+    from assay_evaluator.benchmarks import BENCHMARKS
+    from assay_evaluator.items import ordered_items
+    from assay_evaluator.own import evaluate_own
+
+    parameters = OWN_BENCHMARKS[name].parameters.model_validate(row.parameters)
+    if not isinstance(parameters, OwnParameters) or OWN_BENCHMARKS[name].shows_images:
+        raise NotHere(f"{name} is reproduced by an experiment: its images have to be kept in the object store")
+    return evaluate_own(lm, name, BENCHMARKS[name](parameters), parameters, ordered_items(rows), limit=None, seed=0)
+
+
+def _rows(data: HubData) -> list[dict[str, Any]]:
+    """The rows of a data set's file in the cache of the hub. Raises NotHere."""
+    import pyarrow.parquet as pq
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(data.hub, data.file or "", revision=data.revision, repo_type="dataset")
+    if not isinstance(found, str):
+        raise NotHere(f"{data.hub} is not in this machine's cache; {data.download.partition(' --local-dir')[0]}")
+    if found.endswith(".parquet"):
+        rows: list[dict[str, Any]] = pq.ParquetFile(found).read().to_pylist()
+        return rows
+    return [json.loads(line) for line in Path(found).read_text(encoding="utf-8").splitlines() if line]
+
+
+def _reported(row: ReportedFigure, _: Machine) -> float:
+    raise NotHere(f"it is of {row.what}")
+
+
+MEASURES: dict[str, Callable[..., float]] = {"labels": _labels, "model": _model, "reported": _reported}
