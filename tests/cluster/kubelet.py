@@ -101,7 +101,7 @@ class Pod:
 
     async def _run(self) -> None:
         began, code = now(), 0
-        environment = await self._container.environment()
+        environment = await steadily(self._container.environment)
         try:
             with self.log.open("wb") as output:
                 for container in self._before:
@@ -119,7 +119,7 @@ class Pod:
         await self._report("Failed" if code else "Succeeded", {"terminated": end})
 
     async def _start(self, container: Container, output: IO[bytes]) -> asyncio.subprocess.Process:
-        environment = await container.environment()
+        environment = await steadily(container.environment)
         process = await asyncio.create_subprocess_exec(
             *container.command(), stdout=output, stderr=output, env=environment, start_new_session=True
         )
@@ -258,13 +258,13 @@ class Kubelet:
         return web.Response(text="".join(lines[-int(request.query.get("tailLines", len(lines) or 1)) :]))
 
 
-async def steadily(call: Any) -> None:
-    """Until the API server takes it: it may be away for a while."""
+async def steadily(call: Any) -> Any:
+    """What it gives once the API server takes it: that may be away for a while, and takes a moment to let a node read
+    what its new pod reads."""
     give_up = time.monotonic() + 120
     while True:
         try:
-            await call()
-            return
+            return await call()
         except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
             print("tried again:", repr(error), flush=True)
             if time.monotonic() >= give_up:
