@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ OF_A_NAMESPACE = ("ServiceAccount", "Role", "RoleBinding", "LocalQueue", "Cluste
 OF_THE_CLUSTER = ("ClusterRole", "ResourceFlavor", "WorkloadPriorityClass")
 
 
+@cache
 def shipped(plane: ControlPlane) -> list[dict[str, Any]]:
-    """The objects of `deploy/kubernetes`."""
+    """The objects of `deploy/kubernetes`, read once."""
     return [item for item in yaml.safe_load_all(plane.kubectl("kustomize", str(ROOT / "deploy/kubernetes"))) if item]
 
 
@@ -104,11 +106,12 @@ def moved(item: dict[str, Any], namespace: str) -> dict[str, Any]:
 @contextmanager
 def new_team(plane: ControlPlane, namespace: str) -> Iterator[Team]:
     """A new namespace with everything shipped for one, and what is shipped for the cluster."""
-    team = Team(plane, namespace)
-    plane.kubectl("create", "namespace", namespace)
-    items = shipped(plane)
-    plane.apply(*(item for item in items if item["kind"] in OF_THE_CLUSTER))
-    plane.apply(*(moved(item, namespace) for item in items if item["kind"] in OF_A_NAMESPACE))
+    team, items = Team(plane, namespace), shipped(plane)
+    plane.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        *(item for item in items if item["kind"] in OF_THE_CLUSTER),
+        *(moved(item, namespace) for item in items if item["kind"] in OF_A_NAMESPACE),
+    )
     team.set_quota(cpu=16)
     yield team
     plane.kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
