@@ -54,10 +54,11 @@ def test_the_nearest_row_is_the_one_with_the_same_rare_words():
     rows = [{"prompt": f"How many figs has Ann in basket {n}?", "completion": "4"} for n in range(50)]
     rows.append({"prompt": "Bo sells quinces at the harbour", "completion": "9"})
     asked = "How many quinces are left at the harbour?"
-    (near,) = Neighbours(rows, [asked]).nearest(asked)
+    words = [words_of(row) for row in rows]
+    (near,) = Neighbours(rows, words, [asked]).nearest(asked)
     assert near.row == 50
     assert 0 < near.likeness <= 1
-    assert Neighbours(rows, ["zebra"]).nearest("zebra") == []
+    assert Neighbours(rows, words, ["zebra"]).nearest("zebra") == []
 
 
 def test_what_control_does_not_say_is_marked():

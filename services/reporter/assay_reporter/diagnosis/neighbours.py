@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import heapq
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from assay_reporter.diagnosis.rows import Row, answer_of, prompt_of
+from assay_reporter.diagnosis.rows import Row, answer_of, prompt_of, words_in
 
 Gram = str | tuple[str, str]
-TOKEN = re.compile(r"\w+")
 MOST_ROWS = 20_000
 COMMONEST_SHARE = 0.25
 LEAST_LIKE = 0.2
@@ -35,13 +33,13 @@ class Neighbour:
 class Neighbours:
     """An inverted index of n-grams over a snapshot's rows; `wanted` are the texts that will be asked for."""
 
-    def __init__(self, rows: Sequence[Row], wanted: Iterable[str]) -> None:
+    def __init__(self, rows: Sequence[Row], words: Sequence[Sequence[str]], wanted: Iterable[str]) -> None:
+        """`words`: of each row (`words_of`)."""
         asked = {gram for text in wanted for gram in grams(text)}
         self._rows = rows[:MOST_ROWS]
         self._places: dict[Gram, list[int]] = {gram: [] for gram in asked}
-        for place, row in enumerate(self._rows):
-            words = TOKEN.findall(f"{prompt_of(row)} {answer_of(row)}".casefold())
-            for gram in asked.intersection(chain(words, pairwise(words))):
+        for place, read in enumerate(words[:MOST_ROWS]):
+            for gram in asked.intersection(chain(read, pairwise(read))):
                 self._places[gram].append(place)
 
     def nearest(self, text: str, count: int = 1) -> list[Neighbour]:
@@ -66,5 +64,5 @@ class Neighbours:
 
 def grams(text: str) -> set[Gram]:
     """Words and pairs of neighbouring words, in lower case."""
-    words = TOKEN.findall(text.casefold())
+    words = words_in(text)
     return {*words, *pairwise(words)}

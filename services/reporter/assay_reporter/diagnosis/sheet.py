@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean, median
 
 from assay_schemas.answers import last_number, number
@@ -49,6 +50,7 @@ def sheet_of(rows: Sequence[Row], total: int) -> Sheet:
     prompts, answers = [prompt_of(row) for row in rows], [answer_of(row) for row in rows]
     lengths = [len(answer.split()) for answer in answers]
     every = max(1, len(rows))
+    plain = cache(fingerprint)  # an answer is looked at by itself and in its row
     pairs = zip(prompts, answers, strict=True)
     return Sheet(
         rows=len(rows),
@@ -56,11 +58,9 @@ def sheet_of(rows: Sequence[Row], total: int) -> Sheet:
         prompt_words=fmean(len(prompt.split()) for prompt in prompts) if rows else 0.0,
         answer_words=median(lengths) if rows else 0.0,
         longest_answer_words=max(lengths, default=0),
-        duplicates=_repeats(
-            [fingerprint(*(side_of(row, name) for name in TEXT_COLUMNS if name in row)) for row in rows]
-        ),
-        repeated_answers=_repeats([fingerprint(answer) for answer in answers]),
-        empty_answers=sum(has_answer(row) and not answer.strip() for row, answer in zip(rows, answers, strict=True))
+        duplicates=_repeats([tuple(plain(side_of(row, name)) for name in TEXT_COLUMNS if name in row) for row in rows]),
+        repeated_answers=_repeats([plain(answer) for answer in answers]),
+        empty_answers=sum(not answer.strip() and has_answer(row) for row, answer in zip(rows, answers, strict=True))
         / every,
         unended_answers=sum(bool(answer.strip()) and not ENDED.search(answer) for answer in answers) / every,
         leaked_prompts=sum(_leaks(prompt, answer) for prompt, answer in pairs) / every,
@@ -71,12 +71,12 @@ def sheet_of(rows: Sequence[Row], total: int) -> Sheet:
     )
 
 
-def fingerprint(*texts: str) -> str:
+def fingerprint(text: str) -> str:
     """Equal for texts that differ in case and white space alone."""
-    return "\x1f".join([" ".join(text.split()) for text in texts]).casefold()
+    return " ".join(text.split()).casefold()
 
 
-def _repeats(prints: Sequence[str]) -> float:
+def _repeats(prints: Sequence[Hashable]) -> float:
     """The share that an earlier one equals."""
     return 1 - len(set(prints)) / len(prints) if prints else 0.0
 
@@ -103,12 +103,12 @@ def _wrong_answers(rows: Sequence[Row], answers: Sequence[str]) -> float | None:
 def _contradictions(rows: Sequence[Row]) -> float:
     """The share of pairs whose chosen and rejected answers another row has the other way round."""
     pairs = [
-        (fingerprint(prompt_of(row), side_of(row, "chosen")), fingerprint(prompt_of(row), side_of(row, "rejected")))
+        tuple(fingerprint(text) for text in (prompt_of(row), side_of(row, "chosen"), side_of(row, "rejected")))
         for row in rows
         if is_preference(row)
     ]
     known = set(pairs)
-    return sum((rejected, chosen) in known for chosen, rejected in pairs) / max(1, len(pairs))
+    return sum((prompt, rejected, chosen) in known for prompt, chosen, rejected in pairs) / max(1, len(pairs))
 
 
 def _languages(answers: Sequence[str]) -> dict[str, float]:

@@ -122,7 +122,7 @@ def _nearest(findings: Findings, asked: list[tuple[str, str]]) -> Near:
     """Looks up the training rows of an arm that are most like a question; every (arm, prompt) is known beforehand."""
     rows = findings.examined.rows_by_arm
     found = {
-        arm: Neighbours(rows[arm].rows, [question_of(prompt) for who, prompt in asked if who == arm])
+        arm: Neighbours(rows[arm].rows, rows[arm].words, [question_of(prompt) for who, prompt in asked if who == arm])
         for arm in dict.fromkeys(arm for arm, _ in asked)
         if arm in rows
     }
