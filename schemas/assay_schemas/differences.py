@@ -38,7 +38,7 @@ def signed(verdict: Verdict, value: float) -> str:
 
 def three_digits(value: float, sign: str = "") -> str:
     """Three significant digits; whole numbers from a thousand on, rather than powers of ten."""
-    return f"{value:{sign},.0f}" if 1000 <= abs(value) < 1e15 else f"{value:{sign}.3g}"
+    return f"{value:{sign},.0f}" if 1000 <= abs(value) < 1e15 else f"{value:{sign}#.3g}".rstrip(".")
 
 
 def mean(value: float) -> str:

@@ -62,7 +62,7 @@ def test_where_lower_is_better_a_smaller_number_is_a_rise():
     better = verdict(-0.2, 0.05, higher_is_better=False, metric="bits_per_byte")
     found = decided({"must_rise": ["*"]}, better)
     assert found.decision == "pass"
-    assert "+0.2 bits per byte, between +0.15" in found.reasons[0]
+    assert "+0.200 bits per byte, between +0.150" in found.reasons[0]
     assert "+ is an improvement" in found.reasons[0]
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from html import unescape
 
 import pytest
+from assay_reporter.blocks import Curve, CurvePlot
 from assay_reporter.compile import compile_report
 from assay_reporter.conclusion import answers, conclusion, next_steps
 from assay_reporter.evidence import with_leading_metrics
@@ -82,6 +83,19 @@ def test_of_very_many_benchmarks_the_answer_is_still_a_sentence(evidence):
     steps = next_steps(made, open_, [])
     assert sum("would be settled by about 1 more seed for each arm" in step for step in steps) == 4
     assert any(step.startswith("16 more verdicts are open") for step in steps)
+
+
+def test_a_mail_says_which_benchmark_each_sentence_is_about_and_shows_commands_as_such(evidence):
+    mail = unescape(render_email(compile_report(evidence(), NOW)))
+    assert '<li style="margin-bottom:6px">perplexity (x): clean is better than control: ' in mail
+    assert "<code>assay responses" in mail
+    assert "`" not in mail
+
+
+def test_lines_of_curves_differ_by_more_than_their_colour():
+    curve = Curve(label="a, seed 0", group="a", x=[1, 2], y=[1, 2])
+    drawn = charts.curves_spec(CurvePlot(title="t", x_title="step", y_title="loss", curves=[curve]))["encoding"]
+    assert drawn["strokeDash"] == drawn["color"]
 
 
 def test_what_settles_a_verdict_names_seeds_and_items_where_both_are_needed(evidence):

@@ -9,7 +9,14 @@ from assay_schemas.reports import Verdict
 
 @pytest.mark.parametrize(
     ("value", "sign", "written"),
-    [(0.00123, "+", "+0.00123"), (-0.1494, "+", "-0.149"), (12345.6, "+", "+12,346"), (12.345, "", "12.3")],
+    [
+        (0.00123, "+", "+0.00123"),
+        (-0.1494, "+", "-0.149"),
+        (12345.6, "+", "+12,346"),
+        (12.345, "", "12.3"),
+        (-0.26, "", "-0.260"),
+        (100.2, "", "100"),
+    ],
 )
 def test_a_number_has_three_digits_and_no_power_of_ten(value: float, sign: str, written: str) -> None:
     assert three_digits(value, sign) == written
@@ -21,7 +28,7 @@ def test_a_score_has_three_decimals_unless_it_is_large(value: float, written: st
 
 
 @pytest.mark.parametrize(
-    ("proportion", "written"), [(True, "−12.0 points"), (False, "−0.12 mean reward"), (None, "−0.12 mean reward")]
+    ("proportion", "written"), [(True, "−12.0 points"), (False, "−0.120 mean reward"), (None, "−0.120 mean reward")]
 )
 def test_a_difference_has_the_unit_that_its_sentence_has(proportion: bool | None, written: str) -> None:
     told = {"arm": "a", "versus": "b", "benchmark": "c", "metric": "mean_reward", "verdict": "tied", "reason": "r"}

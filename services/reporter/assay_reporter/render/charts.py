@@ -95,7 +95,7 @@ def _number(field: str, **more: Any) -> Spec:
 
 
 def curves_svg(block: CurvePlot) -> str:
-    """One line for each run, coloured by its group."""
+    """One line for each run, its colour and dashes those of its group."""
     return svg(curves_spec(block))
 
 
@@ -114,6 +114,7 @@ def curves_spec(block: CurvePlot) -> Spec:
             "x": _number("x", title=block.x_title),
             "y": _number("y", title=block.y_title, scale={"zero": False}),
             "color": {"field": "group", "type": "nominal", "title": None},
+            "strokeDash": {"field": "group", "type": "nominal", "title": None},
             "detail": {"field": "run", "type": "nominal"},
         },
         "width": WIDTH,

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from assay_reporter.blocks import CurvePlot, ForestPlot, Section
 from assay_reporter.render.charts import curves_svg, forest_svg
-from assay_reporter.render.words import cell_text, direction, facts, mark, table_cells
+from assay_reporter.render.words import about, cell_text, direction, facts, mark, table_cells
 
 TICKS = re.compile(r"`([^`\n]+)`")
 SECTIONS: TypeAdapter[list[Section]] = TypeAdapter(list[Section])
@@ -34,7 +34,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(cell_text=cell_text, mark=mark, direction=direction, facts=facts)
+    made.globals.update(cell_text=cell_text, mark=mark, direction=direction, facts=facts, about=about)
     made.filters["chart"] = _chart
     made.filters["ticks"] = _ticks
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay_schemas.differences import mean
-from assay_schemas.reports import Cell, ReportDocument, VerdictWord
+from assay_schemas.reports import Cell, ReportDocument, Verdict, VerdictWord
 
 MARKS: dict[VerdictWord, str] = {
     "better": "▲ better",
@@ -25,6 +25,12 @@ def cell_text(cell: Cell | None, *, seeds: bool = True) -> str:
 
 def mark(cell: Cell | None) -> str:
     return MARKS[cell.verdict] if cell is not None and cell.verdict is not None else ""
+
+
+def about(verdict: Verdict) -> str:
+    """Where a verdict's sentence is about: `perplexity (bits per byte)`."""
+    metric = verdict.metric.replace("_", " ")
+    return verdict.benchmark if metric in ("", verdict.benchmark) else f"{verdict.benchmark} ({metric})"
 
 
 def direction(report: ReportDocument, benchmark: str) -> str:

@@ -6,6 +6,7 @@ from assay_schemas.differences import in_points, signed
 from assay_schemas.reports import Verdict
 
 from assay_reporter.blocks import AnyBlock, ForestPlot, Interval, Paragraph, Section, TableBlock
+from assay_reporter.render.words import about
 from assay_reporter.sections.findings import Findings
 
 FAMILIES = {"primary": "declared", "check": "placebo check", "exploratory": "exploratory"}
@@ -66,7 +67,7 @@ def _interval(verdict: Verdict, scale: float) -> Interval:
 def _table(verdicts: list[Verdict], caption: str, folded: str = "") -> TableBlock:
     rows = [
         [
-            verdict.benchmark,
+            about(verdict),
             f"{verdict.arm} against {verdict.versus}",
             f"{verdict.verdict} ({FAMILIES[verdict.family]})",
             _sentence(verdict),

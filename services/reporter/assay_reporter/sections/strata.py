@@ -13,7 +13,7 @@ from assay_schemas.results import PlannedBenchmark
 from scipy import special
 
 from assay_reporter.blocks import AnyBlock, Paragraph, Section, TableBlock
-from assay_reporter.diagnosis.strata import categories, prompt_lengths
+from assay_reporter.diagnosis.strata import PARTS, categories, prompt_lengths
 from assay_reporter.examination import Examination
 from assay_reporter.sections.findings import Findings
 from assay_reporter.statistics import ArmScores, BenchmarkScores
@@ -26,11 +26,13 @@ MOST_STRATA = 12
 def strata(findings: Findings) -> Section | None:
     """Nothing where no benchmark has two kinds of items with at least ten of each."""
     blocks: list[AnyBlock] = []
+    examined = findings.examined
     for benchmark in findings.evidence.plan.benchmarks:
-        rows = list(_rows(findings.examined, benchmark))
+        rows = list(_rows(examined, benchmark))
         if rows:
             columns = ["by", "items that are", "items", "arm", "difference", "95 % interval"]
-            caption = f"{benchmark.id}: {benchmark.primary} less control's, by kind of item."
+            what = "points" if examined.scores[benchmark.id].proportion else benchmark.primary.replace("_", " ")
+            caption = f"{benchmark.id}: difference from control in {what}, by kind of item."
             blocks.append(TableBlock(columns=columns, rows=rows, numeric=[2, 4, 5], caption=caption))
     if not blocks:
         return None
@@ -72,7 +74,9 @@ def _of_kind(
     large = {stratum: items for stratum, items in members.items() if len(items) >= FEWEST_ITEMS}
     if not 2 <= len(large) <= MOST_STRATA:
         return
-    for stratum, items in sorted(large.items()):
+    for stratum, items in sorted(
+        large.items(), key=lambda one: (PARTS.index(one[0]) if one[0] in PARTS else 0, one[0])
+    ):
         found = _difference(_only(arm, items), _only(control, items))
         if found is not None:
             count, delta, width = found

@@ -98,15 +98,19 @@ def _said(arm: str, benchmark: str, versus: str, parts: Decomposition, cause: Ca
 
 
 def _causes(benchmark: str, versus: str, parts: dict[str, Decomposition]) -> TableBlock:
-    columns = ["arm", "difference", *CAUSES, "read leniently"]
+    moved = {cause for cause in CAUSES for one in parts.values() if _points(one.part(cause)) != "0"}
+    causes = [cause for cause in CAUSES if cause == "content" or cause in moved]
+    columns = ["arm", "difference", *causes, "read leniently"]
     rows = [
-        [arm, _points(one.strict), *(_points(one.part(cause)) for cause in CAUSES), _points(one.lenient)]
+        [arm, _points(one.strict), *(_points(one.part(cause)) for cause in causes), _points(one.lenient)]
         for arm, one in parts.items()
     ]
     sampled = [
         f"{one.looked_at:,} of {one.flips:,} of {arm}" for arm, one in parts.items() if one.looked_at < one.flips
     ]
     caption = f"{benchmark}: points won or lost against {versus}, by why the wrong response is wrong."
+    if len(causes) < len(CAUSES):
+        caption += f" None by {', '.join(cause for cause in CAUSES if cause not in causes)}."
     if sampled:
         caption += f" Of the responses that changed, an even part was read: {', '.join(sampled)}."
     return TableBlock(columns=columns, rows=rows, numeric=list(range(1, len(columns))), caption=caption)

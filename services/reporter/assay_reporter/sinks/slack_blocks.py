@@ -10,7 +10,7 @@ from typing import Any
 
 from assay_schemas.reports import ReportDocument, Verdict
 
-from assay_reporter.render.words import MARKS, cell_text, facts, mark, table_cells
+from assay_reporter.render.words import MARKS, about, cell_text, facts, mark, table_cells
 
 HEADER, SECTION, BLOCKS, TOTAL, FALLBACK = 150, 3000, 50, 12_000, 1000
 SHOWN_BENCHMARKS = 4
@@ -74,7 +74,7 @@ def _rest(report: ReportDocument) -> Iterable[Block]:
         found = [one.text for one in report.findings]
         yield _section("*What stands out*\n" + "\n".join(f"• {escaped(text)}" for text in found))
     for verdict in _worst_first(report.verdicts):
-        yield _section(f"{MARKS[verdict.verdict]} — {escaped(verdict.reason)}")
+        yield _section(f"{MARKS[verdict.verdict]} — {escaped(f'{about(verdict)}: {verdict.reason}')}")
     if report.missing:
         yield _section("*Missing*\n" + "\n".join(f"• {escaped(line)}" for line in report.missing))
     if report.next_steps:
