@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
-from assay_schemas.differences import in_points, three_digits
+from assay_schemas.differences import in_points, signed, three_digits
 from assay_schemas.envelope import Event
 from assay_schemas.events import GateDecided
 from assay_schemas.ids import event_id
@@ -162,7 +162,7 @@ def _side(rise: float, width: float, *, passes_above: float, blocks_below: float
 
 
 def _signed(verdict: Verdict, value: float) -> str:
-    return f"{100 * value:+.1f} points" if in_points(verdict) else f"{three_digits(value, '+')} {_unit(verdict)}"
+    return f"{signed(verdict, value)} {'points' if in_points(verdict) else _unit(verdict)}"
 
 
 def _amount(verdict: Verdict, value: float) -> str:

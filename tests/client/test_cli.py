@@ -167,3 +167,15 @@ def test_without_a_report_it_is_said_where_to_see_why(tmp_path):
     run = Run("0b6a1c9e-1111-5222-8333-444455556666", ClientSettings(object_store=tmp_path.as_uri()))
     with pytest.raises(NotFound, match=r"assay status 0b6a1c9e.*why it was refused"):
         run.report()
+
+
+def test_with_json_an_error_is_json_too(monkeypatch, capsys):
+    def missing() -> None:
+        raise NotFound("None of the experiments begins with 'zzz'.")
+
+    monkeypatch.setattr(cli, "app", missing)
+    monkeypatch.setattr(sys, "argv", ["assay", "report", "zzz", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert json.loads(capsys.readouterr().out)["error"] == "None of the experiments begins with 'zzz'."

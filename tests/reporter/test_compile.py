@@ -87,7 +87,8 @@ def test_of_very_many_benchmarks_the_answer_is_still_a_sentence(evidence):
 
 def test_a_mail_says_which_benchmark_each_sentence_is_about_and_shows_commands_as_such(evidence):
     mail = unescape(render_email(compile_report(evidence(), NOW)))
-    assert '<li style="margin-bottom:6px">perplexity (x): clean is better than control: ' in mail
+    assert ">numeric: clean is better than control: " in mail
+    assert ">perplexity (bits per byte): clean is better than control: " in mail
     assert "<code>assay responses" in mail
     assert "`" not in mail
 

@@ -49,8 +49,9 @@ def main() -> None:
     try:
         app()
     except AssayError as error:
-        sys.exit(fail(error))
+        sys.exit(fail(error, as_json="--json" in sys.argv))
     except OSError as error:  # a disk that is full, a file of somebody else's
-        sys.exit(fail(AssayError(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")))
+        told = AssayError(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")
+        sys.exit(fail(told, as_json="--json" in sys.argv))
     except KeyboardInterrupt:
         sys.exit(130)
