@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from assay_chassis import database
 from assay_chassis.job_service import service
 from assay_chassis.object_store import ObjectStore
 from assay_chassis.outbox import Transaction
@@ -36,6 +37,13 @@ _cancel = handlers.cancel_experiment
 
 def _key_without_seed(inputs: Any) -> str:
     return _job_key(inputs.model_copy(update={"seed": 0}) if isinstance(inputs, TrainingInputs) else inputs)
+
+
+def _without_limit(schema: str, pause_s: float | None) -> dict[str, str]:  # noqa: ARG001
+    return _session(schema, None)
+
+
+_session = vars(database)["_session"]
 
 
 async def _only_known_ones(commander: Any, tx: Transaction, identity: str, *rest: Any) -> bool:
@@ -202,8 +210,9 @@ BUGS = (
     ),
     bug(
         "read is not written",
-        "silence counts also while signs of life that were read wait to be written",
+        "silence counts also while signs of life that were read wait to be written, for locks that nobody takes away",
         (ProgressReader, "unwritten_s", lambda _self: 0.0),
+        (database, "_session", _without_limit),
     ),
     bug(
         "lapse not looked at again",
