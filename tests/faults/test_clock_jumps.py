@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from assay_local.component import spawn
 from assay_local.ports import free_port
@@ -80,6 +81,7 @@ async def test_an_experiment_outlives_jumps_of_the_machines_clock(system, tmp_pa
         await asyncio.sleep(LEASE_S + 6)  # from here on silence would count
         for off_s in (JUMP_S, 0, -JUMP_S):
             await jumped_in_the_middle(whole, f"machine {off_s}", {clock: off_s})
+            assert await database_off_s(whole) == pytest.approx(off_s, abs=60)
 
 
 @pytest.mark.timeout(600)
@@ -107,6 +109,16 @@ async def jumped_in_the_middle(whole: Any, name: str, offs: Mapping[JumpingClock
     assert run.result().outcome == "succeeded"
     nothing_is_lost(tape, plan, run)
     nothing_is_done_twice(whole, tape, plan, run)
+
+
+async def database_off_s(whole: Any) -> float:
+    """By how much PostgreSQL's time of day is wrong."""
+    connection = await asyncpg.connect(whole.system._database_url)
+    try:
+        told = await connection.fetchval("SELECT clock_timestamp()")
+    finally:
+        await connection.close()
+    return float((told - ground.now()).total_seconds())
 
 
 def begin_by_another_clock(whole: Any, name: str, clock: JumpingClock) -> None:
