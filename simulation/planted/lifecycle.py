@@ -43,7 +43,7 @@ def _without_limit(schema: str, pause_s: float | None) -> dict[str, str]:  # noq
     return _session(schema, None)
 
 
-_session = vars(database)["_session"]
+_session: Callable[[str, float | None], dict[str, str]] = vars(database)["_session"]
 
 
 async def _only_known_ones(commander: Any, tx: Transaction, identity: str, *rest: Any) -> bool:

@@ -234,3 +234,15 @@ def test_only_declared_endpoints_and_models_are_asked(tmp_path: Path) -> None:
     path.write_text('{"mine": {"url": "ftp://x"}}')
     with pytest.raises(JobFailed, match=r"mine\.url"):
         open_client("endpoint:mine/small", path)
+
+
+def test_an_endpoint_that_sends_us_elsewhere_is_not_followed_there() -> None:
+    asked: list[str] = []
+
+    def elsewhere(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return httpx.Response(307, headers={"Location": "http://169.254.169.254/latest"})
+
+    [reply] = Client(elsewhere).ask(Question("q"))
+    assert isinstance(reply, Unanswered)
+    assert set(asked) == {"endpoint.test"}

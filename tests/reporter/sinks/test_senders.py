@@ -119,6 +119,20 @@ async def test_what_an_answer_means(status, text, error, said):
     assert getattr(failure.value, "after_s", 7.0) == 7.0
 
 
+async def test_a_receiver_that_sends_us_elsewhere_is_not_followed_there(monkeypatch):
+    asked = []
+
+    async def elsewhere(_transport, request):
+        asked.append(request.url.host)
+        return httpx.Response(307, headers={"Location": "http://169.254.169.254/"})
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", elsewhere)
+    async with open_client() as http:
+        with pytest.raises(Undeliverable, match="HTTP 307"):
+            await post(http, "https://x.example/hidden", b"{}", {})
+    assert asked == ["x.example"]
+
+
 async def test_no_failure_and_no_log_repeats_an_address(caplog):
     caplog.set_level("DEBUG")
     async with open_client() as http:
