@@ -101,6 +101,11 @@ def test_a_harm_of_form_alone_is_none_once_read_leniently(report):
     assert "+" in found(made, "why").split("Read leniently, the difference is ")[1][:2]
 
 
+def test_answers_that_the_scorer_no_longer_finds_are_named_whatever_the_score(report):
+    made = report(sometimes(lambda number, right: f"It makes **{number + (1 if right else 3)}** in all", 0.3))
+    assert "the scorer finds an answer in 70 % of responses (control: 100 %)" in found(made, "why")
+
+
 def test_where_the_scorer_reads_nothing_any_more_the_verdict_is_broken_and_says_format(report):
     made = report(lambda number, right: f"It makes **{number + (1 if right else 3)}** in all")
     assert verdict(made) == "broken"

@@ -18,7 +18,7 @@ from assay_reporter.sections.findings import Findings
 
 LEADING_SHARE = 0.5
 INFLATION = 1.5
-CUT_SHARE = 0.1
+CUT_SHARE = UNREAD_SHARE = 0.1
 REFUSED_SHARE = 0.05
 MOST_TEXTS = 500
 FEW_FLIPS = 5
@@ -147,7 +147,7 @@ def _endings(benchmark: str, endings: dict[str, Endings]) -> TableBlock:
 
 
 def _odd_endings(benchmark: str, endings: dict[str, Endings]) -> Iterator[str]:
-    """Arms whose responses have become longer, cut or refused, against control."""
+    """Arms whose responses have become longer, unreadable to the scorer, cut or refused, against control."""
     control = endings.get(CONTROL)
     if control is None:
         return
@@ -157,6 +157,9 @@ def _odd_endings(benchmark: str, endings: dict[str, Endings]) -> Iterator[str]:
         if one.length > INFLATION * control.length > 0:
             ratio = one.length / control.length
             yield f"{arm} on {benchmark}: responses are {ratio:.1f} times as long as control's (length inflation)."
+        if one.read is not None and control.read is not None and one.read < control.read - UNREAD_SHARE:
+            read, before = _share(one.read), _share(control.read)
+            yield f"{arm} on {benchmark}: the scorer finds an answer in {read} of responses (control: {before})."
         if one.cut > CUT_SHARE + control.cut:
             cut, before = _share(one.cut), _share(control.cut)
             yield f"{arm} on {benchmark}: {cut} of responses are cut at the limit (control: {before})."

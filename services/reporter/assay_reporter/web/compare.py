@@ -99,8 +99,9 @@ def set_up(plan: Plan) -> dict[str, str]:
     for planned, asked in zip(plan.benchmarks, spec.benchmarks, strict=False):
         items = planned.items.digest[:12] if planned.items else "its own"
         settings = {name: value for name, value in asked.parameters.items() if name != "dataset"}
-        extra = f", {settings}" if settings else ""
-        found[f"benchmark {planned.id}"] = f"{planned.harness_version}, items {items}, limit {asked.limit}{extra}"
+        extra = "".join(f", {name} {value}" for name, value in settings.items())
+        limit = "all of them" if asked.limit is None else f"{asked.limit} of them"
+        found[f"benchmark {planned.id}"] = f"{planned.harness_version}, items {items}, {limit}{extra}"
     found |= {f"data of {arm.name}": arm.dataset.digest[:12] for arm in plan.arms if arm.dataset}
     return {name: str(value) for name, value in found.items()}
 
