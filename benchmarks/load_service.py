@@ -15,6 +15,7 @@ from assay_chassis import app, inbox
 from assay_chassis.database import Database
 from assay_chassis.inbox import HandlerOfSeveral
 from assay_chassis.outbox import Transaction
+from assay_chassis.process import run_alone
 from assay_schemas.envelope import Event
 
 NAME, IO_MS = "ASSAY_LOAD_SERVICE", "ASSAY_LOAD_IO_MS"
@@ -63,7 +64,7 @@ def main(name: str) -> None:
     seconds = float(os.environ[IO_MS]) / 1000
     for place in (app, inbox):
         patch.object(place, "apply_together", slowly(seconds)).start()
-    asyncio.run(scheduler() if name == "scheduler" else reporter(seconds))
+    run_alone(scheduler() if name == "scheduler" else reporter(seconds))
 
 
 if __name__ == "__main__":
