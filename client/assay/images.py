@@ -5,6 +5,8 @@ Knows images by how their bytes begin; never decodes one. What is on no file her
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,14 +18,16 @@ from assay.errors import AssayError
 from assay.store import Store
 
 MAX_IMAGE_BYTES = 32 * 2**20
+DATA_URI = "data:"
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
 
 
 def with_images(rows: Iterable[Mapping[str, Any]], folder: Path, store: Store) -> list[dict[str, Any]]:
     """The rows with every image of this machine as the key that the object store has it at, written once each.
 
-    An image is a path from `folder` or a whole one, bytes, or `{bytes, path}` as Parquet files of the Hub have them, in
-    the columns `image`, `images`, `image_1` to `image_9`. Raises AssayError, which names the row and the column.
+    An image is a path from `folder` or a whole one, a data URI, bytes, or `{bytes, path}` as Parquet files of the Hub
+    have them, in the columns `image`, `images`, `image_1` to `image_9`. Raises AssayError, which names the row and the
+    column.
     """
     kept = _Kept(folder, store)
     return [
@@ -54,6 +58,8 @@ class _Kept:
             value = value.get("bytes") or value.get("path")
         if isinstance(value, bytes):
             return self._keep(where, value)
+        if isinstance(value, str) and value.startswith(DATA_URI):
+            return self._keep(where, _of_data_uri(where, value))
         return self._named(where, value) if isinstance(value, str) else value
 
     def _named(self, where: str, value: str) -> str:
@@ -80,3 +86,13 @@ class _Kept:
             self._store.write(key, data)
             self._keys.add(key)
         return key
+
+
+def _of_data_uri(where: str, value: str) -> bytes:
+    head, _, data = value.partition(",")
+    if head.endswith(";base64"):
+        try:
+            return base64.b64decode(data, validate=True)
+        except binascii.Error:
+            pass
+    raise AssayError(f"{where} a data URI that is not base64. Write data:image/png;base64, and the bytes.")

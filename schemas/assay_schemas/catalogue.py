@@ -1,6 +1,7 @@
 """The catalogue of published benchmarks, a file each: how to ask for one, its data at a fixed revision, its figures.
 
-Says nothing of how a benchmark is scored, and never fetches anything.
+Says nothing of how a benchmark is scored, and never fetches anything. A file's commit changes with a new harness
+version alone, since that is part of jobs' keys and the commit is not.
 """
 
 from __future__ import annotations

@@ -98,6 +98,7 @@ def test_images_that_rows_name_go_to_the_store_with_them(store, tmp_path):
 @pytest.mark.parametrize(
     ("image", "why"),
     [
+        ("data:image/png,abc", "Row 2 has in 'image' a data URI that is not base64"),
         ("missing.png", "Row 2 has in 'image' missing.png, and there is no such file"),
         ("page.svg", "which is not PNG, JPEG, GIF or WebP"),
         (b"<svg/>", "which is not PNG, JPEG, GIF or WebP"),

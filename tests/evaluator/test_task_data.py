@@ -74,6 +74,11 @@ def test_a_group_whose_rows_do_not_say_whose_they_are_is_refused(manager: Any, r
         loaded(manager, "both", rows)
 
 
+def test_a_task_whose_data_set_has_no_name_takes_every_row(manager: Any) -> None:
+    rows = [{"question": "b", "answer": 0, "type": kind} for kind in ("", "x")]
+    assert len(loaded(manager, "some", rows).tasks["some"].eval_docs) == 2
+
+
 def test_a_document_keeps_its_row_where_a_task_leaves_rows_out(manager: Any) -> None:
     found = loaded(manager, "some", [{"question": text, "answer": 0} for text in ("a1", "b1", "a2", "b2")])
     assert found.places == {"some": [1, 3]}

@@ -51,7 +51,8 @@ class OverRows(TaskFactory):  # type: ignore[misc]
 
     def places(self, name: str) -> Sequence[int]:
         """The rows of the data set `name`; all of them where no row says that it is of any such."""
-        return self._parts.get(plain(name), range(len(self._rows)))
+        everything = range(len(self._rows))
+        return self._parts.get(plain(name), everything) if name else everything
 
     def part(self, name: str) -> Dataset:
         return self._rows.select(self.places(name))

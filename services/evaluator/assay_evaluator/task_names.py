@@ -38,7 +38,7 @@ def data_sets(manager: TaskManager, name: str) -> frozenset[str]:
     """The data sets of the tasks that a name stands for, by what each calls its own; known before any is loaded."""
     entry = manager.task_index[name]
     if entry.kind is Kind.TAG:
-        return frozenset().union(*(data_sets(manager, one) for one in entry.tags))
+        return frozenset().union(*(data_sets(manager, one) for one in entry.tags if one in manager.task_index))
     config = {} if entry.yaml_path is None else load_yaml(entry.yaml_path, resolve_func=False)
     if entry.kind is not Kind.GROUP:
         return frozenset({str(config.get("dataset_name") or "")})

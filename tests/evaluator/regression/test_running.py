@@ -54,6 +54,24 @@ def test_a_models_figure_may_be_off_by_its_tolerance(
     assert outcome_of(MODELS[0], Machine(None, tmp_path)).status == status
 
 
+@pytest.mark.real
+def test_a_figure_of_an_own_benchmark_is_measured_over_the_published_file(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    row = next(row for row in MODELS if row.benchmark == "humaneval")
+    asked = row.model_copy(update={"parameters": {"max_tokens": 4}})
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_, **__: None)
+    with pytest.raises(running.NotHere, match=r"openai_humaneval/test-00000-of-00001.parquet --repo-type dataset"):
+        running.measure(asked, model, tmp_path)
+    tests = "def check(candidate):\n    assert True\n"
+    problem = {"task_id": "1", "prompt": "def one():\n    return 1\n\n\n# ", "entry_point": "one", "test": tests}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(problem) + "\n")
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_, **__: str(tmp_path / "rows.jsonl"))
+    assert running.measure(asked, model, tmp_path) in (0.0, 1.0)
+
+
 def test_every_row_names_its_source_and_is_named_once() -> None:
     names = [row.name for row in table()]
     assert len(set(names)) == len(names)
