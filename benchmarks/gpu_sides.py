@@ -141,6 +141,7 @@ def figures_of(shape: str, lengths: Sequence[int], seconds: float, adapters: boo
 
 def sft_by_assay(shape: str, load: Load, *, adapters: bool = False, offload: bool = False) -> Figures:
     """The trainer's own steps: full or with adapters, and with weights that rest in main memory."""
+    import torch
     from assay_schemas.algorithms import Lora, SftHyperparameters
     from assay_schemas.experiments import Hardware
     from assay_schemas.parallelism import SINGLE
@@ -163,7 +164,7 @@ def sft_by_assay(shape: str, load: Load, *, adapters: bool = False, offload: boo
         lora=Lora(rank=LORA_RANK) if adapters else None,
     )
     device = device_here()
-    model = built(shape, "cpu" if offload else device)
+    model = built(shape, torch.device("cpu") if offload else device)
     register()
     model.set_attn_implementation(ATTENTION)
     if options.lora:

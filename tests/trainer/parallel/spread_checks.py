@@ -210,6 +210,8 @@ def jobs(scratch: Path) -> dict[str, Any]:
     for name, degrees in SPLIT.items():
         found[f"{name} split"] = _job(scratch / f"{name}-split", base, [(degrees, None)], **ONLINE[name])
     found["grpo resumed"] = _job(scratch / "grpo-resumed", base, [({"data": 2}, 2), ({}, None)], **ONLINE["grpo"])
+    found["reward alone"] = _job(scratch / "reward-alone", base, [({}, None)], "REWARD")
+    found["reward spread"] = _job(scratch / "reward-spread", base, [(four, None)], "REWARD")
     found["dpo alone"] = _job(scratch / "dpo-alone", base, [({}, None)], "DPO")
     found["dpo spread"] = _job(scratch / "dpo-spread", base, [({"data": 2}, None)], "DPO")
     return found
@@ -226,7 +228,7 @@ def _job(
     """A job in attempts, each with its degrees and the step to stop after; its result, and how an attempt ended."""
     os.environ["ASSAY_OBJECT_STORE"] = root.as_uri()
     ground = Ground(root, base)
-    rows = {"DPO": preferences(40), "GRPO": QUESTIONS, "PPO": QUESTIONS}.get(algorithm)
+    rows = {"DPO": preferences(40), "REWARD": preferences(40), "GRPO": QUESTIONS, "PPO": QUESTIONS}.get(algorithm)
     data = ground.dataset(rows) if rows else None
     options = {"steps": 6, "checkpoint_every": 2, "validation_share": 0.2, **changes}
     outcome: dict[str, Any] = {}

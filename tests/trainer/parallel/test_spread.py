@@ -64,7 +64,14 @@ def weights(result: dict[str, Any]) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("job", "like"), [("spread", "alone"), ("resumed", "alone"), ("offloaded", "alone"), ("dpo spread", "dpo alone")]
+    ("job", "like"),
+    [
+        ("spread", "alone"),
+        ("resumed", "alone"),
+        ("offloaded", "alone"),
+        ("dpo spread", "dpo alone"),
+        ("reward spread", "reward alone"),
+    ],
 )
 def test_a_whole_job_ends_with_the_weights_of_one_process(found: Any, job: str, like: str) -> None:
     assert "error" not in found["jobs"], (found["jobs"], found["log"])
