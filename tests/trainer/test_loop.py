@@ -59,11 +59,22 @@ def test_an_absurd_learning_rate_diverges(train: Train, ground: Ground) -> None:
         train(ground.request(learning_rate=1e30, gradient_clip=0.0))
 
 
-def test_a_failed_allocation_says_what_to_change(train: Train, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def run_out(by: str) -> None:
+    import torch
+
+    if by == "torch":
+        torch.empty(2**48)
+    raise MemoryError
+
+
+@pytest.mark.parametrize("by", ["python", "torch"])
+def test_a_failed_allocation_says_what_to_change(
+    train: Train, ground: Ground, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
     from assay_trainer.algorithms.sft import Sft
 
     def exhausted(*arguments: Any) -> Any:
-        raise MemoryError
+        run_out(by)
 
     monkeypatch.setattr(Sft, "loss", exhausted)
     with pytest.raises(OutOfMemory, match=r"micro_batch_size.*hardware\.memory_gib") as raised:
@@ -84,13 +95,14 @@ def test_a_failed_allocation_before_the_first_step_says_so_too(
         train(ground.request(ground.dataset(preferences(16)), algorithm="DPO"))
 
 
+@pytest.mark.parametrize("by", ["python", "torch"])
 def test_a_failed_allocation_outside_of_a_step_is_classified_too(
-    train: Train, ground: Ground, monkeypatch: pytest.MonkeyPatch
+    train: Train, ground: Ground, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     from assay_trainer.stepper import Stepper
 
     def exhausted(*arguments: Any) -> Any:
-        raise MemoryError
+        run_out(by)
 
     monkeypatch.setattr(Stepper, "validate", exhausted)
     with pytest.raises(OutOfMemoryBetweenSteps, match=r"to validate.*hardware\.memory_gib") as raised:

@@ -40,6 +40,7 @@ from assay_trainer.interventions import intervene
 from assay_trainer.layout import layout_for
 from assay_trainer.loop import Checkpoints, Schedule, TrainingLoop, Watch
 from assay_trainer.lora import add_adapters, load_adapters, without_adapters
+from assay_trainer.memory import lacks_memory
 from assay_trainer.metrics import MetricsLog, final_loss, peak_memory_gib
 from assay_trainer.model import (
     choose_device,
@@ -139,8 +140,10 @@ class TrainingJob:
         """Train to the end; the checkpoints are in the store."""
         try:
             return self._prepared_and_run()
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            raise OutOfMemoryBetweenSteps from error
+        except (MemoryError, RuntimeError) as error:
+            if lacks_memory(error):
+                raise OutOfMemoryBetweenSteps from error
+            raise
 
     def _prepared_and_run(self) -> Trained:
         device = self._device()
@@ -250,8 +253,10 @@ class TrainingJob:
         examples = prepared.examples()
         try:
             algorithm.before_first_step(self._base_model(stepper, around, resumed), examples, around.device)
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            raise OutOfMemory(0, max(example.length for example in examples)) from error
+        except (MemoryError, RuntimeError) as error:
+            if lacks_memory(error):
+                raise OutOfMemory(0, max(example.length for example in examples)) from error
+            raise
 
     @contextlib.contextmanager
     def _base_model(self, stepper: Stepping, around: Surroundings, resumed: bool) -> Iterator[Any]:

@@ -16,6 +16,7 @@ from torch.distributed.tensor import DTensor
 
 from assay_trainer.errors import BadInput, RolloutEngineLost
 from assay_trainer.lora import adapted, merged
+from assay_trainer.memory import lacks_memory
 from assay_trainer.rollouts.base import Completion, EngineSettings, Sampling
 
 GPU_MEMORY_SHARE = 0.3
@@ -112,9 +113,9 @@ def _watched() -> Iterator[None]:
     """What breaks the engine is told as its loss; memory that ran out stays that."""
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
     except Exception as error:  # vLLM has no base class for its errors
+        if lacks_memory(error):
+            raise
         raise RolloutEngineLost("vllm", f"{type(error).__name__}: {error}"[:500]) from error
 
 

@@ -18,6 +18,7 @@ from assay_trainer.algorithms.online.algorithm import OnlineAlgorithm
 from assay_trainer.algorithms.online.collection import Collector
 from assay_trainer.algorithms.online.samples import Experience, sample_metrics
 from assay_trainer.errors import OutOfMemory
+from assay_trainer.memory import lacks_memory
 from assay_trainer.optimizer import (
     build_optimizer,
     learning_rate,
@@ -60,8 +61,10 @@ class OnlineStepper(Stepper):
             updates = self._updates(number, experiences)
         except PolicyNotFinite:
             return StepOutcome(math.nan, math.nan, rate, tokens)
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            raise OutOfMemory(number + 1, tokens) from error
+        except (MemoryError, RuntimeError) as error:
+            if lacks_memory(error):
+                raise OutOfMemory(number + 1, tokens) from error
+            raise
         means = {name: _mean(updates, name) for name in (updates[0] if updates else {})}
         loss, norm = means.pop(LOSS, 0.0), means.pop("grad_norm", 0.0)
         epochs = self.algorithm.hyperparameters.minibatch_epochs
