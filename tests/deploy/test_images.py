@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import jsonschema
@@ -68,6 +70,21 @@ def test_images_are_built_by_the_script_that_make_uses_and_run_without_root(serv
     assert text.rindex("USER 10001") > text.rindex("COPY --from=build")
     for source in re.findall(r"^COPY (?!--)(.+) \S+$", text, re.MULTILINE):
         assert all((ROOT / path).exists() for path in source.split()), source
+
+
+def test_the_chassis_declares_what_it_imports_for_images_install_no_more_than_that():
+    """Trainer and evaluator have nothing else that brings the HTTP server of every service."""
+    project = tomllib.loads((ROOT / "chassis/pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[\[<>=]", line)[0].replace("-", "_") for line in project["dependencies"]}
+    brought = {"pydantic", "pydantic_core", "opentelemetry"}  # by the schemas, and by its SDK
+    imported = set()
+    for path in (ROOT / "chassis/assay_chassis").rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            imported |= {name.split(".")[0] for name in names}
+    ours = {name for name in imported if name.startswith("assay_")}
+    assert imported - ours - sys.stdlib_module_names - brought <= declared
 
 
 def lint(*files: Path) -> subprocess.CompletedProcess[str]:

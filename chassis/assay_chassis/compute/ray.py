@@ -22,6 +22,7 @@ from assay_chassis.compute.processes import GIB
 
 NAMESPACE = "assay"
 CLUSTER = "RAY_ADDRESS"
+TOKEN_MEND = "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's token"
 
 
 class RayBackend(FolderBackend):
@@ -82,7 +83,7 @@ class RayBackend(FolderBackend):
                 "ray", f"{self._address} asks for another token, or for one at all", mend
             ) from error
         except (ConnectionError, RuntimeError) as error:
-            mend = "start the cluster or correct ASSAY_RAY_ADDRESS"
+            mend = f"start the cluster or correct ASSAY_RAY_ADDRESS; if it asks for a token, {TOKEN_MEND}"
             raise BackendUnavailable("ray", f"cannot reach {self._address}: {error}", mend) from error
 
     def _check(self, run: JobRun) -> None:
