@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local
 
-.PHONY: demo test test-unit simulate fault-points test-faults fuzz fuzz-api audit test-nodes test-kubernetes test-kueue check bench notebooks venv generate clean help
+.PHONY: demo test test-unit simulate fault-points test-faults fuzz fuzz-api audit test-nodes test-kubernetes test-kueue control-plane check bench notebooks venv generate clean help
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -48,12 +48,14 @@ test-nodes: $(STAMP) ## training over several machines of a Ray cluster, and sam
 
 test-kubernetes: $(STAMP) ## on a stand-in for a cluster, then on a real control plane with Kueue (needs Go)
 	ASSAY_TEST_KUBERNETES=stand-in $(BIN)/python -m pytest tests/cluster
-	$(BIN)/python tests/cluster/binaries.py
+	$(MAKE) control-plane
 	ASSAY_TEST_KUBERNETES=control-plane $(BIN)/python -m pytest tests/cluster
 
-test-kueue: $(STAMP) ## the part of it that CI runs: an experiment through Kueue, who goes first, what is shipped (needs Go)
-	$(BIN)/python tests/cluster/binaries.py
+test-kueue: control-plane ## the part of it that CI runs: an experiment through Kueue, who goes first, what is shipped (needs Go)
 	ASSAY_TEST_KUBERNETES=control-plane $(BIN)/python -m pytest tests/cluster/test_experiment.py tests/cluster/test_kueue.py
+
+control-plane: $(STAMP) ## build Kubernetes and Kueue for their tests, once (needs Go)
+	$(BIN)/python tests/cluster/binaries.py
 
 check: $(STAMP) ## formatting, lints, types, import rules
 	$(BIN)/ruff format --check .
