@@ -195,6 +195,11 @@ class Hardware(SpecModel):
         "there are GPUs a GPU, each",
     )
 
+    @property
+    def all_gpus(self) -> int:
+        """Those of a training job: of all its machines, and of the processes that sample beside it."""
+        return self.gpus * self.nodes + (self.rollout_actors if self.gpus else 0)
+
     @field_validator("parallelism")
     @classmethod
     def _over_all_devices(cls, value: Parallelism | None, info: ValidationInfo) -> Parallelism | None:

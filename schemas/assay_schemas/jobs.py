@@ -151,12 +151,16 @@ class JobError(BaseModel):
 
 
 class Usage(BaseModel):
-    """What an attempt cost: seconds of wall, processor and device time, peak memory in GiB."""
+    """What an attempt cost: seconds of wall, processor and device time, peak memory in GiB.
+
+    `gpu_energy_j`: joules by the counters of its GPUs; None where they did not tell.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
     gpu_s: float = 0.0
+    gpu_energy_j: float | None = None
     peak_memory_gib: float = 0.0
     tokens: int = 0

@@ -68,4 +68,5 @@ def usage_of(status: RunStatus) -> Usage:
         return Usage()
     wall_s = max(0.0, (status.ended_at - status.started_at).total_seconds())
     outcome: dict[str, Any] = status.outcome or {}
-    return Usage(wall_s=wall_s, cpu_s=float(outcome.get("cpu_s", 0.0)))
+    gpus = status.run.resources.gpus * status.run.machines
+    return Usage(wall_s=wall_s, cpu_s=float(outcome.get("cpu_s", 0.0)), gpu_s=wall_s * gpus)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import resource
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay_chassis.compute.metering import Meter
 from assay_chassis.object_store import SyncObjectStore
 from assay_schemas.artifacts import ArtifactRef, CheckpointRef, ModelRef, result_prefix
-from assay_schemas.jobs import EvalInputs, SelectionRequest, Usage
+from assay_schemas.jobs import EvalInputs, SelectionRequest
 from assay_schemas.results import Metric, SelectionResult
 
 from assay_evaluator.choosing import training_of
@@ -63,7 +63,7 @@ def select(
 
     Raises JobFailed for every end that is the job's own, and Stopped where `progress` was asked to end.
     """
-    began, cpu_began = time.monotonic(), time.process_time()
+    meter = Meter(request.hardware.gpus)
     declared = request.inputs.evaluation
     if declared is None or declared.split is None or declared.split.side != "selection":
         raise bad_input("inputs.evaluation: names no items apart from the reported ones; plan the experiment again")
@@ -78,17 +78,11 @@ def select(
         raise broken(f"inputs.evaluation: no checkpoint could be scored on {declared.benchmark}")
     higher = leading.metric.higher_is_better
     choice = best_scored([one.checkpoint for one in candidates], scores, leading.primary, higher_is_better=higher)
-    wall_s = time.monotonic() - began
     return SelectionResult(
         job_key=request.job_key,
         attempt=request.attempt,
         completed_at=datetime.now(UTC),
-        usage=Usage(
-            wall_s=wall_s,
-            cpu_s=time.process_time() - cpu_began,
-            gpu_s=wall_s * request.hardware.gpus,
-            peak_memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_GIB,
-        ),
+        usage=meter.usage(peak_memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_GIB),
         libraries=library_versions(declared.engine),
         inputs=request.inputs,
         checkpoint=choice.checkpoint,

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 import resource
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from assay_chassis.compute.metering import Meter
 from assay_chassis.job_service.records import manifest_bytes
 from assay_chassis.object_store import StoreSettings, SyncObjectStore
 from assay_schemas.artifacts import ArtifactRef, manifest_key, result_prefix
@@ -85,7 +85,7 @@ def evaluate(
 
     Raises JobFailed for every end that is the job's own, and Stopped where `progress` was asked to end.
     """
-    began, cpu_began = time.monotonic(), time.process_time()
+    meter = Meter(request.hardware.gpus)
     engine = engine or ResidentEngine(progress, partial(workers_for, request.hardware))
     progress.phase("starting")
     evaluation = made_ready(request.inputs, request.items, store, cache)
@@ -101,11 +101,7 @@ def evaluate(
     progress.phase("finishing")
     samples = _store_samples(store, request, scored)
     contamination = contamination_of(store, request.inputs, scored.texts, progress.beat)
-    wall_s = time.monotonic() - began
-    usage = Usage(
-        wall_s=wall_s,
-        cpu_s=time.process_time() - cpu_began,
-        gpu_s=wall_s * request.hardware.gpus,
+    usage = meter.usage(
         peak_memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_GIB,
         tokens=sum(sample.tokens for sample in scored.samples),
     )

@@ -13,6 +13,7 @@ from assay_schemas.jobs import Usage
 from assay_schemas.reports import Finding, ReportDocument, Verdict, VerdictWord
 
 from assay_reporter.conclusion import answers, conclusion, missing, next_steps
+from assay_reporter.energy import counted_joules
 from assay_reporter.evidence import Evidence
 from assay_reporter.examination import Examination
 from assay_reporter.interventions import in_words
@@ -122,6 +123,7 @@ def total_usage(evidence: Evidence) -> Usage:
         wall_s=sum(one.wall_s for one in own),
         cpu_s=sum(one.cpu_s for one in own),
         gpu_s=sum(one.gpu_s for one in own),
+        gpu_energy_j=counted_joules(own),
         peak_memory_gib=max((one.peak_memory_gib for one in own), default=0.0),
         tokens=sum(one.tokens for one in own),
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,12 +16,13 @@ from typing import Any, Protocol
 
 import torch
 from assay_chassis.compute import JobContext, run_name
+from assay_chassis.compute.metering import Meter
 from assay_chassis.job_service.records import manifest_bytes
 from assay_chassis.object_store import KeyRefused, ObjectNotFound, StoreSettings, SyncObjectStore
 from assay_chassis.object_store.keys import path_of_file_uri
 from assay_schemas.algorithms import Hyperparameters
 from assay_schemas.artifacts import ModelRef, manifest_key, model_prefix, result_prefix
-from assay_schemas.jobs import TrainingRequest, Usage
+from assay_schemas.jobs import TrainingRequest
 from assay_schemas.parallelism import Parallelism
 from assay_schemas.problems import problems_of
 from assay_schemas.results import TrainingResult
@@ -122,7 +122,7 @@ class TrainingJob:
     """One attempt at a training job, from its request to its result."""
 
     def __init__(self, request: TrainingRequest, store: SyncObjectStore, scratch: Path, watch: Watch) -> None:
-        self._began, self._cpu_began = time.monotonic(), time.process_time()
+        self._meter = Meter(request.hardware.all_gpus)
         self._request = request
         self._inputs = request.inputs
         self._store = store
@@ -306,7 +306,7 @@ class TrainingJob:
             job_key=request.job_key,
             attempt=request.attempt,
             completed_at=datetime.now(UTC),
-            usage=self._usage(metrics, trained.device),
+            usage=self._meter.usage(peak_memory_gib=peak_memory_gib(trained.device), tokens=metrics.tokens),
             libraries=library_versions(),
             inputs=self._inputs,
             checkpoints=self._reader.saved(schedule.checkpoints()),
@@ -319,16 +319,6 @@ class TrainingJob:
             tokens=metrics.tokens,
             final_loss=final_loss(metrics.records),
             resumed_from_step=trained.resumed_from,
-        )
-
-    def _usage(self, metrics: MetricsLog, device: torch.device) -> Usage:
-        wall_s = time.monotonic() - self._began
-        return Usage(
-            wall_s=wall_s,
-            cpu_s=time.process_time() - self._cpu_began,
-            gpu_s=wall_s * self._request.hardware.gpus,
-            peak_memory_gib=peak_memory_gib(device),
-            tokens=metrics.tokens,
         )
 
 

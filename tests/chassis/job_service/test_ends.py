@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from assay_chassis.compute.base import Cause, RunState
+from assay_chassis.compute.base import Cause, JobRun, Resources, RunState, RunStatus
+from assay_chassis.job_service.failures import usage_of
 from job_ground import KEY, Ground
 
 
@@ -119,3 +121,12 @@ async def test_a_restarted_service_adopts_runs_and_publishes_their_ends(ground: 
     await ground.start().monitor.sweep()
     assert [completion["outcome"] for completion in ground.completions] == ["succeeded"]
     assert len(ground.backend.submitted) == 1
+
+
+def test_the_gpus_that_a_failed_run_held_are_counted() -> None:
+    resources = Resources(gpus=4, nodes=2)
+    run = JobRun(kind="training", job_key=KEY, attempt=1, entrypoint="somewhere:run", resources=resources)
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    ended = began + timedelta(seconds=10)
+    used = usage_of(RunStatus(name=run.name, run=run, state=RunState.FAILED, started_at=began, ended_at=ended))
+    assert (used.wall_s, used.gpu_s) == (10, 80)

@@ -11,7 +11,7 @@ from assay_reporter.diagnosis.health import edges, signs
 from assay_reporter.diagnosis.neighbours import Neighbours
 from assay_reporter.diagnosis.rows import words_of
 from assay_reporter.diagnosis.strata import categories, prompt_lengths
-from assay_reporter.energy import energy_of, in_words
+from assay_reporter.energy import energy_of, in_words, source_of
 from assay_reporter.sections.flips import marked
 from assay_reporter.sections.why import FEW_FLIPS, _said
 from assay_schemas.jobs import Usage
@@ -117,6 +117,14 @@ def test_energy_is_rated_power_over_time():
     assert energy.kwh == pytest.approx(0.71)
     assert in_words(energy) == "710 Wh, 341 g CO2"
     assert energy_of([Usage(gpu_s=3600)], None).kwh == pytest.approx(0.4)
+    assert "are estimates" in source_of([energy])
+
+
+def test_what_gpus_counted_takes_the_place_of_their_rated_power():
+    energy = energy_of([Usage(gpu_s=3600, cpu_s=3600, gpu_energy_j=1.08e6), Usage(gpu_s=3600)], "h100")
+    assert energy.measured == pytest.approx(0.3)
+    assert energy.kwh == pytest.approx(0.3 + 0.01 + 0.7)
+    assert source_of([energy]).startswith("30 % of the energy was counted by the GPUs, the rest is estimated")
 
 
 def test_a_cause_that_few_responses_show_is_named_with_their_number() -> None:

@@ -7,7 +7,7 @@ from assay_schemas.cost_actual import cost_checks
 from assay_schemas.results import JobEnd
 
 from assay_reporter.blocks import AnyBlock, Section, TableBlock
-from assay_reporter.energy import SOURCE, energy_of, in_words
+from assay_reporter.energy import energy_of, in_words, source_of
 from assay_reporter.sections.findings import Findings
 
 KINDS = {"training": "training", "selection": "checkpoint selection", "eval": "evaluation"}
@@ -16,19 +16,22 @@ KINDS = {"training": "training", "selection": "checkpoint selection", "eval": "e
 def price(findings: Findings) -> Section | None:
     """Measured seconds of this experiment's own jobs, and those of jobs that were reused."""
     gpu_type = findings.evidence.plan.spec.hardware.gpu_type
-    rows = []
+    rows, energies = [], []
     for kind, title in KINDS.items():
         ends = [end for end in findings.evidence.result.ends if end.kind == kind]
         own = [end for end in ends if not end.reused]
         reused = [end for end in ends if end.reused]
         if ends:
             spent, saved = (energy_of([end.usage for end in some], gpu_type) for some in (own, reused))
+            energies += [spent, saved]
             rows.append([title, str(len(own)), _hours(own), in_words(spent), str(len(reused)), _hours(reused),
                          in_words(saved)])  # fmt: skip
     if not rows:
         return None
-    columns = ["work", "jobs run", "device time", "energy (est.)", "jobs reused", "time saved", "energy saved (est.)"]
-    blocks: list[AnyBlock] = [TableBlock(columns=columns, rows=rows, numeric=list(range(1, 7)), caption=SOURCE)]
+    mark = "" if any(one.measured for one in energies) else " (est.)"
+    columns = ["work", "jobs run", "device time", f"energy{mark}", "jobs reused", "time saved", f"energy saved{mark}"]
+    caption = source_of(energies)
+    blocks: list[AnyBlock] = [TableBlock(columns=columns, rows=rows, numeric=list(range(1, 7)), caption=caption)]
     evidence = findings.evidence
     if checks := cost_checks(evidence.plan.cost, evidence.result.ends):
         blocks.append(_estimates(checks, evidence.plan.cost.device if evidence.plan.cost else ""))
