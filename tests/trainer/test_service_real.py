@@ -235,7 +235,7 @@ async def test_a_cancelled_run_ends_soon(trainer: Trainer, ground: Ground) -> No
 
 
 async def test_a_run_past_its_deadline_times_out_and_can_go_on(trainer: Trainer, ground: Ground) -> None:
-    request = ground.request(steps=100_000, checkpoint_every=10, seed=5).model_copy(update={"deadline_s": 4.0})
+    request = ground.request(steps=100_000, checkpoint_every=2, seed=5).model_copy(update={"deadline_s": 6.0})
     await trainer.ask(request)
     error = (await trainer.completion())["error"]
     assert (error["class"], error["retryable"]) == ("timeout", True)
