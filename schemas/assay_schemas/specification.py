@@ -42,7 +42,7 @@ class Reading:
 
 
 def read_specification(document: Any, dataschema: str = "", versions: Versions = SHIPPED) -> Reading:
-    """Validates a document; unknown keys pass with a warning only under a newer minor `dataschema`.
+    """Validates a document; an unknown key is a problem, or a warning where `dataschema` is a newer minor.
 
     `versions` are those of engine and harness that may be asked for."""
     if not isinstance(document, Mapping):

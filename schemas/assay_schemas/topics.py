@@ -1,6 +1,6 @@
 """The topics, declared once as data: who writes and reads them, their key, partitions and retention.
 
-AsyncAPI, JSON Schemas and topic creation are generated from this table; nothing else names a topic's settings.
+The AsyncAPI file, the JSON Schemas and the topics themselves are made from this table, which alone names settings.
 """
 
 from __future__ import annotations
