@@ -12,7 +12,7 @@ from typing import Any
 
 from assay_chassis.compute.base import Cause, JobRun, RunState, RunStatus, older_attempts
 from assay_chassis.compute.errors import BackendUnavailable, RunStillActive, RunUnknown
-from assay_chassis.job_service.records import manifest_bytes
+from assay_chassis.job_service.records import completion_key, manifest_bytes
 from assay_schemas.artifacts import manifest_key
 
 from simulation.faults import Faults, Kind
@@ -107,8 +107,11 @@ class Cluster:
         if run.cancel_asked:
             self._end(run, RunState.CANCELLED, cause=Cause.CANCELLED, reason="cancelled before it started")
             return
-        run.working = True
         run.started_at = self.now()
+        if self._has_ended(run):
+            self._end(run, RunState.SUCCEEDED)
+            return
+        run.working = True
         run.becomes(RunState.RUNNING)
         for watcher in self.watchers:
             watcher(run)
@@ -120,6 +123,13 @@ class Cluster:
             left *= faults.between(fate, 0.0, 1.0)
         await self._work(run, left)
         self._conclude(run, fate)
+
+    def _has_ended(self, run: Run) -> bool:
+        """Workers look first whether their attempt's end is written."""
+        key, attempt = run.run.job_key, run.run.attempt
+        return any(
+            record in self.store.objects for record in (manifest_key(key, attempt), completion_key(key, attempt))
+        )
 
     async def _work(self, run: Run, work_s: float) -> None:
         """In ten steps, until the work is done, or until a cancel is heeded."""

@@ -12,6 +12,7 @@ from assay_schemas.results import Manifest
 
 from assay_chassis.job_service.job_type import JobType
 from assay_chassis.object_store.base import ObjectStore
+from assay_chassis.object_store.blocking import SyncObjectStore
 from assay_chassis.object_store.errors import ObjectNotFound
 
 MANIFEST = "manifest.json"
@@ -30,6 +31,18 @@ async def write_manifest(store: ObjectStore, manifest: Manifest) -> ArtifactRef:
 def manifest_bytes(manifest: Manifest) -> bytes:
     """What lies at `manifest_key`, for a worker that writes it without an event loop."""
     return manifest.model_dump_json(by_alias=True).encode()
+
+
+def has_ended(store: SyncObjectStore, job_key: str, attempt: int) -> bool:
+    """Whether an attempt's end is written, for a worker that is about to begin: a service that stood still between its
+    look and its request may start a run again that another has seen to its end."""
+    records = manifest_key(job_key, attempt), completion_key(job_key, attempt)
+    return any(store.exists(record) for record in records)
+
+
+def completion_key(job_key: str, attempt: int) -> str:
+    """Where what was said about an attempt's end lies."""
+    return f"{result_prefix(job_key, attempt)}/{COMPLETION}"
 
 
 @dataclass(frozen=True)
@@ -73,12 +86,12 @@ class JobRecords:
 
     async def completion(self, job_type: JobType, job_key: str, attempt: int) -> JobCompleted:
         """What was said about an attempt's end. Raises ObjectNotFound."""
-        data = await self._store.get_bytes(f"{result_prefix(job_key, attempt)}/{COMPLETION}")
+        data = await self._store.get_bytes(completion_key(job_key, attempt))
         return job_type.completed.model_validate_json(data)
 
     async def write_completion(self, completion: JobCompleted) -> None:
         """Remember what is about to be published, so that it is never decided twice."""
-        key = f"{result_prefix(completion.job_key, completion.attempt)}/{COMPLETION}"
+        key = completion_key(completion.job_key, completion.attempt)
         data = completion.model_dump_json(by_alias=True).encode()
         await self._store.put_bytes(key, data, media_type="application/json")
 

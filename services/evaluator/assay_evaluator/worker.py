@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from assay_chassis.compute.metering import Meter
-from assay_chassis.job_service.records import manifest_bytes
+from assay_chassis.job_service.records import has_ended, manifest_bytes
 from assay_chassis.object_store import StoreSettings, SyncObjectStore
 from assay_schemas.artifacts import ArtifactRef, manifest_key, result_prefix
 from assay_schemas.canonical import digest_of
 from assay_schemas.endpoints import is_endpoint
-from assay_schemas.jobs import EvalRequest, Usage
+from assay_schemas.jobs import EvalRequest, SelectionRequest, Usage
 from assay_schemas.results import Contamination, EvalResult, SelectionResult
 
 from assay_evaluator.contamination.checking import contamination_of
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 KIB_PER_GIB = 2**20
 log = logging.getLogger(__name__)
-Request = TypeVar("Request")
+Request = TypeVar("Request", EvalRequest, SelectionRequest)
 
 
 def run(context: JobContext) -> None:
@@ -58,6 +58,10 @@ def carry_out(
     progress = EvaluationProgress(context.report_progress, context.should_stop)
     try:
         with classified(), SyncObjectStore(StoreSettings()) as store:
+            if has_ended(store, request.job_key, request.attempt):
+                log.info("this attempt has ended before: nothing is done again")
+                context.finish({})
+                return
             result = work(request, store, EvaluatorSettings().cache_folder, progress)
             write_manifest(store, result)
     except Stopped:

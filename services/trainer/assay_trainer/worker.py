@@ -17,12 +17,12 @@ from typing import Any, Protocol
 import torch
 from assay_chassis.compute import JobContext, run_name
 from assay_chassis.compute.metering import Meter
-from assay_chassis.job_service.records import manifest_bytes
+from assay_chassis.job_service.records import has_ended, manifest_bytes
 from assay_chassis.object_store import KeyRefused, ObjectNotFound, StoreSettings, SyncObjectStore
 from assay_chassis.object_store.keys import path_of_file_uri
 from assay_schemas.algorithms import Hyperparameters
 from assay_schemas.artifacts import ModelRef, manifest_key, model_prefix, result_prefix
-from assay_schemas.jobs import TrainingRequest
+from assay_schemas.jobs import TrainingRequest, Usage
 from assay_schemas.parallelism import Parallelism
 from assay_schemas.problems import problems_of
 from assay_schemas.results import TrainingResult
@@ -69,6 +69,11 @@ def run(context: JobContext) -> None:
             f"inputs.engine_version: {request.inputs.engine_version} is asked, and this environment has "
             f"{ENGINE_VERSION}; declare the other's environment with `assay images add`"
         )
+    with SyncObjectStore(StoreSettings()) as store:
+        if has_ended(store, request.job_key, request.attempt):
+            log.info("this attempt has ended before: nothing is done again")
+            context.finish({})
+            return
     layout = layout_for(request)
     if in_shards(request, layout):
         from assay_trainer.parallel.job import run_spread
@@ -306,7 +311,7 @@ class TrainingJob:
             job_key=request.job_key,
             attempt=request.attempt,
             completed_at=datetime.now(UTC),
-            usage=self._meter.usage(peak_memory_gib=peak_memory_gib(trained.device), tokens=metrics.tokens),
+            usage=self._usage(metrics, trained.device),
             libraries=library_versions(),
             inputs=self._inputs,
             checkpoints=self._reader.saved(schedule.checkpoints()),
@@ -320,6 +325,9 @@ class TrainingJob:
             final_loss=final_loss(metrics.records),
             resumed_from_step=trained.resumed_from,
         )
+
+    def _usage(self, metrics: MetricsLog, device: torch.device) -> Usage:
+        return self._meter.usage(peak_memory_gib=peak_memory_gib(device), tokens=metrics.tokens)
 
 
 def _hyperparameters(request: TrainingRequest, algorithm: type[Algorithm]) -> Any:
