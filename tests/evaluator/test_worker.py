@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from assay_chassis.job_service import JobFailed
 from assay_chassis.object_store import SyncObjectStore
-from assay_schemas.artifacts import manifest_key
+from assay_schemas.artifacts import manifest_key, result_prefix
 from assay_schemas.results import EvalResult
 
 pytestmark = pytest.mark.real
@@ -61,6 +61,18 @@ def test_progress_counts_rows_while_they_are_generated(context: Context) -> None
     running = [record["step"] for record in context.records if record["phase"] == "running"]
     assert running == [0, 8, 16, 24, 32, 40]
     assert [context.records[0]["phase"], context.records[-1]["phase"]] == ["starting", "finishing"]
+
+
+@pytest.mark.parametrize("record", ["manifest.json", "completion.json"])
+def test_an_attempt_whose_end_is_written_is_not_done_again(
+    context: Context, store: SyncObjectStore, record: str
+) -> None:
+    from assay_evaluator.worker import run
+
+    store.put_bytes(f"{result_prefix(context.payload['job_key'], 1)}/{record}", b"{}")
+    run(context)
+    assert context.records == []
+    assert context.outcome == {}
 
 
 def test_asked_to_end_it_stops_within_a_batch_and_leaves_nothing(context: Context, store: SyncObjectStore) -> None:

@@ -6,11 +6,16 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from assay_chassis.compute import JobContext
+from assay_chassis.object_store import SyncObjectStore
+from assay_schemas.artifacts import result_prefix
 from assay_schemas.results import TrainingResult
 from assay_trainer.errors import BadInput
+from assay_trainer.worker import run
 from training_ground import Ground, Watched, sums
 
 pytestmark = pytest.mark.real
@@ -23,6 +28,19 @@ def test_training_lowers_the_loss_on_rows_that_were_held_out(train: Train, groun
     assert losses[0] is not None
     assert losses[-1] is not None
     assert losses[-1] < 0.6 * losses[0]
+
+
+@pytest.mark.parametrize("record", ["manifest.json", "completion.json"])
+def test_an_attempt_whose_end_is_written_is_not_done_again(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: str
+) -> None:
+    request, outcomes = ground.request(), list[dict[str, Any]]()
+    monkeypatch.setenv("ASSAY_OBJECT_STORE", str(tmp_path / "objects"))
+    with SyncObjectStore(str(tmp_path / "objects")) as store:
+        store.put_bytes(f"{result_prefix(request.job_key, request.attempt)}/{record}", b"{}")
+    context = SimpleNamespace(payload=request.model_dump(mode="json"), finish=outcomes.append)
+    run(cast(JobContext, context))
+    assert outcomes == [{}]
 
 
 def test_the_result_counts_rows_steps_and_tokens(train: Train, ground: Ground) -> None:
