@@ -39,6 +39,13 @@ def service(settings: ServiceSettings) -> ServiceApp:
     return app
 
 
+async def times_handled(app: ServiceApp) -> dict[int, int]:
+    """How often each event's number was counted."""
+    async with app.database.connection() as connection:
+        rows = await connection.fetch("SELECT n, count(*) AS times FROM seen GROUP BY n")
+    return {row["n"]: row["times"] for row in rows}
+
+
 @asynccontextmanager
 async def started(app: ServiceApp) -> AsyncIterator[None]:
     task = asyncio.create_task(app.run())
@@ -117,9 +124,7 @@ async def test_a_killed_part_comes_back_and_every_event_counts_once(
                 await asyncio.to_thread(process.start)
             await sending
             await reader.until(100)
-            async with app.database.connection() as connection:
-                rows = await connection.fetch("SELECT n, count(*) AS times FROM seen GROUP BY n")
-            assert {row["n"]: row["times"] for row in rows} == dict.fromkeys(range(100), 1)
+            assert await times_handled(app) == dict.fromkeys(range(100), 1)
             await until_ready(app)
         await reader.broker.stop()
 

@@ -73,15 +73,19 @@ def test_checkpoints_and_benchmarks_share_an_engine_and_score_as_they_would_alon
     answers, choices = ask("exact_match", sums[:6], {"max_tokens": 4}), ask("multiple_choice", sums[:6])
     wanted = [answers, on(answers, checkpoint), choices, on(choices, checkpoint)]
     cancelled, broken = ask("multiple_choice", sums[:4]), on(ask("multiple_choice", sums[:5]), tmp_path / "gone")
+    done = ask("multiple_choice", sums[:3])
     store.put_bytes(unwanted_key(member(cancelled)), b"")
-    payload = shared_run([member(one) for one in (*wanted, cancelled, broken)], "a.b:c").payload
+    store.put_bytes(manifest_key(done.job_key, 1), b"written before")
+    payload = shared_run([member(one) for one in (*wanted, cancelled, broken, done)], "a.b:c").payload
     context = Context(payload=payload, record={}, outcome=None)
     run(context)
-    assert context.outcome == {"evaluations": 6}
+    assert context.outcome == {"evaluations": 7}
     ends = {name: (one["state"], one.get("failure", {}).get("class")) for name, one in context.record.items()}
     assert ends[member(cancelled).name] == ("cancelled", None)
     assert ends[member(broken).name] == ("failed", "bad_input")
     assert not store.exists(manifest_key(cancelled.job_key, 1))
+    assert ends[member(done).name] == ("succeeded", None)
+    assert store.get_bytes(manifest_key(done.job_key, 1)) == b"written before"
     for request in wanted:
         assert ends[member(request).name] == ("succeeded", None)
         found = EvalResult.model_validate_json(store.get_bytes(manifest_key(request.job_key, 1)))

@@ -20,7 +20,7 @@ from assay_local.ports import HOST
 from assay_local.postgres import PostgresServer, own
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chassis"))
-from test_faults import Reader, event, service, started, until_ready
+from test_faults import Reader, event, service, started, times_handled, until_ready
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 EVENTS = 200
@@ -104,9 +104,7 @@ async def test_a_service_goes_on_at_the_standby(
                     await asyncio.sleep(0.1)
                 await reader.until(EVENTS, timeout_s=180)
                 await until_ready(app)
-                async with app.database.connection() as connection:
-                    rows = await connection.fetch("SELECT n, count(*) AS times FROM seen GROUP BY n")
-                assert {row["n"]: row["times"] for row in rows} == dict.fromkeys(range(EVENTS), 1)
+                assert await times_handled(app) == dict.fromkeys(range(EVENTS), 1)
         finally:
             all_of(process.pid, signal.SIGCONT)
             await reader.broker.stop()

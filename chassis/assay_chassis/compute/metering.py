@@ -1,5 +1,5 @@
 """What an attempt at a job uses: time, and the energy of its GPUs by their own counters.
-Never estimates: where a device does not tell, its energy stays unknown."""
+Never estimates: energy stays unknown where a device does not tell, or this process sees only part of the job's GPUs."""
 
 from __future__ import annotations
 

@@ -78,10 +78,8 @@ class RayBackend(FolderBackend):
                 ignore_reinit_error=True,
             )
         except AuthenticationError as error:
-            mend = "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's token"
-            raise BackendUnavailable(
-                "ray", f"{self._address} asks for another token, or for one at all", mend
-            ) from error
+            problem = f"{self._address} asks for another token, or for one at all"
+            raise BackendUnavailable("ray", problem, TOKEN_MEND) from error
         except (ConnectionError, RuntimeError) as error:
             mend = f"start the cluster or correct ASSAY_RAY_ADDRESS; if it asks for a token, {TOKEN_MEND}"
             raise BackendUnavailable("ray", f"cannot reach {self._address}: {error}", mend) from error

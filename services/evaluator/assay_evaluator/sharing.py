@@ -9,11 +9,12 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assay_chassis.compute import Cause, JobRun
 from assay_chassis.compute.members import MemberRecords, members_of
 from assay_chassis.job_service.failures import JobFailed
+from assay_chassis.job_service.records import has_ended
 from assay_chassis.object_store import StoreSettings, SyncObjectStore
 from assay_schemas.jobs import EvalRequest
 
@@ -74,10 +75,7 @@ class _Shared:
         self._progress.to = progress
         self._records.started(member)
         try:
-            with classified():
-                request = EvalRequest.model_validate(member.payload)
-                result = evaluate(request, self._store, self._cache, progress, self._engine)
-                write_manifest(self._store, result)
+            outcome = self._outcome(EvalRequest.model_validate(member.payload), progress)
         except Stopped:
             if stop.cause is not None:
                 self._records.stopped(member, stop.cause, stop.reason)
@@ -89,7 +87,17 @@ class _Shared:
             self._engine.close()
             self._records.failed(member, error)
         else:
-            self._records.succeeded(member, {"cpu_s": result.usage.cpu_s})
+            self._records.succeeded(member, outcome)
+
+    def _outcome(self, request: EvalRequest, progress: EvaluationProgress) -> dict[str, Any]:
+        """Evaluate, and write the manifest; nothing of it where the attempt has its end already."""
+        with classified():
+            if has_ended(self._store, request.job_key, request.attempt):
+                log.info("the evaluation %s has ended before: nothing is done again", request.job_key)
+                return {}
+            result = evaluate(request, self._store, self._cache, progress, self._engine)
+            write_manifest(self._store, result)
+        return {"cpu_s": result.usage.cpu_s}
 
 
 class _Forwarded:

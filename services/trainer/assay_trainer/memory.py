@@ -5,6 +5,9 @@ Never frees memory, and never decides what follows.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+
 import torch
 
 PROCESSOR_ALLOCATOR = "DefaultCPUAllocator"
@@ -16,3 +19,14 @@ def lacks_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and PROCESSOR_ALLOCATOR in str(error)
+
+
+@contextlib.contextmanager
+def memory_lacking_as(told: Callable[[], Exception]) -> Iterator[None]:
+    """What is done within says `told()` instead of its own error where memory ran out."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if lacks_memory(error):
+            raise told() from error
+        raise

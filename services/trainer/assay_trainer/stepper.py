@@ -18,7 +18,7 @@ from torch import Tensor
 
 from assay_trainer.data.packing import passes
 from assay_trainer.errors import OutOfMemory
-from assay_trainer.memory import lacks_memory
+from assay_trainer.memory import memory_lacking_as
 from assay_trainer.optimizer import build_optimizer, learning_rate, set_learning_rate
 
 if TYPE_CHECKING:
@@ -94,12 +94,8 @@ class Stepper:
         self._set_seed(number)
         self.model.train()
         tokens = sum(example.length for example in examples)
-        try:
+        with memory_lacking_as(lambda: OutOfMemory(number + 1, tokens)):
             means = self._gradients(examples)
-        except (MemoryError, RuntimeError) as error:
-            if lacks_memory(error):
-                raise OutOfMemory(number + 1, tokens) from error
-            raise
         limit = self.hyperparameters.gradient_clip or math.inf
         norm = self._clip(limit)
         lengths = [length for example in examples for length in example.lengths]

@@ -40,7 +40,7 @@ from assay_trainer.interventions import intervene
 from assay_trainer.layout import layout_for
 from assay_trainer.loop import Checkpoints, Schedule, TrainingLoop, Watch
 from assay_trainer.lora import add_adapters, load_adapters, without_adapters
-from assay_trainer.memory import lacks_memory
+from assay_trainer.memory import memory_lacking_as
 from assay_trainer.metrics import MetricsLog, final_loss, peak_memory_gib
 from assay_trainer.model import (
     choose_device,
@@ -143,12 +143,8 @@ class TrainingJob:
 
     def train(self) -> Trained:
         """Train to the end; the checkpoints are in the store."""
-        try:
+        with memory_lacking_as(OutOfMemoryBetweenSteps):
             return self._prepared_and_run()
-        except (MemoryError, RuntimeError) as error:
-            if lacks_memory(error):
-                raise OutOfMemoryBetweenSteps from error
-            raise
 
     def _prepared_and_run(self) -> Trained:
         device = self._device()
@@ -256,12 +252,8 @@ class TrainingJob:
         self, algorithm: Algorithm, stepper: Stepping, prepared: Prepared, around: Surroundings, resumed: bool
     ) -> None:
         examples = prepared.examples()
-        try:
+        with memory_lacking_as(lambda: OutOfMemory(0, max(example.length for example in examples))):
             algorithm.before_first_step(self._base_model(stepper, around, resumed), examples, around.device)
-        except (MemoryError, RuntimeError) as error:
-            if lacks_memory(error):
-                raise OutOfMemory(0, max(example.length for example in examples)) from error
-            raise
 
     @contextlib.contextmanager
     def _base_model(self, stepper: Stepping, around: Surroundings, resumed: bool) -> Iterator[Any]:

@@ -65,7 +65,7 @@ def test_a_figure_of_an_own_benchmark_is_measured_over_the_published_file(
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_, **__: None)
     with pytest.raises(running.NotHere, match=r"openai_humaneval/test-00000-of-00001.parquet --repo-type dataset"):
         running.measure(asked, model, tmp_path)
-    tests = "def check(candidate):\n    assert True\n"
+    tests = "def check(candidate):\n    assert candidate() == 1\n"
     problem = {"task_id": "1", "prompt": "def one():\n    return 1\n\n\n# ", "entry_point": "one", "test": tests}
     (tmp_path / "rows.jsonl").write_text(json.dumps(problem) + "\n")
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_, **__: str(tmp_path / "rows.jsonl"))

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from assay_chassis.compute.devices import VISIBLE
 from assay_schemas.parallelism import DIMENSIONS, Dimension, Parallelism
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 COLLECTIVE_TIMEOUT = timedelta(minutes=10)
 LOOPBACK = "lo"
-DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def only_device(rank: int) -> torch.device:
     """This process's GPU, the only one that it sees from now on: a rollout engine takes the first that it sees.
 
     Call it before this process has used any."""
-    seen = os.environ.get(DEVICES)
-    os.environ[DEVICES] = seen.split(",")[rank] if seen else str(rank)
+    seen = os.environ.get(VISIBLE)
+    os.environ[VISIBLE] = seen.split(",")[rank] if seen else str(rank)
     return torch.device("cuda", 0)
 
 

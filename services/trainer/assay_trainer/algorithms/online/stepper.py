@@ -18,7 +18,7 @@ from assay_trainer.algorithms.online.algorithm import OnlineAlgorithm
 from assay_trainer.algorithms.online.collection import Collector
 from assay_trainer.algorithms.online.samples import Experience, sample_metrics
 from assay_trainer.errors import OutOfMemory
-from assay_trainer.memory import lacks_memory
+from assay_trainer.memory import memory_lacking_as
 from assay_trainer.optimizer import (
     build_optimizer,
     learning_rate,
@@ -52,19 +52,16 @@ class OnlineStepper(Stepper):
         torch.manual_seed(seed_of(self._seed, number))
         tokens = sum(example.length for example in examples)
         try:
-            collected = self._collector.collect(self.model, examples, self._sampling_seed(number))
-            metrics = sample_metrics(collected.groups) | {"groups_without_spread": collected.without_spread}
-            self.model.eval()
-            with torch.no_grad(), precision(self.hyperparameters, self.device):
-                experiences = self.algorithm.experiences(self.model, collected.groups, self.device)
-            tokens = sum(experience.length for experience in experiences)
-            updates = self._updates(number, experiences)
+            with memory_lacking_as(lambda: OutOfMemory(number + 1, tokens)):
+                collected = self._collector.collect(self.model, examples, self._sampling_seed(number))
+                metrics = sample_metrics(collected.groups) | {"groups_without_spread": collected.without_spread}
+                self.model.eval()
+                with torch.no_grad(), precision(self.hyperparameters, self.device):
+                    experiences = self.algorithm.experiences(self.model, collected.groups, self.device)
+                tokens = sum(experience.length for experience in experiences)
+                updates = self._updates(number, experiences)
         except PolicyNotFinite:
             return StepOutcome(math.nan, math.nan, rate, tokens)
-        except (MemoryError, RuntimeError) as error:
-            if lacks_memory(error):
-                raise OutOfMemory(number + 1, tokens) from error
-            raise
         means = {name: _mean(updates, name) for name in (updates[0] if updates else {})}
         loss, norm = means.pop(LOSS, 0.0), means.pop("grad_norm", 0.0)
         epochs = self.algorithm.hyperparameters.minibatch_epochs
