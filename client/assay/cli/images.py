@@ -45,7 +45,9 @@ def add(python: Python, image: Image = "", as_json: JsonFlag = False) -> None:
         for one in listed:
             console().print(f"{one['kind']} {one['version']} can be asked for ({versions_file()}).")
 
-    emit([one.model_dump(mode="json") for one in added], as_json, show)
+    emit([one.model_dump(mode="json") for one in added.versions], as_json, show)
+    for one in added.lacking:
+        console(stderr=True).print(f"Not declared: {one}.")
 
 
 @app.command()
