@@ -8,18 +8,17 @@ import gc
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from assay_local import jars, testing
-from assay_local.kafka import KafkaServer
-from assay_local.postgres import PostgresServer
-from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-# How fast a machine makes examples says nothing of what is tested.
-settings.register_profile("assay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("assay")
+# Imported where they are needed: the process that only hears of others' tests would spend a second on them before
+# those others start.
+if TYPE_CHECKING:
+    from assay_local.kafka import KafkaServer
+    from assay_local.postgres import PostgresServer
 
 LASTING = ("kafka_server", "strict_kafka", "ray_cluster", "whole", "scheduler_alone")
 """Fixtures of the session whose processes compute even while nobody asks them for anything: an idle broker takes a
@@ -35,6 +34,8 @@ REAL_AS_A_WHOLE = re.compile(r"^pytestmark = (\[[^\]]*)?\bpytest\.mark\.real\b",
 @pytest.fixture(scope="session")
 def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
     """One real broker for the session (3 s to start); tests that want its topics ask for `kafka`."""
+    from assay_local import jars, testing
+
     if reason := jars.why_unavailable():
         pytest.skip(f"real Kafka cannot run here: {reason}")
     with testing.kafka_server(tmp_path_factory.mktemp("kafka")) as server:
@@ -44,6 +45,8 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServ
 @pytest.fixture
 def kafka(kafka_server: KafkaServer) -> str:
     """Bootstrap servers of the real broker, with every declared topic new and empty."""
+    from assay_local import testing
+
     testing.renew_topics(kafka_server.bootstrap_servers)
     return kafka_server.bootstrap_servers
 
@@ -51,6 +54,8 @@ def kafka(kafka_server: KafkaServer) -> str:
 @pytest.fixture
 def mock_kafka(tmp_path: Path) -> Iterator[str]:
     """Bootstrap servers of a mock cluster of this test alone, with every declared topic."""
+    from assay_local import testing
+
     with testing.mock_broker(tmp_path / "mock-kafka") as bootstrap_servers:
         yield bootstrap_servers
 
@@ -58,6 +63,8 @@ def mock_kafka(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """One PostgreSQL server for the session (1 s to start); tests that want a database ask for `database_url`."""
+    from assay_local import testing
+
     with testing.postgres_server(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
@@ -65,6 +72,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 @pytest.fixture
 def database_url(postgres_server: PostgresServer) -> Iterator[str]:
     """An empty database of this test alone."""
+    from assay_local import testing
+
     with testing.fresh_database(postgres_server.url) as url:
         yield url
 
@@ -72,8 +81,14 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
 def pytest_configure(config: pytest.Config) -> None:
     """What is imported and collected stays until the end, so the garbage collector need not look at it. The process
     that only hears of others' tests collects none."""
-    if not getattr(config.option, "numprocesses", None):
-        gc.disable()
+    if getattr(config.option, "numprocesses", None):
+        return
+    gc.disable()
+    from hypothesis import HealthCheck, settings
+
+    # How fast a machine makes examples says nothing of what is tested.
+    settings.register_profile("assay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("assay")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -101,7 +116,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """From here on the collector looks at what tests make, and less often than it would: torch alone makes it look
     hundreds of times while it is imported."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
     gc.enable()

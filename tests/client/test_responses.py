@@ -7,10 +7,17 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 from assay.errors import NotFound
-from assay.responses import responses, samples
 
 EVIL = "<script>alert('x')</script>\u202e e\u0301 日本語"
 LONG = "x" * 2**20
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """The module under test, which loads pandas: no other test of the client needs it."""
+    from assay import responses
+
+    return responses
 
 
 class Kept:
@@ -44,23 +51,23 @@ def experiment(texts: dict[str, list[str]]):
     return plan, SimpleNamespace(ends=[SimpleNamespace(key=name, result=name) for name in texts]), Kept(texts)
 
 
-def test_flips_are_joined_by_item_and_losses_come_first():
+def test_flips_are_joined_by_item_and_losses_come_first(tables):
     found = experiment({"control": ["right", "wrong"], "clean": ["wrong", "right"]})
-    frame = responses(*found, "b", flips=True)
+    frame = tables.responses(*found, "b", flips=True)
     assert list(zip(frame["item_id"], frame["change"], strict=True)) == [("i0", -1.0), ("i1", 1.0)]
     assert list(frame["control_response"]) == ["right", "wrong"]
 
 
 @pytest.mark.parametrize("text", [EVIL, LONG])
-def test_a_models_text_is_whole_in_the_table_and_inert_on_the_page(text):
+def test_a_models_text_is_whole_in_the_table_and_inert_on_the_page(tables, text):
     found = experiment({"control": ["right"], "clean": [text]})
-    for frame in (responses(*found, "b", flips=True), samples(*found, "b")):
+    for frame in (tables.responses(*found, "b", flips=True), tables.samples(*found, "b")):
         assert text in set(frame["response"])
         shown = frame._repr_html_()
         assert "<script" not in shown.replace("<style scoped>", "")
         assert len(shown) < 10_000
 
 
-def test_a_benchmark_that_is_not_there_is_named():
+def test_a_benchmark_that_is_not_there_is_named(tables):
     with pytest.raises(NotFound, match="it has b"):
-        responses(*experiment({"control": ["right"]}), "c", flips=False)
+        tables.responses(*experiment({"control": ["right"]}), "c", flips=False)

@@ -44,6 +44,14 @@ NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 IDENTITY = "00000000-0000-0000-0000-000000000000"
 SEEDS = (0, 1, 2)
 ITEMS = 150
+ASKED = {
+    "item_id": pa.array([f"item-{number}" for number in range(ITEMS)]),
+    "sample_index": pa.array([0] * ITEMS),
+    "prompt": pa.array([f"What is {number} + 1?" for number in range(ITEMS)]),
+    "target": pa.array([str(number + 1) for number in range(ITEMS)]),
+}
+"""The columns that every table of samples shares, made once: a report has fifty tables."""
+READ = pa.array([str(number) for number in range(ITEMS)])
 COLOURS = {"red": (220, 40, 40), "lime": (60, 220, 60)}
 
 
@@ -195,12 +203,11 @@ class Maker:
             return written([self.says(arm, number, bool(one)) for number, one in enumerate(right)])
         return pa.table(
             {
-                "item_id": [f"item-{number}" for number in range(ITEMS)],
-                "sample_index": [0] * ITEMS,
-                "prompt": [f"What is {number} + 1?" for number in range(ITEMS)],
-                "target": [str(number + 1) for number in range(ITEMS)],
-                "response": [self.response or f"It is {number + int(one < 1)}." for number, one in enumerate(scores)],
-                "extracted": [str(number) for number in range(ITEMS)],
+                **ASKED,
+                "response": [
+                    self.response or f"It is {number + int(one < 1)}." for number, one in enumerate(scores.tolist())
+                ],
+                "extracted": READ,
                 "score": pa.array(scores, pa.float64()),
             }
         )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from assay_reporter.statistics.interval import SeedTerms, half_width
 from assay_reporter.statistics.power import Plan, Precision, flipping_seed_sd, plan_more
+from scipy import special
 
 
 def precision(item_variance=0.0001, n_items=1000, s2=0.0004, c=0.00008, df=6.0, seeds=3, arms=3, gated=False):
@@ -13,13 +14,11 @@ def precision(item_variance=0.0001, n_items=1000, s2=0.0004, c=0.00008, df=6.0, 
 
 def expected_width(seeds: int, p: Precision) -> float:
     """The planning formula written out for one trained arm."""
-    from scipy import stats
-
     s2, c, df = float(p.terms.s2[0]), float(p.terms.c[0]), float(p.terms.df[0])
     residual, n = c * p.n_items, p.n_items
-    limit = df * s2 / stats.chi2.ppf(0.2, df) - c
+    limit = df * s2 / (2 * special.gammaincinv(df / 2, 0.2)) - c
     between = n * p.item_variance - residual / 3
-    t, ti = stats.t.ppf(0.975, p.n_arms * (seeds - 1)), stats.t.ppf(0.975, n - 1)
+    t, ti = special.stdtrit(p.n_arms * (seeds - 1), 0.975), special.stdtrit(n - 1, 0.975)
     item_part = ti**2 * (between + residual / seeds) / n
     return float(np.sqrt(item_part + (t**2 * (c + limit) - ti**2 * c) / seeds))
 
@@ -83,10 +82,8 @@ def test_a_gated_arm_can_lean_on_its_own_seeds_only():
 
 
 def test_one_seed_conclusion_flips_at_the_sd_that_brings_zero_into_the_interval():
-    from scipy import stats
-
     sd = flipping_seed_sd(0.08, 0.0004, 400, 2)
-    width = np.sqrt(stats.t.ppf(0.975, 399) ** 2 * 0.0004 + stats.norm.ppf(0.975) ** 2 * 2 * sd**2)
+    width = np.sqrt(special.stdtrit(399, 0.975) ** 2 * 0.0004 + special.ndtri(0.975) ** 2 * 2 * sd**2)
     assert width == pytest.approx(0.08)
 
 
