@@ -10,7 +10,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+
+class OwnPart(Protocol):
+    """What of a model's parameters this process updates: the parameters of `module`, as views into the model's."""
+
+    @property
+    def module(self) -> nn.Module: ...
+
+    def take_gradients(self) -> None:
+        """Give the parameters of `module` their gradients, of the model's."""
+
+    def tell_weights(self) -> None:
+        """Give all peers the updated weights, and take theirs."""
 
 
 class Peers(Protocol):
@@ -37,6 +50,22 @@ class Peers(Protocol):
     def clipped(self, parameters: Sequence[Tensor], limit: float) -> float:
         """The norm of the parameters' whole gradient, whose parts here are then scaled down to the limit."""
 
+    def own_part(self, model: Any) -> OwnPart:
+        """What of the model in training this process updates, and keeps the optimizer's state of."""
+
+
+@dataclass(frozen=True)
+class Everything:
+    """One process updates the whole model."""
+
+    module: nn.Module
+
+    def take_gradients(self) -> None:
+        """They are where they belong."""
+
+    def tell_weights(self) -> None:
+        """There is nobody else."""
+
 
 @dataclass(frozen=True)
 class Alone:
@@ -54,6 +83,9 @@ class Alone:
 
     def clipped(self, parameters: Sequence[Tensor], limit: float) -> float:
         return float(torch.nn.utils.clip_grad_norm_(parameters, limit, foreach=True))
+
+    def own_part(self, model: Any) -> Everything:
+        return Everything(model)
 
 
 def bounds(count: int, peers: Peers) -> tuple[int, int]:

@@ -106,8 +106,10 @@ def test_a_slow_store_holds_up_several_processes_too(tmp_path: Path, monkeypatch
     writer = CheckpointWriter(cast("Any", store), "a" * 64, 1, tmp_path, None, tmp_path)
     world = SimpleNamespace(lead=True, device=None)
     plain = SimpleNamespace(load_state_dict=lambda *_, **__: None, tie_weights=lambda: None)
-    spread = module.SpreadCheckpoints(cast("Any", world), writer, lambda: plain, None, tmp_path, tmp_path)
-    stepper = SimpleNamespace(model=None, own_tensors=dict)
+    spread = module.SpreadCheckpoints(
+        cast("Any", world), writer, lambda: plain, None, tmp_path, tmp_path, lambda _: iter(())
+    )
+    stepper = SimpleNamespace(model=None, optimizer=None, own_tensors=dict)
     with held_up(lambda step: spread.take(cast("Any", stepper), step, None, b""), store):
         assert told.count(1.0) > 1, "the others are told again and again that the lead still waits"
     spread.close()

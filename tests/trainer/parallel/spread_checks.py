@@ -35,6 +35,7 @@ from assay_trainer.parallel.launch import launch
 from assay_trainer.parallel.world import COLLECTIVE_TIMEOUT, leave, world_of
 from assay_trainer.stepper import Stepper
 from assay_trainer.worker import TrainingJob
+from safetensors.torch import load_file
 from training_ground import Ground, Watched, build_model, build_tokenizer, preferences, sums
 
 CPU = torch.device("cpu")
@@ -209,6 +210,8 @@ def jobs(scratch: Path) -> dict[str, Any]:
         found[f"{name} spread"] = _job(scratch / f"{name}-spread", base, [({"data": 2}, None)], **changes)
     for name, degrees in SPLIT.items():
         found[f"{name} split"] = _job(scratch / f"{name}-split", base, [(degrees, None)], **ONLINE[name])
+    halves = [(SPLIT["ppo"], 2), ({"data": 2}, None)]
+    found["ppo resumed"] = _job(scratch / "ppo-resumed", base, halves, **ONLINE["ppo"])
     found["grpo resumed"] = _job(scratch / "grpo-resumed", base, [({"data": 2}, 2), ({}, None)], **ONLINE["grpo"])
     found["reward alone"] = _job(scratch / "reward-alone", base, [({}, None)], "REWARD")
     found["reward spread"] = _job(scratch / "reward-spread", base, [(four, None)], "REWARD")
@@ -244,7 +247,16 @@ def _job(
     if not (root / "result.json").exists():
         raise RuntimeError(f"{root.name}: {outcome}")
     result = json.loads((root / "result.json").read_text())
-    return {**outcome, "result": result, "files": _files(root), "steps": _steps(result)}
+    return {**outcome, "result": result, "files": _files(root), "steps": _steps(result), "state": _state(root)}
+
+
+def _state(root: Path) -> dict[str, int]:
+    """How many numbers of the optimizer's state each process wrote at the last step, by its file's name."""
+    newest = max(root.rglob("optimizer*.safetensors"), key=lambda path: (path.parts[:-1], path.name)).parent
+    return {
+        path.name: sum(tensor.numel() for tensor in load_file(path).values() if tensor.ndim)
+        for path in newest.glob("optimizer*.safetensors")
+    }
 
 
 def _steps(result: dict[str, Any]) -> list[dict[str, Any]]:

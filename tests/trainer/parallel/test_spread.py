@@ -114,14 +114,28 @@ def test_algorithms_that_sample_learn_the_same_from_the_same_samples(found: Any,
             assert (other[name] or 0.0) == pytest.approx(one[name] or 0.0, rel=1e-4, abs=1e-7), (name, one["step"])
         assert other["metrics"] == pytest.approx(one["metrics"], rel=1e-3, abs=1e-5)
     assert any(step["grad_norm"] for step in alone["steps"])
-    ended, wanted = weights(spread["result"]), weights(alone["result"])
-    for name, tensor in wanted.items():
-        assert torch.allclose(ended[name], tensor, rtol=1e-4, atol=1e-5), name
+    assert far_apart(spread["result"], alone["result"]) == []
     assert spread["result"]["usage"]["cpu_s"] > 0
 
 
-def test_a_job_that_samples_goes_on_with_another_number_of_processes(found: Any) -> None:
-    resumed, alone = found["jobs"]["grpo resumed"], found["jobs"]["grpo alone"]
+def far_apart(result: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """The tensors whose difference is over 1e-4 of them, by their norms: Adam makes a step of a gradient that is
+    nothing but rounding, so single weights may differ by more."""
+    ended, expected = weights(result), weights(wanted)
+    assert ended.keys() == expected.keys()
+    return [name for name, tensor in expected.items() if (ended[name] - tensor).norm() > 1e-4 * tensor.norm()]
+
+
+@pytest.mark.parametrize("algorithm", ["grpo", "ppo", "grpo-adapters"])
+def test_each_process_of_a_job_that_samples_keeps_its_share_of_the_optimizer_state(found: Any, algorithm: str) -> None:
+    (whole,) = found["jobs"][f"{algorithm} alone"]["state"].values()
+    first, second = found["jobs"][f"{algorithm} spread"]["state"].values()
+    assert first + second == whole
+    assert max(first, second) < 0.51 * whole
+
+
+@pytest.mark.parametrize("algorithm", ["grpo", "ppo"])
+def test_a_job_that_samples_goes_on_with_another_number_of_processes(found: Any, algorithm: str) -> None:
+    resumed, alone = found["jobs"][f"{algorithm} resumed"], found["jobs"][f"{algorithm} alone"]
     assert resumed["result"]["resumed_from_step"] == 2
-    ended, wanted = weights(resumed["result"]), weights(alone["result"])
-    assert all(torch.allclose(ended[name], tensor, rtol=1e-4, atol=1e-5) for name, tensor in wanted.items())
+    assert far_apart(resumed["result"], alone["result"]) == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ from assay_trainer.checkpoints.shards import PLACES, SHARD, Placement
 from assay_trainer.checkpoints.writer import CheckpointWriter
 from assay_trainer.lora import add_adapters
 from assay_trainer.optimizer import MOMENTS
-from assay_trainer.parallel.placement import cut, placed_parameters, whole_of
-from assay_trainer.parallel.sharding import copies, expert_names, local_of
+from assay_trainer.parallel.placement import Placed, cut, placed_parameters, whole_of
+from assay_trainer.parallel.sharding import expert_names, local_of
 from assay_trainer.parallel.world import World, sum_over_all
 from assay_trainer.stepper import Stepping
 
+Parts = Callable[[Stepping], Iterator[Placed]]
+"""What a process's optimizer updates."""
 PATIENCE_S = 60.0
 """How long the others wait at once for the lead's store: far below the time limit of a collective."""
 
@@ -40,7 +42,7 @@ class SpreadCheckpoints:
 
     def __init__(
         self, world: World, writer: CheckpointWriter | None, shell: Callable[[], Any], lora: Lora | None,
-        base: Path, folder: Path,
+        base: Path, folder: Path, parts: Parts,
     ) -> None:  # fmt: skip
         self._world = world
         self._writer = writer
@@ -48,6 +50,7 @@ class SpreadCheckpoints:
         self._lora = lora
         self._base = base
         self._folder = folder
+        self._parts = parts
         self.processor_s = 0.0
 
     def take(self, stepper: Stepping, step: int, validation_loss: float | None, metrics: bytes) -> None:
@@ -57,7 +60,7 @@ class SpreadCheckpoints:
         model, resume = folder / "model", folder / "resume"
         for part in (model, resume):
             part.mkdir(parents=True, exist_ok=True)
-        write_optimizer(stepper, resume, self._world)
+        write_optimizer(stepper.optimizer, self._parts(stepper), resume, self._world)
         weights = gathered(stepper.model, self._world, folder)
         if self._world.lead:
             plain = self._shell()
@@ -118,14 +121,18 @@ def _speaks_for_stage(world: World) -> bool:
     return all(world.place(name) == 0 for name in ("expert", "data", "context", "tensor"))
 
 
-def write_optimizer(stepper: Stepping, folder: Path, world: World) -> None:
+def model_parts(stepper: Stepping, world: World) -> Iterator[Placed]:
+    """The parameters of the model as they lie here."""
+    return placed_parameters(stepper.model, expert_names(stepper.model), world)
+
+
+def write_optimizer(optimizer: torch.optim.Optimizer, parts: Iterator[Placed], folder: Path, world: World) -> None:
     """Write the parts of the optimizer's state that lie here, once for each part that several processes hold."""
-    experts = expert_names(stepper.model)
     tensors: dict[str, Tensor] = {}
     places: dict[str, Any] = {}
-    for each in placed_parameters(stepper.model, experts, world):
-        state = stepper.optimizer.state.get(each.parameter)
-        if not state or not _first_holder(each.parameter, world, expert=each.expert):
+    for each in parts:
+        state = optimizer.state.get(each.parameter)
+        if not state or not each.first:
             continue
         for moment in MOMENTS:
             value = local_of(state[moment]).detach().cpu()
@@ -139,36 +146,14 @@ def write_optimizer(stepper: Stepping, folder: Path, world: World) -> None:
     save_file(tensors, folder / name, metadata={PLACES: json.dumps(places)})
 
 
-def _first_holder(parameter: Tensor, world: World, *, expert: bool) -> bool:
-    """Whether this process is the first of those that hold the same part."""
-    if copies(parameter, world, expert=expert) == 1:
-        return True
-    sharded = _sharded_dimensions(parameter)
-    own = {"pipeline", *(["expert"] if expert else []), *sharded}
-    return all(world.place(name) == 0 for name in ("expert", "data", "context", "tensor") if name not in own)
-
-
-def _sharded_dimensions(parameter: Tensor) -> set[str]:
-    """The mesh dimensions that a parameter is cut along."""
-    names = getattr(getattr(parameter, "device_mesh", None), "mesh_dim_names", None) or ()
-    placements = getattr(parameter, "placements", ())
-    found = {name for name, at in zip(names, placements, strict=False) if not at.is_replicate()}
-    if "dense" in found:
-        found |= {"expert", "data", "context"}
-    if "expert_shards" in found:
-        found |= {"data", "context"}
-    return found
-
-
-def restore_spread(stepper: Stepping, tensors: dict[str, Tensor], world: World) -> None:
+def restore_spread(optimizer: torch.optim.Optimizer, parts: Iterator[Placed], tensors: dict[str, Tensor]) -> None:
     """Put an optimizer's whole state back, each process its own part."""
-    experts = expert_names(stepper.model)
-    for each in placed_parameters(stepper.model, experts, world):
+    for each in parts:
         if f"{each.name}:{MOMENTS[0]}" not in tensors:
             continue
         state = {moment: tensors[f"{each.name}:{moment}"] for moment in MOMENTS}
         rests = local_of(each.parameter).device
-        stepper.optimizer.state[each.parameter] = {
+        optimizer.state[each.parameter] = {
             moment: cut(value, each.parameter, each.placement) if value.ndim else value.clone().to(rests)
             for moment, value in state.items()
         }

@@ -29,11 +29,12 @@ from assay_trainer.loop import Watch
 from assay_trainer.metrics import MetricsLog
 from assay_trainer.model import load_model
 from assay_trainer.parallel.build import build_stepper
-from assay_trainer.parallel.checkpoints import SpreadCheckpoints, plain_shell, restore_spread
+from assay_trainer.parallel.checkpoints import SpreadCheckpoints, model_parts, plain_shell, restore_spread
 from assay_trainer.parallel.launch import launch
+from assay_trainer.parallel.own_rows import OwnRows
 from assay_trainer.parallel.peers import WorldPeers
+from assay_trainer.parallel.placement import Placed
 from assay_trainer.parallel.rank_job import RankJob
-from assay_trainer.parallel.replicated import ReplicatedTrainingJob
 from assay_trainer.parallel.tensor import split_matrices
 from assay_trainer.parallel.world import World, join, leave, only_device
 from assay_trainer.stepper import Stepping
@@ -81,7 +82,8 @@ def train_in(world: World, request: TrainingRequest, folder: Path, watch: Watch)
     torch.set_num_threads(max(1, int(hardware.cpus) * hardware.nodes // world.parallelism.processes))
     try:
         with SyncObjectStore(StoreSettings()) as store:
-            job = _kind(request, world)(request, store, folder, watch, world)
+            kind = SamplingTrainingJob if request.inputs.algorithm in ONLINE_ALGORITHMS else SpreadTrainingJob
+            job = kind(request, store, folder, watch, world)
             try:
                 trained = job.train()
             except Interrupted:
@@ -95,12 +97,6 @@ def train_in(world: World, request: TrainingRequest, folder: Path, watch: Watch)
             return result
     finally:
         leave()
-
-
-def _kind(request: TrainingRequest, world: World) -> type[RankJob]:
-    if request.inputs.algorithm not in ONLINE_ALGORITHMS:
-        return SpreadTrainingJob
-    return ReplicatedTrainingJob if world.parallelism.tensor == 1 else SplitTrainingJob
 
 
 class SpreadTrainingJob(RankJob):
@@ -118,8 +114,12 @@ class SpreadTrainingJob(RankJob):
         self._laid_out(model, None if hardware.cpu_offload else around.device)
         stepper = build_stepper(model, algorithm, self._hyperparameters, around.seed, self._world, hardware)
         if resumed is not None:
-            restore_spread(stepper, resumed.optimizer, self._world)
+            restore_spread(stepper.optimizer, self._parts(stepper), resumed.optimizer)
         return stepper
+
+    def _parts(self, stepper: Stepping) -> Iterator[Placed]:
+        """What this process's optimizer updates."""
+        return model_parts(stepper, self._world)
 
     def _laid_out(self, model: Any, device: torch.device | None) -> None:
         """Remember what a whole model is, before this one lies here in parts. Without a device it stays in main memory,
@@ -145,6 +145,7 @@ class SpreadTrainingJob(RankJob):
             lora,
             base,
             folder,
+            self._parts,
         )
         return self._taken
 
@@ -153,26 +154,36 @@ class SpreadTrainingJob(RankJob):
         return super()._usage(metrics, device).model_copy(update={"cpu_s": processor_s})
 
 
-class SplitTrainingJob(SpreadTrainingJob):
-    """A job that samples as it trains, with matrices split over several processes, and rows over groups of these.
+class SamplingTrainingJob(SpreadTrainingJob):
+    """A job that samples as it trains: rows are spread over processes that have the whole model, or over groups of
+    them that have its matrices split. The processes of a group draw by the same numbers from the same probabilities."""
 
-    The processes of a group sample alike: they draw by the same numbers from the same probabilities."""
+    _own: OwnRows
 
     def _stepper(
         self, algorithm: Algorithm, around: Surroundings, padding_id: int, resumed: ResumePoint | None
     ) -> Stepping:
         model = self._model(algorithm, around, padding_id, resumed, torch.device("cpu"))
         self._laid_out(model, around.device)
-        split_matrices(model, self._world.mesh["tensor"])
-        stepper = algorithm.stepper(model, self._hyperparameters, replace(around, peers=WorldPeers(self._world)))
+        self._split_matrices(model)
+        self._own = OwnRows(model, self._world)
+        peers = WorldPeers(self._world, self._own)
+        stepper = algorithm.stepper(model, self._hyperparameters, replace(around, peers=peers))
         if resumed is not None:
-            restore_spread(stepper, resumed.optimizer, self._world)
+            restore_spread(stepper.optimizer, self._parts(stepper), resumed.optimizer)
             stepper.restore_own(resumed.own)
         return stepper
+
+    def _split_matrices(self, model: Any) -> None:
+        if self._world.parallelism.tensor > 1:
+            split_matrices(model, self._world.mesh["tensor"])
+
+    def _parts(self, stepper: Stepping) -> Iterator[Placed]:  # noqa: ARG002
+        return self._own.placed()
 
     @contextlib.contextmanager
     def _base_model(self, stepper: Stepping, around: Surroundings, resumed: bool) -> Iterator[Any]:
         """The base model split alike, since it is kept as the reference."""
         with super()._base_model(stepper, around, resumed) as model:
-            split_matrices(model, self._world.mesh["tensor"])
+            self._split_matrices(model)
             yield model

@@ -1,4 +1,4 @@
-"""Peers over a process group: JSON texts and sums of tensors.
+"""Peers over a process group: JSON texts, sums of tensors, and who updates which rows.
 
 Never sends an object that would have to be unpickled.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,17 +15,20 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
+from assay_trainer.parallel.buckets import buckets
+from assay_trainer.parallel.own_rows import OwnRows, joined, spread_out
 from assay_trainer.parallel.sharding import local_of
 from assay_trainer.parallel.world import World
 from assay_trainer.peers import Alone
 
-ELEMENTS_AT_ONCE = 2**24
-
 
 class WorldPeers:
-    """All processes of a world that spreads rows, and may split matrices; the ranks of one split model are in a row."""
+    """All processes of a world that spreads rows, and may split matrices; the ranks of one split model are in a row.
 
-    def __init__(self, world: World) -> None:
+    `rows` are those of the model in training that this process updates."""
+
+    def __init__(self, world: World, rows: OwnRows) -> None:
+        self._rows = rows
         self.place, self.places = world.place("data"), world.parallelism.data
         self.speaks = world.place("tensor") == 0
         self._parts = world.parallelism.tensor
@@ -47,12 +50,13 @@ class WorldPeers:
         return [json.loads(text) for text in texts[:: self._parts]]
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
-        for bucket in _buckets([local_of(tensor) for tensor in tensors]):
-            joined = torch.cat([tensor.reshape(-1) for tensor in bucket])
-            dist.all_reduce(joined, group=self._same_parts)
-            parts = torch.split(joined, [tensor.numel() for tensor in bucket])
-            for tensor, part in zip(bucket, parts, strict=True):
-                tensor.copy_(part.view_as(tensor))
+        for bucket in buckets([local_of(tensor) for tensor in tensors]):
+            together = joined(bucket)
+            dist.all_reduce(together, group=self._same_parts)
+            spread_out(together, bucket)
+
+    def own_part(self, model: Any) -> OwnRows:  # noqa: ARG002
+        return self._rows
 
     def clipped(self, parameters: Sequence[Tensor], limit: float) -> float:
         """In float64 where matrices are split; what is not split is whole and equal on every process."""
@@ -69,17 +73,3 @@ class WorldPeers:
             for gradient in gradients:
                 local_of(gradient).mul_(limit / (norm + 1e-6))
         return norm
-
-
-def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """Tensors of one number format that are sent together."""
-    bucket: list[Tensor] = []
-    for tensor in tensors:
-        if bucket and (
-            bucket[0].dtype != tensor.dtype or sum(one.numel() for one in bucket) + tensor.numel() > ELEMENTS_AT_ONCE
-        ):
-            yield bucket
-            bucket = []
-        bucket.append(tensor)
-    if bucket:
-        yield bucket

@@ -16,24 +16,47 @@ from torch.distributed.tensor import DTensor
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
 from assay_trainer.checkpoints.shards import Placement
-from assay_trainer.parallel.sharding import local_of
+from assay_trainer.parallel.sharding import copies, local_of
 from assay_trainer.parallel.world import World
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A parameter of this process, what part of the whole it is, and whether its experts are this process's own."""
+    """A parameter of this process, what part of the whole it is, whether its experts are this process's own, and
+    whether this process is the first of those that hold the same part."""
 
     name: str
     parameter: nn.Parameter
     placement: Placement
     expert: bool
+    first: bool
 
 
 def placed_parameters(model: nn.Module, experts: set[str], world: World) -> Iterator[Placed]:
     """Every parameter that has a part here. `experts` are the names of parameters of spread experts."""
     for name, parameter in model.named_parameters():
-        yield Placed(name, parameter, placement_of(parameter, world, expert=name in experts), name in experts)
+        expert = name in experts
+        alone = copies(parameter, world, expert=expert) == 1
+        first = alone or first_holder(parameter, world, {"pipeline", "expert"} if expert else {"pipeline"})
+        yield Placed(name, parameter, placement_of(parameter, world, expert=expert), expert, first)
+
+
+def first_holder(parameter: Tensor, world: World, own: set[str]) -> bool:
+    """Whether this process is the first of those that hold the same part, where each has another along `own`."""
+    apart = own | _sharded_dimensions(parameter)
+    return all(world.place(name) == 0 for name in ("expert", "data", "context", "tensor") if name not in apart)
+
+
+def _sharded_dimensions(parameter: Tensor) -> set[str]:
+    """The mesh dimensions that a parameter is cut along."""
+    names = getattr(getattr(parameter, "device_mesh", None), "mesh_dim_names", None) or ()
+    placements = getattr(parameter, "placements", ())
+    found = {name for name, at in zip(names, placements, strict=False) if not at.is_replicate()}
+    if "dense" in found:
+        found |= {"expert", "data", "context"}
+    if "expert_shards" in found:
+        found |= {"data", "context"}
+    return found
 
 
 def placement_of(tensor: Tensor, world: World, *, expert: bool) -> Placement:

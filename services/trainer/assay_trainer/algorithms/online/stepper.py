@@ -43,7 +43,8 @@ class OnlineStepper(Stepper):
         self._collector = collector
         self._beside = algorithm.beside(model).to(self.device)
         self._trainable += list(self._beside.parameters())
-        self.optimizer = build_optimizer(nn.ModuleList([model, self._beside]), algorithm.hyperparameters)
+        self._own = algorithm.peers.own_part(model)
+        self.optimizer = build_optimizer(nn.ModuleList([self._own.module, self._beside]), algorithm.hyperparameters)
 
     def step(self, number: int, steps: int, examples: Sequence[Any]) -> StepOutcome:
         """`loss` and `grad_norm` are means over the step's updates. An update that is not finite ends the step."""
@@ -104,8 +105,11 @@ class OnlineStepper(Stepper):
         self._add_up_gradients()
         norm = self.algorithm.peers.clipped(self._trainable, self.hyperparameters.gradient_clip or math.inf)
         if math.isfinite(norm) and math.isfinite(sums[LOSS]):
+            self._own.take_gradients()
             self.optimizer.step()
+            self._own.tell_weights()
         self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         return {**sums, "grad_norm": norm}
 
     def _add_up_gradients(self) -> None:
