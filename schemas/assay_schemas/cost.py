@@ -22,7 +22,7 @@ from assay_schemas.cost_training import Run, memory_of_run, run_of, trained_toke
 from assay_schemas.experiments import Hardware
 from assay_schemas.ids import JobKind
 from assay_schemas.jobs import EvalInputs, TrainingInputs
-from assay_schemas.parallelism import ONLINE_ALGORITHMS, Parallelism
+from assay_schemas.parallelism import Parallelism
 
 
 class Estimate(BaseModel):
@@ -107,16 +107,17 @@ def memory_per_layout(
 
 
 def _memory_of(algorithm: str, run: Run, machine: Machine, hardware: Hardware) -> Callable[[Parallelism], Memory]:
-    """Of one process, by layout; where the algorithm samples, only `tensor` spreads the weights."""
+    """Of one process, by layout."""
 
     def memory(layout: Parallelism) -> Memory:
         return memory_of_run(
             algorithm,
             run,
             machine,
-            Parallelism(tensor=layout.tensor) if algorithm in ONLINE_ALGORITHMS else layout,
+            layout,
             checkpointed=hardware.activation_checkpointing,
             offloaded=hardware.cpu_offload,
+            samples_elsewhere=hardware.rollout_actors > 0,
         )
 
     return memory

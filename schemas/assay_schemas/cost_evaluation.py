@@ -6,6 +6,7 @@ Pure; a harness's own items are not at hand before it runs, so their number and 
 from __future__ import annotations
 
 from assay_schemas.benchmarks import definition_of
+from assay_schemas.cost_engine import SHARE_ALONE, engine_gib
 from assay_schemas.cost_flops import forward_flops, generation_flops
 from assay_schemas.cost_machine import Machine, Piece
 from assay_schemas.cost_memory import Memory, bytes_of, cache_bytes, generation_memory
@@ -39,6 +40,9 @@ def evaluation_tokens(inputs: EvalInputs, items: TokenSample | None) -> float:
 
 
 def evaluation_memory(inputs: EvalInputs, shape: ModelShape, items: TokenSample | None, machine: Machine) -> Memory:
+    if inputs.engine == "vllm":
+        engine = engine_gib(shape, inputs.dtype, machine, SHARE_ALONE)
+        return Memory(engine_gib=engine, process_gib=machine.process_gib)
     sequences, prompt, whole, new = _numbers(inputs, items)
     return generation_memory(
         shape,

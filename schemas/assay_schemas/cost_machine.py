@@ -39,7 +39,7 @@ class Piece:
 @dataclass(frozen=True)
 class Machine:
     """All of a job's devices: `devices` GPUs, or as many cores. `memory_gib` is what one process may use;
-    None where it is not known."""
+    None where it is not known. `device_gib` is all that a GPU has, 0 without one."""
 
     name: str
     on_gpu: bool
@@ -47,6 +47,7 @@ class Machine:
     flops_per_s: float
     bandwidth_bytes_per_s: float
     memory_gib: float | None
+    device_gib: float
     process_gib: float
     seconds_per_step: float
     assumptions: tuple[str, ...]
@@ -80,6 +81,7 @@ def _gpus(hardware: Hardware, dtype: Dtype) -> Machine:
         flops_per_s=peak,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
         memory_gib=device.memory_gib * (1 - RESERVED_SHARE) if named else None,
+        device_gib=device.memory_gib,
         process_gib=DEVICE_CONTEXT_GIB,
         seconds_per_step=0.0,
         assumptions=tuple(assumptions),
@@ -94,6 +96,7 @@ def _cores(hardware: Hardware) -> Machine:
         flops_per_s=CPU_FLOPS_PER_S_PER_CORE,
         bandwidth_bytes_per_s=CPU_BANDWIDTH_BYTES_PER_S,
         memory_gib=hardware.memory_gib,
+        device_gib=0.0,
         process_gib=PROCESS_GIB,
         seconds_per_step=CPU_SECONDS_PER_STEP,
         assumptions=(f"{CPU_FLOPS_PER_S_PER_CORE / 1e9:g} GFLOP/s a core, {CPU_SOURCE}",),

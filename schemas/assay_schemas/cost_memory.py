@@ -32,6 +32,7 @@ class Memory(BaseModel):
     logits_gib: float = 0.0
     other_models_gib: float = 0.0
     cache_gib: float = 0.0
+    engine_gib: float = 0.0
     process_gib: float = 0.0
 
     @computed_field  # type: ignore[prop-decorator]
@@ -45,6 +46,7 @@ class Memory(BaseModel):
             + self.logits_gib
             + self.other_models_gib
             + self.cache_gib
+            + self.engine_gib
             + self.process_gib
         )
 
@@ -94,10 +96,12 @@ def training_memory(
     layout: Parallelism = SINGLE,
     checkpointed: bool = False,
     offloaded: bool = False,
+    updaters: int = 1,
     process_gib: float = 0.0,
 ) -> Memory:
     """Memory of a training process. `tokens_per_pass` are the tokens of one forward pass of one data rank,
-    `targets_per_pass` those whose logits are computed. `offloaded`: shards rest in the machine's memory."""
+    `targets_per_pass` those whose logits are computed. `offloaded`: shards rest in the machine's memory. `updaters`
+    processes share the optimizer's state alone, beside what `layout` spreads."""
     held = held_parameters(shape, layout)
     adapters = shape.linear_parameters_of_rank_one * (lora_rank or 0) / layout.pipeline
     trained = held if lora_rank is None else adapters
@@ -109,7 +113,7 @@ def training_memory(
     return Memory(
         weights_gib=(resting + adapters * MASTER_BYTES + working) / GIB,
         gradients_gib=(0.0 if offloaded else trained * MASTER_BYTES) / GIB,
-        optimizer_gib=(0.0 if offloaded else trained * ADAM_BYTES) / GIB,
+        optimizer_gib=(0.0 if offloaded else trained * ADAM_BYTES / updaters) / GIB,
         activations_gib=_activation_bytes(shape, tokens_per_pass, dtype, layout, checkpointed) / GIB,
         logits_gib=LOGIT_BYTES * min(shape.vocabulary * targets_per_pass, float(LOGITS_AT_ONCE)) / GIB,
         process_gib=process_gib,

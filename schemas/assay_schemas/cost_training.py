@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assay_schemas.cost_engine import SHARE_BESIDE_TRAINING, engine_gib
 from assay_schemas.cost_flops import forward_flops, generation_flops, training_flops
 from assay_schemas.cost_machine import Machine, Piece
 from assay_schemas.cost_memory import GIB, Memory, bytes_of, cache_bytes, training_memory
@@ -177,8 +178,12 @@ def memory_of_run(
     *,
     checkpointed: bool = False,
     offloaded: bool = False,
+    samples_elsewhere: bool = False,
 ) -> Memory:
-    """Memory of one process of the run: of its largest forward pass, and of what it samples with."""
+    """Memory of one process of the run: of its largest forward pass, and of what it samples with, unless that is in
+    processes of its own.
+
+    Where the algorithm samples, only `tensor` spreads the weights; `data` spreads the optimizer's state."""
     online = algorithm in ONLINE_ALGORITHMS
     dtype = run.hyperparameters.get("dtype", "float32")
     tokens, targets = _largest_pass(run, online)
@@ -188,17 +193,27 @@ def memory_of_run(
         targets_per_pass=0.0 if algorithm == "REWARD" else targets,
         dtype=dtype,
         lora_rank=run.rank,
-        layout=layout,
+        layout=Parallelism(tensor=layout.tensor) if online else layout,
         checkpointed=checkpointed,
         offloaded=offloaded,
+        updaters=layout.data if online else 1,
         process_gib=machine.process_gib,
     )
     if not online:
         return memory
+    reference = 0.0 if run.rank is not None else run.shape.parameters * 4 / layout.tensor
+    sampling = {} if samples_elsewhere else _sampling(run, machine, layout)
+    return memory.model_copy(update={"other_models_gib": reference / GIB, **sampling})
+
+
+def _sampling(run: Run, machine: Machine, layout: Parallelism) -> dict[str, float]:
+    """What sampling holds beside the model in training: its cache, or an engine with a copy and a cache of its own."""
+    dtype = run.hyperparameters.get("dtype", "float32")
+    if run.hyperparameters.get("rollout_engine") == "vllm":
+        return {"engine_gib": engine_gib(run.shape, dtype, machine, SHARE_BESIDE_TRAINING)}
     prompt, new, samples = _rollouts(run)
-    reference = 0.0 if run.rank is not None else run.shape.parameters * 4 / layout.processes
     cache = cache_bytes(run.shape, samples / run.steps / layout.data, prompt + new, dtype) / layout.tensor
-    return memory.model_copy(update={"other_models_gib": reference / GIB, "cache_gib": cache / GIB})
+    return {"cache_gib": cache / GIB}
 
 
 def _largest_pass(run: Run, online: bool) -> tuple[float, float]:

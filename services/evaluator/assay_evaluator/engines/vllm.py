@@ -13,8 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from assay_schemas.cost_engine import CPU_CACHE_GIB, SHARE_ALONE
+
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(CPU_CACHE_GIB))
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
 
@@ -53,6 +55,7 @@ class VllmEngine(ToldEngine, VLLM):  # type: ignore[misc]
             dtype=settings.dtype,
             batch_size="auto",
             max_num_seqs=settings.batch_size,
+            gpu_memory_utilization=SHARE_ALONE,
             trust_remote_code=False,
             enforce_eager=settings.device == "cpu",
             load_format="safetensors",

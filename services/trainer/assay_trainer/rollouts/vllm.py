@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from assay_schemas.cost_engine import CPU_CACHE_GIB, SHARE_BESIDE_TRAINING
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
@@ -19,8 +20,6 @@ from assay_trainer.lora import adapted, merged
 from assay_trainer.memory import lacks_memory
 from assay_trainer.rollouts.base import Completion, EngineSettings, Sampling
 
-GPU_MEMORY_SHARE = 0.3
-CPU_CACHE_GIB = "1"
 CPU_BLOCK = 32
 """Tokens of a cached block on a processor. vLLM takes 128 there by itself, and only full blocks are shared: the samples
 of a prompt of 100 tokens would each read it anew."""
@@ -32,7 +31,7 @@ KEPT: list[Any] = []
 def open_engine(settings: EngineSettings) -> VllmEngine:
     """Raises BadInput where vLLM is not installed."""
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", CPU_CACHE_GIB)
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(CPU_CACHE_GIB))
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # it warns at every change of weights
     try:
@@ -66,7 +65,7 @@ class VllmEngine:
             **device,
             max_model_len=settings.max_tokens,
             max_num_seqs=MOST_ROWS,
-            gpu_memory_utilization=GPU_MEMORY_SHARE,
+            gpu_memory_utilization=SHARE_BESIDE_TRAINING,
             logprobs_mode="processed_logprobs",
             trust_remote_code=False,
             skip_tokenizer_init=True,
