@@ -177,6 +177,13 @@ def figures(algorithm: str, pairs: list[dict[str, dict[str, float]]]) -> dict[st
     }
 
 
+def command_of(given: argparse.Namespace) -> str:
+    """What measures the same again."""
+    chosen = f"--algorithms {' '.join(given.algorithms)} --rollout-engine {given.rollout_engine}"
+    size = f"--pairs {given.pairs} --steps {given.steps} --cpus {given.cpus}"
+    return f"python -m benchmarks.training_throughput {chosen} {size}"
+
+
 def main() -> None:
     """Measure, write the result and print its figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training_throughput", description=__doc__)
@@ -208,7 +215,7 @@ def main() -> None:
         "training_throughput",
         figures={**results_file.figures("training_throughput", given.output), **found},
         goal=GOAL,
-        command=f"python -m benchmarks.training_throughput --pairs {given.pairs} --steps {given.steps}",
+        command=command_of(given),
         packages=["torch", "transformers", "trl"],
         load_before=load,
         notes=[
@@ -218,7 +225,8 @@ def main() -> None:
             f"GRPO: {online_sides.PROMPTS} prompts of {online_sides.SAMPLES_EACH} samples a step, at most "
             f"{online_sides.MAX_COMPLETION} tokens each, one update, no KL, the same rollout engine on both sides; "
             "Assay verifies in a process of its own, whose processor time is not counted, TRL in the trainer's",
-            "vLLM, where it samples: float32 for Assay; what vLLM takes by itself for TRL, which has no option for it",
+            "vLLM, where it samples: float32, nothing compiled and the same cache on both sides; its matrices "
+            "plain for TRL on a processor, since TRL loads into what vLLM packed there",
             "DPO: TRL computes its reference in every step, Assay once before the first; both are counted",
             "the ratio of tokens a second of processor time depends little on what else the machine does",
         ],
