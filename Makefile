@@ -34,7 +34,7 @@ fault-points: $(STAMP) ## kill a process at every fault point of a simulated run
 test-faults: $(STAMP) ## real parts stopped, cut off, lost and broken in mid-work (about half an hour)
 	ASSAY_TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults
 
-fuzz: $(STAMP) ## a million malformed inputs at every entrance (about half an hour)
+fuzz: $(STAMP) ## a million malformed inputs at every entrance (about ten minutes)
 	$(BIN)/python -m fuzzing --inputs 1000000 --result
 
 fuzz-api: $(STAMP) ## a thousand requests to every operation of both HTTP interfaces (several minutes)

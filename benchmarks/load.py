@@ -310,7 +310,7 @@ def main() -> None:
         "live": (1000, "running experiments"),
         "sample": (120, "experiments timed in each state; 0: neither decisions nor a burst"),
         "burst": (20, "seconds of ten thousand signs of life each; 0: none"),
-        "replicated": (40, "experiments for one and for two of every service; 0: none"),
+        "replicated": (60, "experiments for one and for two of every service; 0: none"),
     }
     run = results_file.begin("load", __doc__, sizes)
     gc.freeze()  # as a service's process does

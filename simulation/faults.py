@@ -48,6 +48,7 @@ Kind = Literal[
     "job finishes unseen",
     "backend unavailable",
     "submission unheard",
+    "process stopped in a decision",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # How often a kind strikes where it can, in the worst seeds; a seed draws its own share of this.
@@ -88,7 +89,13 @@ WORST: dict[Kind, float] = {
     "job finishes unseen": 0.3,
     "backend unavailable": 0.02,
     "submission unheard": 0.3,
+    "process stopped in a decision": 0.1,
 }
+FAVOURED_ALONE = frozenset[Kind]({"process stopped in a decision"})
+"""Kinds that strike only where they are favoured."""
+AT_WORST: dict[Kind, tuple[float, ...]] = {"process stopped holding locks": (0.1, 0.1, 0.3, 1.0)}
+"""Shares of the worst for favoured kinds, where not simply all: schedulers that write signs of life twice a second and
+are stopped whenever they can be never hear for a whole lease, and so judge nobody."""
 ABOUT_A_LEASE_S, AND_A_SESSION_S = (17.0, 26.0), (31.0, 40.0)
 """When what has just been given up comes back; and when that happens to those who have taken over."""
 
@@ -111,12 +118,14 @@ class Faults:
 
     def __post_init__(self) -> None:
         draw = random.Random(f"faults {self.seed}")
-        shares: dict[Kind, float] = {kind: WORST[kind] * draw.choice((0.0, 0.0, 0.3, 0.6, 1.0)) for kind in KINDS}
+        usual = [kind for kind in KINDS if kind not in FAVOURED_ALONE]
+        shares: dict[Kind, float] = {kind: WORST[kind] * draw.choice((0.0, 0.0, 0.3, 0.6, 1.0)) for kind in usual}
         if self.only_favoured:
             shares = dict.fromkeys(KINDS, 0.0)
-        shares |= {kind: WORST[kind] for kind in self.favoured}
+        worst = random.Random(f"at worst {self.seed}")
+        shares |= {kind: WORST[kind] * worst.choice(AT_WORST.get(kind, (1.0,))) for kind in self.favoured}
         self.bad_until = draw.choice((20.0, 40.0, 60.0))
-        self.shares = {kind: 0.0 if kind in self.without else share for kind, share in shares.items()}
+        self.shares = {kind: 0.0 if kind in self.without else shares.get(kind, 0.0) for kind in KINDS}
         self._draws = {kind: random.Random(f"{kind} {self.seed}") for kind in KINDS}
 
     def strikes_now(self, kind: Kind, where: str = "") -> bool:

@@ -34,14 +34,25 @@ WORK_S = (1.0, 6.0)
 LONG_S = (30.0, 46.0)
 BAD_FOR_S = 60.0
 JOINS_S = (5.0, 50.0)
+JOINS_SOME = 0.5
+"""How likely who joins asks for one arm only: what locks that one's rows then keeps signs of life of the others, read
+with its own, waiting too."""
 FAVOURED: dict[Mood, tuple[Kind, ...]] = {
     "usual": (),
     "restless": (),
     "pairs": ("slow lock", "late notification"),
-    "long": ("slow lock", "backend unavailable", "process stopped holding locks", "clock jumps"),
+    "long": (
+        "slow lock",
+        "backend unavailable",
+        "process stopped holding locks",
+        "process stopped in a decision",
+        "clock jumps",
+        "job deaf",
+    ),
 }
 """Faults that go with such people."""
-STEADY = 0.6
+STEADY, OF_THEM = 0.6, (1, 2, 4, 6)
+"""How likely there are no other faults, and how many of these."""
 QUOTA_CPUS = {"bob": 2.0}
 """What the jobs of an owner may hold at once; the others have no limit."""
 
@@ -101,6 +112,8 @@ class Workload:
         at = self._comes_at(draw, number)
         if self._last is not None and self._mood == "long":
             document = {**self._last[1], "name": f"experiment-{number}"}
+            if draw.random() < JOINS_SOME:
+                document["arms"] = draw.sample(document["arms"], 1)
         elif self._last is not None and draw.random() < INSTEAD[self._mood]:
             document, at = self._instead(draw, number)
         else:
@@ -132,8 +145,8 @@ class Workload:
     @property
     def favoured(self) -> tuple[Kind, ...]:
         """Faults that are at their worst."""
-        draw = random.Random(f"favoured {self.seed}")
-        return tuple(kind for kind in FAVOURED[self._mood] if not self.is_steady or draw.random() < 0.8)
+        kinds, draw = FAVOURED[self._mood], random.Random(f"favoured {self.seed}")
+        return tuple(draw.sample(kinds, draw.choice(OF_THEM))) if self.is_steady else kinds
 
     @property
     def is_steady(self) -> bool:

@@ -191,10 +191,19 @@ class Session(Holder):
             self._sessions.stop(self.process, "process stopped at the database")
         elif self.tx is not None and self.tx.locks and faults.strikes_now("process stopped holding locks", name):
             self._sessions.stop(self.process, "process stopped holding locks")
+        elif self._decides() and faults.strikes_now("process stopped in a decision", name):
+            self._sessions.stop(self.process, "process stopped in a decision")
         await self._sessions.loop.sleep(delay)
         if not self._closed and faults.strikes_now("connection lost", self.process.name):
             self.drop()
         self._check()
+
+    def _decides(self) -> bool:
+        """Whether its transaction has locked an experiment, and before that the jobs that it wants."""
+        tx, share = self.tx, self._sessions.faults.shares["process stopped in a decision"]
+        if share == 0.0 or tx is None:
+            return False
+        return any(isinstance(lock, tuple) and "experiments" in lock[:2] for lock in tx.locks)
 
     def _check(self) -> None:
         if self._closed:

@@ -20,7 +20,7 @@ from assay_scheduler.policy import Admission
 from assay_scheduler.progress import ProgressReader
 from assay_scheduler.reconciler import Reconciler
 from assay_scheduler.settlement import Settlement
-from assay_scheduler.states import Admitted, Completed, Experiment, Job, Message, Planned
+from assay_scheduler.states import Admitted, Completed, Experiment, Job, LeaseLapsed, Message, Planned
 from assay_scheduler.store import QUERIES, WorldStore, job_of
 from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.events import ExperimentCompleted, ExperimentOutcome
@@ -88,6 +88,17 @@ async def _say_it_again(
         await tx.connection.fetchval(QUERIES.end_experiment, identity, outcome, result, now)
         if payload is not None:
             await say(tx, [Message("experiment.completed", identity, payload, (identity,), identity)], now)
+
+
+async def _judged_when_locked(self: Reconciler) -> int:
+    """As soon as the locks are had, whoever else has waited for them."""
+    async with self._app.database.connection() as connection:
+        silent = await connection.fetch(QUERIES.silent_jobs, self._lease, self._start_lease)
+    for row in silent:
+        async with self._app.transaction() as tx:
+            lapsed = LeaseLapsed(row["key"], row["attempt"], row["now"], self._lease, self._start_lease)
+            await self._commander.apply(tx, lapsed)
+    return len(silent)
 
 
 async def _read_only(self: WorldStore, query: str, keys: list[str]) -> list[Job]:
@@ -210,9 +221,12 @@ BUGS = (
     ),
     bug(
         "read is not written",
-        "silence counts also while signs of life that were read wait to be written, for locks that nobody takes away",
+        "silence counts also while signs of life that were read wait to be written, for locks that nobody takes away, "
+        "however long who judges waited for them or stood still",
         (ProgressReader, "unwritten_s", lambda _self: 0.0),
         (database, "_session", _without_limit),
+        (Reconciler, "_notice_standstill", lambda _self, _asleep_since: None),
+        (Reconciler, "expire_leases", _judged_when_locked),
     ),
     bug(
         "lapse not looked at again",

@@ -8,7 +8,7 @@ from assay_chassis.job_service.job_type import JobType
 from assay_chassis.job_service.monitor import Monitor, correlation_of
 from assay_chassis.job_service.records import JobRecords, KnownEnds
 
-from simulation.parts.compute import ClusterBackend
+from simulation.parts.compute import Cluster, ClusterBackend
 from simulation.planted.bug import bug
 
 
@@ -42,7 +42,8 @@ BUGS = (
     ),
     bug(
         "ends forgotten",
-        "a request that comes again after its attempt ended is done again",
+        "a request that comes again after its attempt ended is done again: neither service nor worker looks",
         (JobRecords, "ends", _remembers_nothing),
+        (Cluster, "_has_ended", lambda _self, _run: False),
     ),
 )

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 
 import structlog
 from assay_schemas.envelope import Event
+from assay_schemas.events import JobCompleted
 from assay_schemas.ids import JobKind, event_id
 
 from assay_chassis import tracing
@@ -20,6 +21,7 @@ from assay_chassis.job_service.job_type import JobType
 from assay_chassis.job_service.live_logs import LiveLogs
 from assay_chassis.job_service.progress import ProgressPolicy, progressed
 from assay_chassis.job_service.records import JobRecords
+from assay_chassis.object_store.errors import ObjectNotFound
 from assay_chassis.publishing import Publisher, make_event
 from assay_chassis.retry import is_transient
 
@@ -148,14 +150,24 @@ class Monitor:
 
     async def _end(self, job_type: JobType, status: RunStatus) -> None:
         run = status.run
-        await self._records.write_log(run.job_key, run.attempt, await self._backend.logs(status.name, tail=None))
         found = await self._records.manifest(job_type, run.job_key, run.attempt)
-        if found is not None:
-            completion = succeeded(job_type, run.attempt, *found)
-        else:
-            completion = ended(job_type, status, self._clock.now())
-        await self._records.write_completion(completion)
+        completion = await self._said_before(job_type, run) if found is None else None
+        if completion is None:
+            log_text = await self._backend.logs(status.name, tail=None)
+            await self._records.write_log(run.job_key, run.attempt, log_text)
+            if found is not None:
+                completion = succeeded(job_type, run.attempt, *found)
+            else:
+                completion = ended(job_type, status, self._clock.now())
+            await self._records.write_completion(completion)
         with _span_of(status, completion.outcome):
             said = completion_event(job_type, completion, self._source, correlation_of(run))
         await self._publisher.publish(said)
         await self._backend.forget(status.name)
+
+    async def _said_before(self, job_type: JobType, run: JobRun) -> JobCompleted | None:
+        """How the attempt ended, where that is written: a run that began after it found that and did nothing."""
+        try:
+            return await self._records.completion(job_type, run.job_key, run.attempt)
+        except ObjectNotFound:
+            return None

@@ -102,6 +102,22 @@ async def test_the_log_is_kept_and_the_run_forgotten_once_its_end_is_published(g
     assert not ground.backend.statuses
 
 
+async def test_a_run_that_began_after_its_attempts_end_says_that_end_again(ground: Ground) -> None:
+    """Its worker saw that the end is written and did nothing: that is no success without a manifest."""
+    await ground.ask()
+    late = ground.backend.statuses.copy()
+    ground.backend.end(1, RunState.FAILED, cause=Cause.ERROR, reason="step 7", error_class="diverged", retryable=False)
+    ground.backend.log = "diverged at step 7"
+    await ground.service.monitor.sweep()
+    ground.backend.statuses = late
+    ground.backend.end(1, RunState.SUCCEEDED)
+    ground.backend.log = "nothing is done again"
+    await ground.service.monitor.sweep()
+    first, again = ground.completions
+    assert again == first
+    assert ground.store.objects[f"results/{KEY}/1/log.txt"] == b"diverged at step 7"
+
+
 async def test_an_end_that_could_not_be_published_is_published_later(ground: Ground) -> None:
     await ground.ask()
     await ground.succeed()
