@@ -32,6 +32,7 @@ NAMES = (
     "rescoring",
     "responses_page",
     "report_speed",
+    "many_runs",
     "kueue_scale",
     "company_year",
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from assay_chassis.compute.base import Cause, JobRun, RunState, RunStatus, older_attempts
+from assay_chassis.compute.base import Cause, JobRun, RunState, RunStatus, kind_in, of_job, older_attempts
 from assay_chassis.compute.errors import BackendUnavailable, RunStillActive, RunUnknown
 from assay_chassis.job_service.records import completion_key, manifest_bytes
 from assay_schemas.artifacts import manifest_key
@@ -223,7 +223,7 @@ class ClusterBackend:
         self._cluster.cancel(name)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
-        older = older_attempts(await self.list(), kind, job_key, attempt)
+        older = older_attempts(await self.attempts(kind, job_key), attempt)
         for name in older:
             await self.cancel(name)
         return older
@@ -250,6 +250,13 @@ class ClusterBackend:
     async def list(self) -> list[RunStatus]:
         await self._travel()
         return [self._cluster.runs[name].status() for name in sorted(self._cluster.runs)]
+
+    async def names(self, kind: str) -> set[str]:
+        await self._travel()
+        return {name for name in self._cluster.runs if kind_in(name) == kind}
+
+    async def attempts(self, kind: str, job_key: str) -> list[RunStatus]:
+        return of_job(await self.list(), kind, job_key)
 
     def _known(self, name: str) -> Run:
         if name not in self._cluster.runs:

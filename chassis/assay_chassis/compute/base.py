@@ -71,7 +71,27 @@ class JobRun(Frozen):
 
 def run_name(kind: str, job_key: str, attempt: int) -> str:
     """The name of a job's attempt: the same on every backend, at every time."""
-    return f"{kind}-{job_key[:KEY_CHARACTERS_IN_NAME]}-{attempt}"
+    return f"{job_name_of(kind, job_key)}-{attempt}"
+
+
+def job_name_of(kind: str, job_key: str) -> str:
+    """What the names of a job's attempts have before their number."""
+    return f"{kind}-{job_key[:KEY_CHARACTERS_IN_NAME]}"
+
+
+def without_attempt(name: str) -> str:
+    """Of a run's name, what all attempts at its job have in common."""
+    return name.rpartition("-")[0]
+
+
+def kind_in(name: str) -> str:
+    """The kind that a run's name begins with."""
+    return name.partition("-")[0]
+
+
+def keys_of(name: str) -> tuple[str, str]:
+    """By what else a run is found than its name: its job and its kind. Only the former has a dash in it."""
+    return without_attempt(name), kind_in(name)
 
 
 class RunState(StrEnum):
@@ -135,15 +155,14 @@ class RunStatus(Frozen):
     outcome: dict[str, Any] | None = None
 
 
-def older_attempts(statuses: Iterable[RunStatus], kind: str, job_key: str, attempt: int) -> list[str]:
+def of_job(statuses: Iterable[RunStatus], kind: str, job_key: str) -> list[RunStatus]:
+    """The runs of one job. Names hold the beginning of its key alone."""
+    return [status for status in statuses if (status.run.kind, status.run.job_key) == (kind, job_key)]
+
+
+def older_attempts(attempts: Iterable[RunStatus], attempt: int) -> list[str]:
     """The names of a job's runs that have not ended and are of an earlier attempt."""
-    return [
-        status.name
-        for status in statuses
-        if (status.run.kind, status.run.job_key) == (kind, job_key)
-        and status.run.attempt < attempt
-        and not status.state.ended
-    ]
+    return [status.name for status in attempts if status.run.attempt < attempt and not status.state.ended]
 
 
 class ComputeBackend(Protocol):
@@ -184,4 +203,12 @@ class ComputeBackend(Protocol):
 
     async def list(self) -> list[RunStatus]:
         """Every run submitted and not yet forgotten, also by an earlier life of the service."""
+        ...
+
+    async def names(self, kind: str) -> set[str]:
+        """The names of the runs of a kind that `list` would give. Looks at none of them."""
+        ...
+
+    async def attempts(self, kind: str, job_key: str) -> list[RunStatus]:
+        """What `list` would give of one job. Looks at no other run, however many there are."""
         ...

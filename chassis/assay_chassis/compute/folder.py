@@ -72,9 +72,13 @@ class RunFolder:
     @staticmethod
     def all_in(root: Path) -> list[RunFolder]:
         """The folders of every run under a root, in no order."""
+        return [RunFolder(root / name) for name in RunFolder.names_in(root)]
+
+    @staticmethod
+    def names_in(root: Path) -> list[str]:
+        """The names of every run under a root, in no order."""
         with suppress(FileNotFoundError), os.scandir(root) as entries:
-            names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-            return [RunFolder(root / name) for name in names]
+            return [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
         return []
 
     def run(self) -> JobRun | None:

@@ -7,10 +7,11 @@ import asyncio
 import re
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from assay_chassis.compute.base import JobRun, RunStatus, older_attempts
+from assay_chassis.compute.base import JobRun, RunStatus, job_name_of, kind_in, of_job, older_attempts, without_attempt
 from assay_chassis.compute.errors import RunStillActive, RunUnknown
 from assay_chassis.compute.folder import Records, RunFolder
 from assay_chassis.compute.judgement import judge
@@ -63,7 +64,7 @@ class FolderBackend(ABC):
             await asyncio.to_thread(self._folder(name).ask_to_cancel)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
-        older = older_attempts(await self.list(), kind, job_key, attempt)
+        older = older_attempts(await self.attempts(kind, job_key), attempt)
         for name in older:
             await self.cancel(name)
         return older
@@ -123,8 +124,24 @@ class FolderBackend(ABC):
         return status
 
     def _list(self) -> list[RunStatus]:
-        found = (self._status(folder) for folder in RunFolder.all_in(self.root))
+        return self._statuses(RunFolder.all_in(self.root))
+
+    def _statuses(self, folders: Iterable[RunFolder]) -> list[RunStatus]:
+        found = (self._status(folder) for folder in folders)
         return sorted((status for status in found if status), key=lambda status: status.name)
 
     async def list(self) -> list[RunStatus]:
         return await asyncio.to_thread(self._list)
+
+    async def names(self, kind: str) -> set[str]:
+        names = await asyncio.to_thread(RunFolder.names_in, self.root)
+        return {name for name in names if kind_in(name) == kind}
+
+    async def attempts(self, kind: str, job_key: str) -> list[RunStatus]:
+        """One folder's list of names is read, which no number of runs that one machine holds makes slow."""
+        return await asyncio.to_thread(self._attempts, kind, job_key)
+
+    def _attempts(self, kind: str, job_key: str) -> list[RunStatus]:
+        of_any = job_name_of(kind, job_key)
+        names = [name for name in RunFolder.names_in(self.root) if without_attempt(name) == of_any]
+        return of_job(self._statuses(RunFolder(self.root / name) for name in names), kind, job_key)

@@ -4,8 +4,18 @@ Never decides which jobs go together. What a restart must know lies in the backe
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
-from assay_chassis.compute.base import ComputeBackend, JobRun, RunStatus, older_attempts
+from assay_chassis.compute.base import (
+    ComputeBackend,
+    JobRun,
+    RunStatus,
+    job_name_of,
+    kind_in,
+    of_job,
+    older_attempts,
+    without_attempt,
+)
 from assay_chassis.compute.errors import RunUnknown
 from assay_chassis.compute.members import KIND, member_status, members_of, shared_run
 
@@ -21,6 +31,10 @@ class SharedRuns:
         self._forgotten: set[str] = set()
         self._unwanted: set[str] = set()
         self._members: dict[str, list[JobRun]] = {}
+        # In which run each attempt has a place, by job.
+        self._sharing: dict[str, dict[str, str]] = {}
+        # Runs of which no member is asked for any more, and which may not have ended yet.
+        self._left: set[str] = set()
 
     async def start(self) -> None:
         await self._beneath.start()
@@ -38,19 +52,33 @@ class SharedRuns:
         """Take runs as the members of one, done by `entrypoint`; those known already are left out.
 
         Raises ResourcesUnavailable, with none of them taken."""
-        known = {status.name for status in await self.list()}
-        fresh = list({run.name: run for run in runs if run.name not in known}.values())
+        fresh = list({run.name: run for run in runs if not await self._has(run)}.values())
         self._forgotten -= {run.name for run in fresh}
         if len(fresh) == 1:
             await self._beneath.submit(fresh[0])
         elif fresh:
             await self._beneath.submit(shared_run(fresh, entrypoint))
 
+    async def _has(self, run: JobRun) -> bool:
+        return any(status.name == run.name for status in await self.attempts(run.kind, run.job_key))
+
     def _members_of(self, shared: RunStatus) -> list[JobRun]:
         """Read once: every poll asks for them, and a payload never changes."""
         if shared.name not in self._members:
             self._members[shared.name] = members_of(shared.run.payload)
+            for member in self._members[shared.name]:
+                self._sharing.setdefault(without_attempt(member.name), {})[member.name] = shared.name
         return self._members[shared.name]
+
+    def _drop(self, shared: str) -> None:
+        """Know no more of a run that is gone."""
+        self._left.discard(shared)
+        for member in self._members.pop(shared, ()):
+            self._forgotten.discard(member.name)
+            job = without_attempt(member.name)
+            places = {name: run for name, run in self._sharing.pop(job, {}).items() if run != shared}
+            if places:
+                self._sharing[job] = places
 
     def _seen(self, status: RunStatus) -> list[RunStatus]:
         if status.run.kind != KIND:
@@ -59,7 +87,10 @@ class SharedRuns:
         return [member_status(status, one) for one in members if one.name not in self._forgotten]
 
     async def status(self, name: str) -> RunStatus:
-        found = next((status for status in await self.list() if status.name == name), None)
+        shared = await self._shared_by(name)
+        if shared is None:
+            return await self._beneath.status(name)
+        found = next((member for member in self._seen(shared) if member.name == name), None)
         if found is None:
             raise RunUnknown(name)
         return found
@@ -80,7 +111,7 @@ class SharedRuns:
             await self._beneath.cancel(shared.name)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
-        older = older_attempts(await self.list(), kind, job_key, attempt)
+        older = older_attempts(await self.attempts(kind, job_key), attempt)
         for name in older:
             await self.cancel(name)
         return older
@@ -97,21 +128,51 @@ class SharedRuns:
         else:
             self._forgotten.add(name)
             self._unwanted.discard(name)
-        for status in await self._beneath.list():
-            if status.run.kind == KIND and status.state.ended and not self._seen(status):
-                await self._beneath.forget(status.name)
-                # Another call may have dropped it meanwhile.
-                self._forgotten -= {member.name for member in self._members.pop(status.name, ())}
+            if not self._seen(shared):
+                self._left.add(shared.name)
+        for left in tuple(self._left):
+            status = await self._status_beneath(left)
+            if status is None or status.state.ended:
+                await self._beneath.forget(left)
+                self._drop(left)
 
     async def _shared_by(self, name: str) -> RunStatus | None:
         """The shared run with this member, if any."""
-        for status in await self._beneath.list():
-            if status.run.kind == KIND and any(one.name == name for one in self._members_of(status)):
-                return status
+        shared = await self._places_of(without_attempt(name))
+        return await self._status_beneath(shared[name]) if name in shared else None
+
+    async def _places_of(self, job: str) -> dict[str, str]:
+        """In which runs a job's attempts have places, also in those that another process has submitted."""
+        before = set(self._members)
+        names = await self._beneath.names(KIND)
+        for gone in before - names:
+            self._drop(gone)
+        for name in names - self._members.keys():
+            status = await self._status_beneath(name)
+            if status is not None:
+                self._members_of(status)
+        return dict(self._sharing.get(job, {}))
+
+    async def _status_beneath(self, name: str) -> RunStatus | None:
+        with suppress(RunUnknown):
+            return await self._beneath.status(name)
         return None
 
     async def list(self) -> list[RunStatus]:
         found: list[RunStatus] = []
         for status in await self._beneath.list():
             found += self._seen(status)
+        return found
+
+    async def names(self, kind: str) -> set[str]:
+        alone = await self._beneath.names(kind)
+        await self._places_of("")
+        members = {member.name for members in self._members.values() for member in members}
+        return alone | {name for name in members - self._forgotten if kind_in(name) == kind}
+
+    async def attempts(self, kind: str, job_key: str) -> list[RunStatus]:
+        found = await self._beneath.attempts(kind, job_key)
+        for shared in set((await self._places_of(job_name_of(kind, job_key))).values()):
+            status = await self._status_beneath(shared)
+            found += of_job(self._seen(status), kind, job_key) if status is not None else []
         return found

@@ -172,7 +172,7 @@ class JobService:
             return
         async with self._lock:
             ends = await self._records.ends(named.job_key)
-            known = [status for status in await self._backend.list() if _is(status.run, job_type, named.job_key)]
+            known = await self._backend.attempts(job_type.kind, named.job_key)
             if _has_ended(ends, named.attempt) or any(status.run.attempt >= named.attempt for status in known):
                 return
             message = f"{self._source} cannot use the request for this job: {why}"[:MAX_MESSAGE]
@@ -184,7 +184,7 @@ class JobService:
         """The run that is still to be started for a request; None where the job is over, or was done on the spot."""
         key, attempt = request.job_key, request.attempt
         ends = await self._records.ends(key)
-        known = [status for status in await self._backend.list() if _is(status.run, job_type, key)]
+        known = await self._backend.attempts(job_type.kind, key)
         if max([ends.newest, *(status.run.attempt for status in known)]) > attempt and not ends.succeeded:
             return None
         await self._backend.stop_older(job_type.kind, key, attempt)
@@ -273,8 +273,8 @@ class JobService:
     async def _cancel(self, job_type: JobType, cancel: JobCancelRequested, event: Event) -> None:
         names = [
             status.name
-            for status in await self._backend.list()
-            if _is(status.run, job_type, cancel.job_key) and (cancel.attempt or math.inf) >= status.run.attempt
+            for status in await self._backend.attempts(job_type.kind, cancel.job_key)
+            if (cancel.attempt or math.inf) >= status.run.attempt
         ]
         for name in names:
             await self._backend.cancel(name)
@@ -296,10 +296,6 @@ def _read(job_type: JobType, event: Event) -> JobRequest:
     if job_key(inputs) != request.job_key:
         raise Refused("data.job_key: is not the digest of data.inputs; compute it with assay_schemas.jobs.job_key")
     return request
-
-
-def _is(run: JobRun, job_type: JobType, key: str) -> bool:
-    return run.kind == job_type.kind and run.job_key == key
 
 
 def _has_ended(ends: KnownEnds, attempt: int) -> bool:

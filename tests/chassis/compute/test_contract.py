@@ -150,6 +150,25 @@ async def test_older_attempts_are_stopped_and_nothing_else(bench: Bench) -> None
     assert (await backend.status(other.name)).state is RunState.RUNNING
 
 
+async def test_a_jobs_attempts_are_found_among_others_until_they_are_forgotten(bench: Bench) -> None:
+    backend = await bench.open()
+    first, second, other = make_run(attempt=1), make_run(attempt=12), make_run(key="c" * 64)
+    of_another_kind = make_run(key=KEY).model_copy(update={"kind": "eval"})
+    of_a_like_key = make_run(key=KEY[:16] + "f" * 48, attempt=3)
+    for run in (first, second, other, of_another_kind, of_a_like_key):
+        await submit_and_wait(backend, run)
+    reopened = await bench.open()
+    for each in (backend, reopened):
+        found = await each.attempts("training", KEY)
+        assert sorted(status.name for status in found) == sorted([first.name, second.name])
+        assert {status.state for status in found} == {RunState.SUCCEEDED}
+        assert await each.names("eval") == {of_another_kind.name}
+        assert await each.names("train") == set()
+    await backend.forget(first.name)
+    assert [status.name for status in await backend.attempts("training", KEY)] == [second.name]
+    assert await backend.names("training") == {second.name, other.name, of_a_like_key.name}
+
+
 async def test_an_ended_run_is_forgotten_and_an_active_one_is_not(bench: Bench) -> None:
     backend, run = await bench.open(), make_run("wait_until_asked")
     await backend.submit(run)

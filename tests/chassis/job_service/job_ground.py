@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assay_chassis.clock import ManualClock
-from assay_chassis.compute.base import JobRun, RunState, RunStatus
+from assay_chassis.compute.base import JobRun, RunState, RunStatus, kind_in, of_job
 from assay_chassis.compute.errors import ResourcesUnavailable, RunUnknown
 from assay_chassis.errors import BrokerUnavailable
 from assay_chassis.job_service import JobService, JobType, write_manifest
@@ -57,15 +57,17 @@ class Runs:
     async def list(self) -> list[RunStatus]:
         return list(self.statuses.values())
 
+    async def names(self, kind: str) -> set[str]:
+        return {name for name in self.statuses if kind_in(name) == kind}
+
+    async def attempts(self, kind: str, job_key: str) -> list[RunStatus]:
+        return of_job(self.statuses.values(), kind, job_key)
+
     async def cancel(self, name: str) -> None:
         self.cancelled.append(name)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
-        older = [
-            status.name
-            for status in self.statuses.values()
-            if (status.run.kind, status.run.job_key) == (kind, job_key) and status.run.attempt < attempt
-        ]
+        older = [status.name for status in await self.attempts(kind, job_key) if status.run.attempt < attempt]
         self.cancelled += older
         return older
 

@@ -6,7 +6,7 @@ import pytest
 from assay_chassis.compute.base import Cause, RunState
 from assay_chassis.errors import Refused
 from assay_schemas.jobs import TrainingRequest
-from job_ground import INPUTS, KEY, Ground, request_event
+from job_ground import INPUTS, KEY, Ground, cancel_event, request_event
 
 
 async def test_a_request_becomes_a_run_with_its_payload_hardware_and_deadline(ground: Ground) -> None:
@@ -103,3 +103,19 @@ async def test_a_request_that_comes_again_after_its_end_gets_the_same_completion
     assert first == second
     assert len({event.id for event in ground.publisher.events if event.type == "training.completed"}) == 1
     assert len(ground.backend.submitted) == 1
+
+
+async def test_neither_request_nor_cancel_nor_refusal_looks_at_the_runs_of_other_jobs(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def list_all() -> None:
+        raise AssertionError("every run was looked at")
+
+    monkeypatch.setattr(ground.backend, "list", list_all)
+    await ground.ask()
+    await ground.ask(attempt=2)
+    assert ground.backend.cancelled == [f"training-{KEY[:16]}-1"]
+    with pytest.raises(Refused):
+        await ground.ask(attempt=3, inputs=None)
+    await ground.service.cancel_requested(cancel_event(attempt=2))
+    assert len(ground.backend.submitted) == 2

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from assay_chassis.app import ServiceApp
 from assay_chassis.compute.base import Cause, JobRun, RunState
+from assay_chassis.compute.errors import RunUnknown
 from assay_chassis.compute.members import MemberRecords, members_of
 from assay_chassis.compute.shared import SharedRuns
 from assay_chassis.errors import Refused
@@ -73,6 +74,10 @@ class SharedGround(Ground):
     async def succeeded(self, records: MemberRecords, member: JobRun) -> None:
         await write_manifest(self.store, result(1).model_copy(update={"job_key": member.job_key}))
         records.succeeded(member, {"cpu_s": 1.0})
+
+    def ended(self, name: str, state: RunState) -> None:
+        status = self.backend.statuses[name]
+        self.backend.statuses[name] = status.model_copy(update={"state": state, "ended_at": NOW})
 
     def ends(self) -> dict[str, str]:
         return {data["job_key"]: data["outcome"] for data in self.completions}
@@ -154,6 +159,49 @@ async def test_a_run_whose_last_member_is_forgotten_twice_at_once_is_dropped_onc
     await runs.forget(first.name)
     await asyncio.gather(runs.forget(last.name), runs.forget(last.name))
     assert await runs.list() == []
+
+
+async def test_a_member_is_found_by_another_replica_than_the_one_that_submitted_it(shared_ground) -> None:
+    replica = shared_ground.start()
+    await shared_ground.service.requested(seeded(9))
+    await replica.requested(seeded(9))
+    await shared_ground.service.requested_together([seeded(1), seeded(2)])
+    await replica.requested(seeded(1, attempt=2))
+    assert shared_ground.unwanted == [key(1)]
+    assert len(shared_ground.backend.submitted) == 3
+    event = cancel_event()
+    await replica.cancel_requested(event.model_copy(update={"data": {**event.data, "job_key": key(2)}}))
+    assert shared_ground.unwanted == [key(1), key(2)]
+
+
+async def test_a_run_that_outlives_its_members_is_dropped_when_it_has_ended(shared_ground) -> None:
+    await shared_ground.service.requested_together([seeded(1), seeded(2)])
+    await shared_ground.service.requested(seeded(3))
+    records, shared = shared_ground.says(), shared_ground.shared.name
+    for member in members_of(shared_ground.shared.payload):
+        await shared_ground.succeeded(records, member)
+    await shared_ground.service.monitor.sweep()
+    assert shared in shared_ground.backend.statuses
+    for name in (shared, f"training-{key(3)[:16]}-1"):
+        shared_ground.ended(name, RunState.FAILED)
+    await shared_ground.service.monitor.sweep()
+    assert shared_ground.backend.statuses == {}
+    assert len(shared_ground.completions) == 3
+
+
+async def test_nothing_is_remembered_of_a_shared_run_that_is_gone(shared_ground) -> None:
+    runs = SharedRuns(shared_ground.backend, lambda _: asyncio.sleep(0))
+    await shared_ground.service.requested_together([seeded(1), seeded(2)])
+    first, second = members_of(shared_ground.shared.payload)
+    assert await runs.names("training") == {first.name, second.name}
+    shared_ground.ended(shared_ground.shared.name, RunState.FAILED)
+    await runs.forget(first.name)
+    assert await runs.names("training") == {second.name}
+    shared_ground.backend.statuses.clear()
+    assert await runs.names("training") == set()
+    assert await runs.attempts("training", key(2)) == []
+    with pytest.raises(RunUnknown):
+        await runs.status(second.name)
 
 
 async def test_members_that_wait_for_their_turn_say_so(shared_ground) -> None:

@@ -8,15 +8,16 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO
 
 from assay_chassis.clock import Clock, SystemClock
-from assay_chassis.compute.base import JobRun, RunStatus, older_attempts, run_name
+from assay_chassis.compute.base import JobRun, RunStatus, job_name_of, of_job, older_attempts
 from assay_chassis.compute.environments import OWN_ONLY, Environments
 from assay_chassis.compute.errors import BackendUnavailable, ResourcesUnavailable, RunStillActive, RunUnknown
-from assay_chassis.compute.kubernetes.cluster import Cluster, Look
+from assay_chassis.compute.kubernetes.cluster import Cluster
 from assay_chassis.compute.kubernetes.judging import end_record, last_word, status_of
+from assay_chassis.compute.kubernetes.known import Judged, Known, KnownRuns
 from assay_chassis.compute.kubernetes.local_queue import Reading
 from assay_chassis.compute.kubernetes.manifest import MARGIN_S, job_manifest, job_name
 from assay_chassis.compute.kubernetes.ray_job import check_machines, ray_job_manifest
@@ -33,30 +34,6 @@ READS_AT_ONCE = 32
 UNMOVING = (Place.WAITING, Place.STARTING)
 """Where a run's records say nothing new."""
 NOT_SUBMITTED = "not given to the cluster yet: it is tried again when the API server answers"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A status, and what it came from: while that is the same, so is the status."""
-
-    status: RunStatus
-    stored: Stored
-    look: Look
-    quota: Reading | None
-
-
-@dataclass
-class Known:
-    """What this process remembers of a run. Times are of the monotonic clock."""
-
-    stored: Stored
-    read_at: float
-    look: Look | None = None
-    seen: Seen | None = None
-    pod_name: str | None = None
-    blocked_since: float | None = None
-    ended: RunStatus | None = None
-    judged: Judged | None = None
 
 
 class KubernetesBackend:
@@ -87,7 +64,7 @@ class KubernetesBackend:
         self._runs = StoredRuns(store, service)
         self._refresh_s = refresh_s
         self._clock = clock or SystemClock()
-        self._known: dict[str, Known] = {}
+        self._known = KnownRuns()
         self._connected: Cluster | None = None
 
     @property
@@ -123,7 +100,7 @@ class KubernetesBackend:
             await self._cluster.check_fits(run)
             await self._runs.create(run)
             stored = Stored(run)
-        self._known.setdefault(run.name, Known(stored, self._clock.monotonic()))
+        self._known.add(Known(stored, self._clock.monotonic()))
         if not stored.submitted and not stored.cancel_asked:
             await self._give_to_cluster(run)
 
@@ -135,7 +112,7 @@ class KubernetesBackend:
             await self._cluster.create(run, translate(run, self._service, settings, self._environment, self.grace_s))
         except ResourcesUnavailable:
             await self._runs.remove(run.name)
-            self._known.pop(run.name, None)
+            self._known.drop(run.name)
             raise
         await self._runs.mark(run.name, SUBMITTED)
         known = self._known.get(run.name)
@@ -157,9 +134,7 @@ class KubernetesBackend:
         await self._cluster.delete(known.stored.run)
 
     async def stop_older(self, kind: str, job_key: str, attempt: int) -> list[str]:
-        beginning = run_name(kind, job_key, attempt).removesuffix(str(attempt))
-        names = [name for name in self._names() if name.startswith(beginning)]
-        older = older_attempts(await self._statuses(names), kind, job_key, attempt)
+        older = older_attempts(await self.attempts(kind, job_key), attempt)
         for name in older:
             await self.cancel(name)
         return older
@@ -193,7 +168,7 @@ class KubernetesBackend:
             raise RunStillActive(name)
         await self._cluster.delete(known.stored.run)
         await self._runs.remove(name)
-        self._known.pop(name, None)
+        self._known.drop(name)
 
     async def shutdown(self) -> None:
         active = [status.name for status in await self.list() if not status.state.ended]
@@ -211,7 +186,7 @@ class KubernetesBackend:
         if name not in self._known and NAME.fullmatch(name):
             stored = await self._runs.load(name)
             if stored is not None:
-                self._known.setdefault(name, Known(stored, self._clock.monotonic()))
+                self._known.add(Known(stored, self._clock.monotonic()))
         return self._known.get(name)
 
     async def _status(self, known: Known) -> RunStatus:
@@ -283,9 +258,6 @@ class KubernetesBackend:
         with suppress(BackendUnavailable):
             await self._cluster.delete(known.stored.run)
 
-    def _names(self) -> list[str]:
-        return sorted(self._known.keys() | set(self._cluster.runs()))
-
     async def _statuses(self, names: Sequence[str]) -> list[RunStatus]:
         at_once, quotas = asyncio.Semaphore(READS_AT_ONCE), await self._cluster.quotas()
 
@@ -303,4 +275,13 @@ class KubernetesBackend:
         return [status for status in found.values() if status is not None]
 
     async def list(self) -> list[RunStatus]:
-        return await self._statuses(self._names())
+        return await self._statuses(sorted(self._known.names() | set(self._cluster.runs())))
+
+    async def names(self, kind: str) -> set[str]:
+        return {*self._known.having(kind), *self._cluster.runs(kind)}
+
+    async def attempts(self, kind: str, job_key: str) -> list[RunStatus]:
+        name = job_name_of(kind, job_key)
+        return of_job(
+            await self._statuses(sorted({*self._known.having(name), *self._cluster.runs(name)})), kind, job_key
+        )

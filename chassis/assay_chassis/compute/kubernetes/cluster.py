@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from assay_chassis.clock import Clock
-from assay_chassis.compute.base import JobRun
+from assay_chassis.compute.base import JobRun, keys_of
 from assay_chassis.compute.errors import ResourcesUnavailable
 from assay_chassis.compute.kubernetes.api import KubernetesApi, Object
 from assay_chassis.compute.kubernetes.checks import MANIFESTS, check_cluster, has_ray_jobs
@@ -63,11 +63,12 @@ class Cluster:
         self._jobs_path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         self._pods_path = f"/api/v1/namespaces/{namespace}/pods"
         self._events_path = f"/api/v1/namespaces/{namespace}/events"
-        self._jobs = Informer(api, self._jobs_path, selector(service), keep=essence)
+        self._jobs = Informer(api, self._jobs_path, selector(service), keep=essence, keys=_keys_of_job)
         self._pods = Informer(api, self._pods_path, selector(service), keep=essence, keys=_run_of)
         self._workloads = Informer(api, f"{kueue}/namespaces/{namespace}/workloads", keep=essence, keys=_owners)
         self._ray_jobs_path = f"/apis/{VERSION}/namespaces/{namespace}/{RAY_JOBS}"
-        self._ray_jobs = Informer(api, self._ray_jobs_path, selector(service), keep=essence) if has_ray_jobs else None
+        ray_jobs = Informer(api, self._ray_jobs_path, selector(service), keep=essence, keys=_keys_of_job)
+        self._ray_jobs = ray_jobs if has_ray_jobs else None
 
     @classmethod
     async def connect(cls, settings: KubernetesSettings, service: str, clock: Clock) -> Cluster:
@@ -100,10 +101,14 @@ class Cluster:
             await informer.close()
         await self._api.close()
 
-    def runs(self) -> list[str]:
-        """The names of the runs that have a Job or RayJob."""
-        jobs = [*self._jobs.objects.values(), *self._known_ray_jobs.values()]
-        return [job["metadata"]["annotations"][RUN] for job in jobs if _is_of_run(job)]
+    def runs(self, key: str | None = None) -> list[str]:
+        """The names of the runs that have a Job or RayJob: all, or those with one of the `keys_of` a run's name."""
+        informers = [informer for informer in (self._jobs, self._ray_jobs) if informer is not None]
+        if key is None:
+            jobs = [job for informer in informers for job in informer.objects.values() if _is_of_run(job)]
+        else:
+            jobs = [job for informer in informers for job in informer.having(key)]
+        return [job["metadata"]["annotations"][RUN] for job in jobs]
 
     def look(self, name: str, before: Look | None = None) -> Look:
         """Where a run is, from the copies: no call to the API server. `before` itself where nothing changed."""
@@ -188,6 +193,10 @@ def _about(name: str) -> dict[str, str | int]:
 
 def _is_of_run(job: Object) -> bool:
     return RUN in job["metadata"]["annotations"]
+
+
+def _keys_of_job(job: Object) -> Sequence[str]:
+    return keys_of(job["metadata"]["annotations"][RUN]) if _is_of_run(job) else ()
 
 
 def _run_of(pod: Object) -> Sequence[str]:

@@ -13,7 +13,7 @@ from assay_chassis.clock import ManualClock
 from assay_chassis.compute import Cause, Environments, JobRun, Resources, ResourcesUnavailable, RunState, RunStatus
 from assay_chassis.compute.kubernetes import cluster, local_queue
 from assay_chassis.compute.kubernetes.backend import KubernetesBackend
-from assay_chassis.compute.kubernetes.cluster import Cluster
+from assay_chassis.compute.kubernetes.cluster import Cluster, Look
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured, ClusterUnavailable
 from assay_chassis.compute.kubernetes.judging import status_of
 from assay_chassis.compute.kubernetes.seeing import Seen
@@ -318,6 +318,40 @@ async def test_many_that_wait_cost_next_to_nothing_to_list_until_something_chang
     assert all(
         "can give 0 at most" in str(status.reason) for status in await backend.list() if status.state == "queued"
     )
+
+
+async def test_a_job_is_found_among_many_without_a_look_at_the_others(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = list[str]()
+    real = Cluster.look
+
+    def counted(connected: Cluster, name: str, before: Look | None = None) -> Look:
+        looked.append(name)
+        return real(connected, name, before)
+
+    monkeypatch.setattr(Cluster, "look", counted)
+    backend = await ground.open()
+    runs = [make_run(key=f"{number:016d}") for number in range(20)]
+    for run in runs:
+        await backend.submit(run)
+    another_life = await ground.open()
+    for each in (backend, another_life):
+        looked.clear()
+        [found] = await each.attempts("training", runs[3].job_key)
+        assert found.name == runs[3].name
+        assert set(looked) == {runs[3].name}
+        assert await each.stop_older("training", runs[3].job_key, 1) == []
+        assert set(looked) == {runs[3].name}
+        assert await each.names("training") == {run.name for run in runs}
+    submitted_elsewhere = make_run(key=runs[3].job_key, attempt=2)
+    await another_life.submit(submitted_elsewhere)
+    for _ in range(300):
+        names = {status.name for status in await backend.attempts("training", runs[3].job_key)}
+        if submitted_elsewhere.name in names:
+            break
+        await asyncio.sleep(0.01)
+    assert names == {runs[3].name, submitted_elsewhere.name}
 
 
 async def test_a_forgotten_run_leaves_nothing_behind(ground: Ground) -> None:
