@@ -141,6 +141,15 @@ def test_the_policy_for_jobs_selects_what_the_backend_labels() -> None:
     assert policy["spec"]["podSelector"]["matchLabels"] == {MANAGED_BY: "assay"}
 
 
+def test_jobs_reach_every_pod_and_every_address_but_the_one_that_hands_out_credentials() -> None:
+    (policy,) = [item for item in objects("NetworkPolicy") if item["metadata"]["name"] == "assay-jobs"]
+    (rule,) = policy["spec"]["egress"]
+    block, pods_everywhere = rule["to"]
+    assert "ports" not in rule
+    assert block == {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.169.254/32"]}}
+    assert pods_everywhere == {"namespaceSelector": {}}, "networks that take blocks for what is outside the cluster"
+
+
 def test_only_the_machines_of_jobs_and_the_operator_of_ray_reach_a_job_s_machines() -> None:
     (policy,) = [item for item in objects("NetworkPolicy") if item["metadata"]["name"] == "assay-machines"]
     selected = policy["spec"]["podSelector"]["matchLabels"]
