@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import structlog
@@ -27,6 +27,9 @@ from assay_chassis.retry import is_transient
 
 PROGRESS_TOPIC = "job.progressed"
 LIVE_POLL_S = 0.2
+LONGEST_PAUSE_S = 1.0
+MOST_AT_ONCE = 1_000
+"""Signs of life in one look: making more would hold up everything else for too long."""
 IDLE_POLL_S = 30.0
 RETRY_S = 2.0
 CORRELATION = "correlation"
@@ -87,11 +90,14 @@ class Monitor:
         """Look for ever: often while runs are live, else every 30 s for what another replica left."""
         while True:
             self._woken.clear()
+            began = self._clock.monotonic()
             live = await self.sweep()
+            took = self._clock.monotonic() - began
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), LIVE_POLL_S if live else IDLE_POLL_S)
             if live:
-                await asyncio.sleep(LIVE_POLL_S / 4)
+                # Where there are many, requests have at least as much of this process as the look at all runs.
+                await asyncio.sleep(min(max(LIVE_POLL_S / 4, took), LONGEST_PAUSE_S))
 
     async def sweep(self) -> int:
         """Look at every run once; how many are still to be watched.
@@ -99,9 +105,8 @@ class Monitor:
         Signs of life come first and need no object store: while it is away, one end a look finds that out."""
         runs = [status for status in await self._backend.list() if status.run.kind in self._types]
         live = [status for status in runs if not status.state.ended]
-        due = [event for status in live for event in self._progress(status)]
-        if due:
-            await self._publisher.publish(*due)
+        if signs := self._signs_of(live):
+            await self._publisher.publish(*signs)
         left = sum(status.state.ended for status in runs)
         for status in runs:
             if status.state.ended:
@@ -112,14 +117,18 @@ class Monitor:
     def _type_of(self, status: RunStatus) -> JobType:
         return next(known for kind, known in self._types.items() if kind == status.run.kind)
 
-    def _progress(self, status: RunStatus) -> list[Event]:
+    def _signs_of(self, live: Sequence[RunStatus]) -> list[Event]:
+        """What is to be said now: of many, first of those that waited longest."""
         now = self._clock.monotonic()
-        if not self._policy.due(status, now):
-            return []
+        self._policy.live = len(live)
+        due = sorted((status for status in live if self._policy.due(status, now)), key=self._policy.last_said)
+        return [self._progress(status, now) for status in due[:MOST_AT_ONCE]]
+
+    def _progress(self, status: RunStatus, now: float) -> Event:
         self._policy.said(status, now)
         payload = progressed(self._type_of(status).kind, status, self._clock.now())
         identity = event_id(PROGRESS_TOPIC, payload.job_key, payload.attempt, payload.sequence)
-        said = make_event(
+        return make_event(
             PROGRESS_TOPIC,
             payload,
             key=payload.job_key,
@@ -127,7 +136,6 @@ class Monitor:
             id=identity,
             correlation=correlation_of(status.run),
         )
-        return [said]
 
     async def _end_safely(self, status: RunStatus) -> bool:
         """Whether the run's end is now known to everyone. A failure is logged and tried again soon; where something

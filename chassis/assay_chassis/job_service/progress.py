@@ -15,6 +15,10 @@ from assay_chassis.compute.base import RunState, RunStatus
 
 SMALLEST_GAP_S = 0.5
 HEARTBEAT_S = 5.0
+LONGEST_HEARTBEAT_S = 30.0
+"""A quarter of the lease that the scheduler gives unless told otherwise."""
+HEARTBEATS_A_SECOND = 500
+"""Of all runs together: from this on, the more live, the longer the time between two of one."""
 PHASES: dict[RunState, Phase] = {RunState.QUEUED: "queued", RunState.STARTING: "starting"}
 
 
@@ -27,18 +31,31 @@ class Said:
     progress_sequence: int
 
 
+def heartbeat_s(live: int) -> float:
+    """Seconds between two signs of life of a run that has no news, where so many are live."""
+    return min(max(HEARTBEAT_S, live / HEARTBEATS_A_SECOND), LONGEST_HEARTBEAT_S)
+
+
 class ProgressPolicy:
-    """At most two events a second of a run, and at least one every five seconds while it lives."""
+    """At most two events a second of a run, and one every few seconds while it lives.
+
+    `live` is how many runs live; whoever looks at them says so."""
 
     def __init__(self) -> None:
         self._said: dict[str, Said] = {}
+        self.live = 0
 
     def due(self, status: RunStatus, now: float) -> bool:
         said = self._said.get(status.name)
         if said is None:
             return True
         changed = (status.state, status.progress_sequence) != (said.state, said.progress_sequence)
-        return now - said.at >= (SMALLEST_GAP_S if changed else HEARTBEAT_S)
+        return now - said.at >= (SMALLEST_GAP_S if changed else heartbeat_s(self.live))
+
+    def last_said(self, status: RunStatus) -> float:
+        """When something was last said of a run; of a new one, never."""
+        said = self._said.get(status.name)
+        return said.at if said is not None else -math.inf
 
     def said(self, status: RunStatus, now: float) -> None:
         self._said[status.name] = Said(now, status.state, status.progress_sequence)

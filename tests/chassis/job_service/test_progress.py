@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from assay_chassis.compute.base import RunState
+from assay_chassis.job_service.progress import heartbeat_s
 from job_ground import Ground
 
 
@@ -40,6 +42,46 @@ async def test_a_queued_run_has_a_heartbeat_too(ground: Ground) -> None:
         await ground.service.monitor.sweep()
         await ground.clock.advance(5)
     assert [said["phase"] for said in ground.progress] == ["queued"] * 3
+
+
+async def test_the_more_runs_live_the_longer_between_their_heartbeats_and_no_look_says_all_of_many(
+    ground: Ground,
+) -> None:
+    await ground.ask()
+    ground.backend.change(1, state=RunState.QUEUED)
+    [status] = ground.backend.statuses.values()
+    copies = (status.model_copy(update={"name": f"training-{number:016d}-1"}) for number in range(3_000))
+    ground.backend.statuses = {copy.name: copy for copy in copies}
+    said = []
+    for _ in range(16):
+        await ground.service.monitor.sweep()
+        said.append(len(ground.progress))
+        await ground.clock.advance(0.5)
+    assert said == [1_000, 2_000, *[3_000] * 10, 4_000, 5_000, 6_000, 6_000], "six seconds apart"
+
+
+def test_heartbeats_are_500_a_second_at_most_until_they_would_be_too_far_apart_for_a_lease() -> None:
+    assert [heartbeat_s(live) for live in (0, 1, 2_500, 5_000, 15_000, 10**6)] == [5.0, 5.0, 5.0, 10.0, 30.0, 30.0]
+
+
+async def test_what_changes_all_the_time_does_not_keep_the_rest_from_being_heard(ground: Ground, monkeypatch) -> None:
+    monkeypatch.setattr("assay_chassis.job_service.monitor.MOST_AT_ONCE", 2)
+    await ground.ask()
+    [status] = ground.backend.statuses.values()
+    keys = [f"{number:064d}" for number in range(4)]
+    runs = [status.run.model_copy(update={"job_key": key}) for key in keys]
+    for tick in range(20):
+        for number, run in enumerate(runs):
+            name, sequence = f"training-{number}-1", tick if number < 3 else 0
+            ground.backend.statuses[name] = status.model_copy(
+                update={"name": name, "run": run, "progress_sequence": sequence}
+            )
+        ground.backend.statuses.pop(status.name, None)
+        await ground.service.monitor.sweep()
+        await ground.clock.advance(0.5)
+    heard = Counter(said["job_key"] for said in ground.progress)
+    assert set(heard) == set(keys)
+    assert heard[keys[3]] >= 2
 
 
 async def test_the_sequence_grows_over_a_restart_of_the_service(ground: Ground) -> None:
