@@ -247,16 +247,16 @@ class ClusterBackend:
     async def shutdown(self) -> None:
         """Runs go on: a cluster is not stopped by its clients."""
 
-    async def list(self) -> list[RunStatus]:
-        await self._travel()
-        return [self._cluster.runs[name].status() for name in sorted(self._cluster.runs)]
-
     async def names(self, kind: str) -> set[str]:
         await self._travel()
         return {name for name in self._cluster.runs if kind_in(name) == kind}
 
     async def attempts(self, kind: str, job_key: str) -> list[RunStatus]:
         return of_job(await self.list(), kind, job_key)
+
+    async def list(self) -> list[RunStatus]:
+        await self._travel()
+        return [self._cluster.runs[name].status() for name in sorted(self._cluster.runs)]
 
     def _known(self, name: str) -> Run:
         if name not in self._cluster.runs:

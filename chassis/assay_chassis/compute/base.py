@@ -201,14 +201,14 @@ class ComputeBackend(Protocol):
     async def shutdown(self) -> None:
         """Cancel every run that has not ended, wait for their ends, and stop what the backend started."""
 
-    async def list(self) -> list[RunStatus]:
-        """Every run submitted and not yet forgotten, also by an earlier life of the service."""
-        ...
-
     async def names(self, kind: str) -> set[str]:
         """The names of the runs of a kind that `list` would give. Looks at none of them."""
         ...
 
     async def attempts(self, kind: str, job_key: str) -> list[RunStatus]:
         """What `list` would give of one job. Looks at no other run, however many there are."""
+        ...
+
+    async def list(self) -> list[RunStatus]:
+        """Every run submitted and not yet forgotten, also by an earlier life of the service."""
         ...

@@ -130,9 +130,6 @@ class FolderBackend(ABC):
         found = (self._status(folder) for folder in folders)
         return sorted((status for status in found if status), key=lambda status: status.name)
 
-    async def list(self) -> list[RunStatus]:
-        return await asyncio.to_thread(self._list)
-
     async def names(self, kind: str) -> set[str]:
         names = await asyncio.to_thread(RunFolder.names_in, self.root)
         return {name for name in names if kind_in(name) == kind}
@@ -145,3 +142,6 @@ class FolderBackend(ABC):
         of_any = job_name_of(kind, job_key)
         names = [name for name in RunFolder.names_in(self.root) if without_attempt(name) == of_any]
         return of_job(self._statuses(RunFolder(self.root / name) for name in names), kind, job_key)
+
+    async def list(self) -> list[RunStatus]:
+        return await asyncio.to_thread(self._list)

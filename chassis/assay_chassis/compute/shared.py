@@ -158,12 +158,6 @@ class SharedRuns:
             return await self._beneath.status(name)
         return None
 
-    async def list(self) -> list[RunStatus]:
-        found: list[RunStatus] = []
-        for status in await self._beneath.list():
-            found += self._seen(status)
-        return found
-
     async def names(self, kind: str) -> set[str]:
         alone = await self._beneath.names(kind)
         await self._places_of("")
@@ -175,4 +169,10 @@ class SharedRuns:
         for shared in set((await self._places_of(job_name_of(kind, job_key))).values()):
             status = await self._status_beneath(shared)
             found += of_job(self._seen(status), kind, job_key) if status is not None else []
+        return found
+
+    async def list(self) -> list[RunStatus]:
+        found: list[RunStatus] = []
+        for status in await self._beneath.list():
+            found += self._seen(status)
         return found

@@ -274,14 +274,13 @@ class KubernetesBackend:
         found.update(zip(changed, await asyncio.gather(*map(status_of_one, changed)), strict=True))
         return [status for status in found.values() if status is not None]
 
-    async def list(self) -> list[RunStatus]:
-        return await self._statuses(sorted(self._known.names() | set(self._cluster.runs())))
-
     async def names(self, kind: str) -> set[str]:
         return {*self._known.having(kind), *self._cluster.runs(kind)}
 
     async def attempts(self, kind: str, job_key: str) -> list[RunStatus]:
         name = job_name_of(kind, job_key)
-        return of_job(
-            await self._statuses(sorted({*self._known.having(name), *self._cluster.runs(name)})), kind, job_key
-        )
+        found = await self._statuses(sorted({*self._known.having(name), *self._cluster.runs(name)}))
+        return of_job(found, kind, job_key)
+
+    async def list(self) -> list[RunStatus]:
+        return await self._statuses(sorted(self._known.names() | set(self._cluster.runs())))
