@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from assay_chassis.tasks import end
 
 
@@ -22,7 +23,10 @@ async def failing() -> None:
     raise ValueError("broken")
 
 
-async def test_all_tasks_are_done_also_one_that_swallowed_a_cancel_and_one_that_failed() -> None:
+async def test_all_tasks_are_done_also_one_that_swallowed_a_cancel_and_one_that_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("assay_chassis.tasks.CANCEL_AGAIN_S", 0.05)
     tasks = [asyncio.create_task(work()) for work in (forever, deaf_once, failing)]
     await asyncio.sleep(0)
     async with asyncio.timeout(10):
