@@ -159,6 +159,38 @@ def test_a_stop_sequence_that_the_endpoint_kept_is_cut_off() -> None:
     assert reply.text == "one"
 
 
+@pytest.mark.parametrize(
+    ("tokens", "offsets"),
+    [
+        (["a", "bc", "!"], [0, 1]),
+        (["<s>", "a", "bc", "!"], [-3, 0, 1]),
+        (["<s>", " a", "bc", "!"], [-4, -1, 1]),
+        (["\ufffd", "", "bc", "!"], [0, 1, 1]),
+    ],
+)
+def test_tokens_begin_where_they_do_in_the_prompt_whatever_the_model_puts_before_it(
+    tokens: list[str], offsets: list[int]
+) -> None:
+    lengths = [len(token) for token in tokens]
+    told = [sum(lengths[:place]) for place in range(len(tokens))]
+    logprobs = {"text_offset": told, "token_logprobs": [None, *[-1.0] * (len(tokens) - 1)], "tokens": tokens}
+    [reply] = Client(lambda _: said("abc!", logprobs=logprobs)).ask(Question("abc", echo=True))
+    assert (list(reply.echo.offsets), len(reply.echo.logprobs)) == (offsets, len(offsets))
+
+
+def test_tokens_that_do_not_spell_the_prompt_are_nonsense() -> None:
+    logprobs = {"text_offset": [0, 1], "token_logprobs": [None, -1.0], "tokens": ["A", "BC"]}
+    answered = {"text_offset": [0], "token_logprobs": [None], "tokens": ["d"]}
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        upper = json.loads(request.content)["prompt"] == "abc"
+        return said("", logprobs=logprobs if upper else answered)
+
+    reply, other = Client(handle).ask(Question("abc", echo=True), Question("d", echo=True))
+    assert (reply.why, other.echo.offsets) == ("nonsense", [0])
+    assert "do not spell the prompt" in reply.message
+
+
 def test_an_echo_gives_the_prompt_its_log_probabilities() -> None:
     logprobs = {
         "token_logprobs": [None, -1.0, -2.0, -0.1],

@@ -6,10 +6,12 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from vllm_server import skip_unless_asked, vllm_server
 
 
 class Completions:
@@ -48,9 +50,10 @@ class Completions:
         steps = self.torch.log_softmax(self.model(self.torch.tensor([ids])).logits[0].double(), -1)
         given = [None, *(float(steps[place - 1, token]) for place, token in enumerate(ids) if place)]
         tops = [None, *({"top": float(step.max())} for step in steps[:-1])]
-        lengths = [len(self.tokenizer.decode([token])) for token in ids]
-        offsets = [sum(lengths[:place]) for place in range(len(ids))]
-        return {"token_logprobs": given, "text_offset": offsets, "top_logprobs": tops}
+        whole = [self.tokenizer.decode(ids[:count]).rstrip("\ufffd") for count in range(len(ids) + 1)]
+        tokens = [after[len(before) :] for before, after in pairwise(whole)]
+        offsets = [len(text) for text in whole[:-1]]
+        return {"token_logprobs": given, "text_offset": offsets, "tokens": tokens, "top_logprobs": tops}
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +83,18 @@ def served(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     server.shutdown()
     thread.join(10)
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def served_by_vllm(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same model behind vLLM's own server, declared as `tiny` for completions and as `chat` for conversations."""
+    skip_unless_asked()
+    folder = tmp_path_factory.mktemp("vllm-server")
+    template = folder / "template.jinja"
+    template.write_text("{% for message in messages %}{{ message['content'] }}{% endfor %}")
+    with vllm_server(model, "llama", folder / "log", "--chat-template", str(template)) as url:
+        endpoint = {"url": url, "context": 256}
+        likely = {**endpoint, "interface": "completions", "likelihoods": True, "logprobs": True}
+        path = folder / "endpoints.json"
+        path.write_text(json.dumps({"tiny": likely, "chat": {**endpoint, "logprobs": True}}))
+        yield path

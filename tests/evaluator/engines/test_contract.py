@@ -24,6 +24,7 @@ from assay_schemas.endpoints import Endpoint, endpoint_model
 from assay_schemas.jobs import job_key
 
 pytestmark = pytest.mark.real
+SERVER = "vllm's server"
 PROMPTS = ["one two three", "4 + 5 =", "The colour of the sky", "a", "long " * 20]
 GREEDY = {"until": [], "max_gen_toks": 8, "do_sample": False, "temperature": 0.0}
 
@@ -65,8 +66,8 @@ Open = Callable[[str], Opened]
 
 
 @pytest.fixture(scope="session")
-def opening(model: Path, served: Path) -> Open:
-    """Opens each engine once; skips where its library is missing."""
+def opening(model: Path, served: Path, request: pytest.FixtureRequest) -> Open:
+    """Opens each engine once; skips where its library is missing. `vllm's server` is the endpoint engine before it."""
     opened: dict[str, Opened] = {}
 
     def opens(name: str) -> Opened:
@@ -74,16 +75,19 @@ def opening(model: Path, served: Path) -> Open:
             pytest.skip("vllm is not installed in this environment")
         if name not in opened:
             told = Told()
+            declared = request.getfixturevalue("served_by_vllm") if name == SERVER else served
             with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("ASSAY_ENDPOINTS_FILE", str(served))
-                folder = Path("endpoint:tiny/llama") if name == "endpoint" else model
-                opened[name] = Opened(lm=open_engine(name, EngineSettings(folder), told), told=told)
+                patch.setenv("ASSAY_ENDPOINTS_FILE", str(declared))
+                behind = name in ("endpoint", SERVER)
+                folder = Path("endpoint:tiny/llama") if behind else model
+                lm = open_engine("endpoint" if behind else name, EngineSettings(folder), told)
+                opened[name] = Opened(lm=lm, told=told)
         return opened[name]
 
     return opens
 
 
-@pytest.fixture(params=["transformers", "endpoint", "vllm"])
+@pytest.fixture(params=["transformers", "endpoint", "vllm", SERVER])
 def engine(request: pytest.FixtureRequest, opening: Open) -> Opened:
     return opening(request.param)
 
@@ -137,6 +141,12 @@ def test_likelihoods_and_what_is_the_greedy_choice_are_the_same(engine: Opened, 
     assert [value for value, _ in found] == pytest.approx([value for value, _ in expected], rel=1e-3)
     assert [greedy for _, greedy in found] == [greedy for _, greedy in expected]
     assert [greedy for _, greedy in expected[:2]] == [True, False]
+
+
+def test_likelihoods_of_texts_with_characters_of_several_bytes_are_the_same(engine: Opened, peer: Opened) -> None:
+    pairs = [("größe = ", "fünf"), ("Öl", " ist ölig"), ("日本", "語 €")]
+    found, expected = engine.likelihoods(*pairs), peer.likelihoods(*pairs)
+    assert [value for value, _ in found] == pytest.approx([value for value, _ in expected], rel=1e-3)
 
 
 def test_min_k_is_the_same_and_where_only_chosen_tokens_are_known_it_stands_alone(engine: Opened, peer: Opened) -> None:
@@ -215,13 +225,25 @@ def test_an_engine_that_is_not_installed_is_bad_input(model: Path) -> None:
         open_engine("vllm", EngineSettings(model), Told())
 
 
+@pytest.mark.parametrize(
+    ("server", "endpoint"),
+    [("served", "tiny"), ("served_by_vllm", "tiny"), ("served_by_vllm", "chat")],
+    ids=["stand-in", f"{SERVER}, completions", f"{SERVER}, chat"],
+)
 def test_an_evaluation_behind_an_api_is_the_evaluation_of_the_model_itself(
-    served: Path, ask: Any, store: Any, sums: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: str,
+    endpoint: str,
+    request: pytest.FixtureRequest,
+    ask: Any,
+    store: Any,
+    sums: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from assay_evaluator.worker import evaluate
 
-    monkeypatch.setenv("ASSAY_ENDPOINTS_FILE", str(served))
-    reference = endpoint_model("endpoint:tiny/llama").reference()
+    monkeypatch.setenv("ASSAY_ENDPOINTS_FILE", str(request.getfixturevalue(server)))
+    reference = endpoint_model(f"endpoint:{endpoint}/llama").reference()
     here = ask("exact_match", sums[:6], {"max_tokens": 6})
     inputs = here.inputs.model_copy(update={"engine": "endpoint", "model": reference.digest})
     there = here.model_copy(update={"inputs": inputs, "model": reference, "job_key": job_key(inputs)})
@@ -229,7 +251,7 @@ def test_an_evaluation_behind_an_api_is_the_evaluation_of_the_model_itself(
     own, behind = (evaluate(request, store, tmp_path, told) for request in (here, there))
     assert behind.metrics == own.metrics
     texts = [[one.response for one in samples_from_parquet(store.get_bytes(found.samples))] for found in (own, behind)]
-    assert texts[0] == texts[1]
+    assert whole(texts[0]) == whole(texts[1])
 
 
 def test_an_item_the_endpoint_does_not_answer_has_failed_and_is_not_wrong(

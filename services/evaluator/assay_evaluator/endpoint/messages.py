@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal
 
 from assay_schemas.endpoints import Endpoint
@@ -14,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from assay_evaluator.endpoint.pictures import content_with
 
+PART = "\ufffd"
 Why = Literal["timeout", "rate_limited", "unavailable", "nonsense", "refused"]
 
 
@@ -85,6 +87,7 @@ class _Message(BaseModel):
 class _Logprobs(BaseModel):
     token_logprobs: list[float | None]
     text_offset: list[int]
+    tokens: list[str] | None = None
     top_logprobs: list[dict[str, float] | None] | None = None
 
 
@@ -165,7 +168,8 @@ def _logprobs(choice: _Choice) -> tuple[float, ...]:
 
 def _echo(prompt: str, choice: _Choice) -> Echo:
     logprobs = _Logprobs.model_validate(choice.logprobs)
-    count = sum(offset < len(prompt) for offset in logprobs.text_offset)
+    offsets = _offsets(prompt, logprobs.tokens) if logprobs.tokens else logprobs.text_offset
+    count = sum(offset < len(prompt) for offset in offsets)
     if not count or len(logprobs.token_logprobs) < count:
         raise NoSense("choices.0.logprobs: does not cover the prompt; is the endpoint one with likelihoods?")
     tops = logprobs.top_logprobs or [None] * count
@@ -174,7 +178,25 @@ def _echo(prompt: str, choice: _Choice) -> Echo:
         value is None or top is None or value >= max(top.values(), default=value)
         for value, top in zip(values, tops[:count], strict=True)
     ]
-    return Echo(logprobs.text_offset[:count], values, likeliest)
+    return Echo(offsets[:count], values, likeliest)
+
+
+def _offsets(prompt: str, tokens: Sequence[str]) -> list[int]:
+    """Where in the prompt each token begins; below 0 what the model puts before it. Some endpoints count that as text.
+
+    Raises NoSense where the tokens do not spell the prompt, so that nobody can say where a continuation begins."""
+    begins = list(accumulate(map(len, tokens), initial=0))
+    spelled = "".join(tokens)
+    for first in begins[:2]:
+        for at in (first, first + 1):  # some tokenizers begin with a space of their own
+            if _spells(spelled[at : at + len(prompt)], prompt):
+                return [begin - at for begin in begins[:-1]]
+    raise NoSense("choices.0.logprobs.tokens: do not spell the prompt, so its parts cannot be told apart")
+
+
+def _spells(text: str, prompt: str) -> bool:
+    """A part of a character that is told without the others stands for it."""
+    return len(text) == len(prompt) and all(one in (other, PART) for one, other in zip(text, prompt, strict=True))
 
 
 def _cut(text: str, stops: Sequence[str]) -> str:
