@@ -12,11 +12,17 @@ from assay.locations import located
 from assay.settings import ClientSettings
 from assay.store import Store
 from assay_chassis.job_service import JobFailed
-from assay_chassis.object_store import StoreSettings, SyncObjectStore
+from assay_chassis.object_store import StoreSettings, SyncObjectStore, open_store
 from assay_evaluator.images import with_images
 from assay_evaluator.inputs import read_rows
 from assay_evaluator.items import ordered_items
+from assay_scheduler.intake.cache import MemoryCache
+from assay_scheduler.intake.datasets import DatasetIntake
+from assay_scheduler.intake.locations import Locations
+from assay_scheduler.intake.rows import needs_of_benchmark
+from assay_scheduler.intake.unusable import Unusable
 from assay_schemas.artifacts import DatasetRef, rows_key
+from assay_schemas.benchmarks import OWN_BENCHMARKS
 
 pytestmark = pytest.mark.real
 PNG = base64.b64decode(
@@ -62,3 +68,32 @@ def test_a_clients_images_arrive_where_evaluations_run(settings: StoreSettings, 
         store.put_bytes(key, b"another", media_type="image/png")
         with pytest.raises(JobFailed, match="does not hash to its name"):
             with_images(store, ordered_items(rows), tmp_path / "elsewhere")
+
+
+async def taken_in(settings: StoreSettings, digest: str, scratch: Path) -> DatasetRef:
+    """What the scheduler makes of the snapshot that a client wrote."""
+    async with open_store(settings.object_store, settings) as store:
+        locations = Locations(store, [], scratch, lambda bucket: open_store(bucket, settings))
+        needs = needs_of_benchmark(OWN_BENCHMARKS["visual_multiple_choice"])
+        return await DatasetIntake(store, locations, MemoryCache(), scratch).take(f"sha256:{digest}", needs)
+
+
+async def test_images_of_a_clients_rows_that_lie_in_a_bucket_arrive_too(
+    settings: StoreSettings, tmp_path: Path
+) -> None:
+    elsewhere = f"s3://contract/pictures-{tmp_path.name}"
+    async with open_store(elsewhere, settings) as bucket:
+        for name in ("1.png", "2 [a].png"):
+            await bucket.put_bytes(name, PNG, media_type="image/png")
+    rows = [{"id": "a", "image_1": f"{elsewhere}/1.png"}, {"id": "b", "image_1": f"{elsewhere}/2 [a].png"}]
+    digest = published(settings, tmp_path, [{**ROW, **row} for row in rows])
+    reference = await taken_in(settings, digest, tmp_path)
+    with SyncObjectStore(settings) as store:
+        items = with_images(store, ordered_items(read_rows(store, reference)), tmp_path / "cache")
+    assert [[image.path.read_bytes() for image in item.images.values()] for item in items] == [[PNG], [PNG]]
+
+
+async def test_an_image_that_is_in_no_bucket_is_told_with_its_row(settings: StoreSettings, tmp_path: Path) -> None:
+    digest = published(settings, tmp_path, [{**ROW, "id": "a", "image_1": "s3://contract/nowhere/1.png"}])
+    with pytest.raises(Unusable, match=r"'image_1' an image that cannot be had: .*nowhere/1\.png' does not exist"):
+        await taken_in(settings, digest, tmp_path)

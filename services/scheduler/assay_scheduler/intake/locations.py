@@ -131,7 +131,8 @@ class Locations:
         return self._open_bucket(f"s3://{bucket}")
 
     async def _object_names(self, store: ObjectStore, location: str, whole_folder: bool) -> list[str]:
-        if not whole_folder and not any(character in location for character in GLOB_CHARACTERS):
+        plain = not any(character in location for character in GLOB_CHARACTERS)
+        if not whole_folder and (plain or await store.exists(location)):  # a name may have brackets of its own
             return [location]
         pattern = f"{location}/*" if whole_folder else location
         first = min(pattern.index(character) for character in GLOB_CHARACTERS if character in pattern)
