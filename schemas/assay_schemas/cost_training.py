@@ -183,20 +183,20 @@ def memory_of_run(
     """Memory of one process of the run: of its largest forward pass, and of what it samples with, unless that is in
     processes of its own.
 
-    Where the algorithm samples, only `tensor` spreads the weights; `data` spreads the optimizer's state."""
+    Where the algorithm samples, `tensor` alone spreads the weights, and `data` and `context` the optimizer's state."""
     online = algorithm in ONLINE_ALGORITHMS
     dtype = run.hyperparameters.get("dtype", "float32")
     tokens, targets = _largest_pass(run, online)
     memory = training_memory(
         run.shape,
-        tokens_per_pass=tokens,
+        tokens_per_pass=tokens / layout.context if online else tokens,
         targets_per_pass=0.0 if algorithm == "REWARD" else targets,
         dtype=dtype,
         lora_rank=run.rank,
         layout=Parallelism(tensor=layout.tensor) if online else layout,
         checkpointed=checkpointed,
         offloaded=offloaded,
-        updaters=layout.data if online else 1,
+        updaters=layout.data * layout.context if online else 1,
         process_gib=machine.process_gib,
     )
     if not online:

@@ -50,8 +50,8 @@ def why_not(layout: Parallelism, algorithm: str, *, adapters: bool, nodes: int =
         return f"{layout.processes} processes cannot be shared out evenly over {nodes} machines (hardware.nodes)."
     if layout.processes == 1:
         return ""
-    if algorithm in ONLINE_ALGORITHMS and layout.processes > layout.data * layout.tensor:
-        return f"{algorithm} is spread over data and tensor only: it samples with the model, whole or split by heads."
+    if algorithm in ONLINE_ALGORITHMS and max(layout.pipeline, layout.expert) > 1:
+        return f"{algorithm} is spread over data, tensor and context only: it samples with the model, token by token."
     if adapters and max(layout.tensor, layout.expert, layout.pipeline) > 1:
         return "With lora only data and context can be over 1."
     if layout.pipeline > 1 and max(layout.context, layout.expert) > 1:

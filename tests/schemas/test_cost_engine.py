@@ -69,6 +69,14 @@ def test_processes_that_sample_share_the_optimizer_s_state_and_nothing_else_of_t
     assert two.other_models_gib == alone.other_models_gib > 0
 
 
+def test_processes_that_read_tokens_together_share_activations_too() -> None:
+    alone = grpo(Hardware()).memory
+    two = grpo(Hardware(parallelism=Parallelism(context=2))).memory
+    assert two.activations_gib == pytest.approx(alone.activations_gib / 2)
+    assert two.optimizer_gib == pytest.approx(alone.optimizer_gib / 2)
+    assert (two.weights_gib, two.cache_gib, two.logits_gib) == (alone.weights_gib, alone.cache_gib, alone.logits_gib)
+
+
 def test_an_evaluation_on_vllm_holds_the_engine() -> None:
     inputs = EvalInputs(
         model="a" * 64,

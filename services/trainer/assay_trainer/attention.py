@@ -96,7 +96,7 @@ def _window(length: int, size: int | None, device: torch.device) -> Tensor | Non
     return (distance >= 0) & (distance < size)
 
 
-def _mask(*args: Any, attention_mask: Tensor | None = None, **kwargs: Any) -> Tensor | None:
+def packed_mask(*args: Any, attention_mask: Tensor | None = None, **kwargs: Any) -> Tensor | None:
     """No mask where documents are packed; transformers' own where rows are padded."""
     if attention_mask is None:
         return None
@@ -112,4 +112,4 @@ def takes_packed(model: Any) -> bool:
 def register() -> None:
     """Make ATTENTION known to transformers; safe to repeat."""
     AttentionInterface.register(ATTENTION, packed_attention)
-    AttentionMaskInterface.register(ATTENTION, _mask)
+    AttentionMaskInterface.register(ATTENTION, packed_mask)

@@ -29,13 +29,17 @@ class OwnPart(Protocol):
 class Peers(Protocol):
     """This process is number `place` (from 0) of `places`. All must call the same methods in the same order.
 
-    Where matrices are split, the processes that hold one model's parts have one place, and one of them `speaks`."""
+    Where matrices or tokens are split, the processes of one model have one place, and one of them `speaks`; `sharers`
+    of them compute one loss each in whole, so that its gradient counts once only if each takes its share of it."""
 
     @property
     def place(self) -> int: ...
 
     @property
     def places(self) -> int: ...
+
+    @property
+    def sharers(self) -> int: ...
 
     @property
     def speaks(self) -> bool:
@@ -46,6 +50,9 @@ class Peers(Protocol):
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor, or the part of it here, by its sum over all places, equal to the bit on each."""
+
+    def add_up_gradients(self, gradients: Sequence[Tensor]) -> None:
+        """As `add_up`, over the sharers of a place too."""
 
     def clipped(self, parameters: Sequence[Tensor], limit: float) -> float:
         """The norm of the parameters' whole gradient, whose parts here are then scaled down to the limit."""
@@ -73,12 +80,16 @@ class Alone:
 
     place: int = 0
     places: int = 1
+    sharers: int = 1
     speaks: bool = True
 
     def gathered(self, own: Any) -> list[Any]:
         return [own]
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """There is nobody else."""
+
+    def add_up_gradients(self, gradients: Sequence[Tensor]) -> None:
         """There is nobody else."""
 
     def clipped(self, parameters: Sequence[Tensor], limit: float) -> float:

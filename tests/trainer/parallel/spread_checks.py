@@ -72,6 +72,11 @@ ONLINE: dict[str, dict[str, Any]] = {
 }
 
 SPLIT: dict[str, dict[str, int]] = {"grpo": {"tensor": 2}, "ppo": {"data": 2, "tensor": 2}}
+TOGETHER: dict[str, dict[str, int]] = {
+    "grpo": {"context": 2},
+    "ppo": {"data": 2, "context": 2},
+    "grpo-adapters": {"context": 2},
+}
 
 
 def mixtral() -> Any:
@@ -210,6 +215,8 @@ def jobs(scratch: Path) -> dict[str, Any]:
         found[f"{name} spread"] = _job(scratch / f"{name}-spread", base, [({"data": 2}, None)], **changes)
     for name, degrees in SPLIT.items():
         found[f"{name} split"] = _job(scratch / f"{name}-split", base, [(degrees, None)], **ONLINE[name])
+    for name, degrees in TOGETHER.items():
+        found[f"{name} together"] = _job(scratch / f"{name}-together", base, [(degrees, None)], **ONLINE[name])
     halves = [(SPLIT["ppo"], 2), ({"data": 2}, None)]
     found["ppo resumed"] = _job(scratch / "ppo-resumed", base, halves, **ONLINE["ppo"])
     found["grpo resumed"] = _job(scratch / "grpo-resumed", base, [({"data": 2}, 2), ({}, None)], **ONLINE["grpo"])

@@ -58,3 +58,10 @@ def test_processes_must_share_out_evenly_over_machines() -> None:
     assert "3 processes" in why_not(Parallelism(data=3), "SFT", adapters=False, nodes=2)
     assert "1 processes" in why_not(Parallelism(), "SFT", adapters=False, nodes=2)
     assert why_not(Parallelism(data=4), "SFT", adapters=False, nodes=2) == ""
+
+
+@pytest.mark.parametrize("algorithm", ["PPO", "GRPO"])
+def test_what_samples_is_spread_over_rows_heads_and_tokens_and_nothing_else(algorithm: str) -> None:
+    assert why_not(Parallelism(data=2, tensor=2, context=2), algorithm, adapters=False) == ""
+    for other in (Parallelism(expert=2), Parallelism(pipeline=2)):
+        assert "data, tensor and context only" in why_not(other, algorithm, adapters=False)

@@ -31,7 +31,7 @@ LAYOUTS = (
     "data and expert",
     "context and expert",
 )
-PATIENCE_S = 400
+PATIENCE_S = 600
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,16 @@ def test_usage_counts_every_process(found: Any) -> None:
 
 @pytest.mark.parametrize(
     ("algorithm", "how"),
-    [("grpo", "spread"), ("ppo", "spread"), ("grpo-adapters", "spread"), ("grpo", "split"), ("ppo", "split")],
+    [
+        ("grpo", "spread"),
+        ("ppo", "spread"),
+        ("grpo-adapters", "spread"),
+        ("grpo", "split"),
+        ("ppo", "split"),
+        ("grpo", "together"),
+        ("ppo", "together"),
+        ("grpo-adapters", "together"),
+    ],
 )
 def test_algorithms_that_sample_learn_the_same_from_the_same_samples(found: Any, algorithm: str, how: str) -> None:
     assert "error" not in found["jobs"], (found["jobs"], found["log"])

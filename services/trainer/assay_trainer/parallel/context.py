@@ -1,7 +1,7 @@
 """Context parallelism: each process holds a part of the tokens, and in attention some of the heads over all tokens.
 
 DeepSpeed-Ulysses (Jacobs et al. 2023): an all-to-all before and one after attention. Only for packed rows, whose
-attention needs no mask.
+attention needs no mask. What is read with a cache, token by token, is not spread.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from assay_trainer.attention import packed_attention, takes_packed
+from assay_trainer.attention import packed_attention, packed_mask, takes_packed
+from assay_trainer.branches import Branches
 from assay_trainer.errors import BadInput
 from assay_trainer.parallel.exchange import gather_tokens, heads_for_tokens, tokens_for_heads
 
@@ -36,7 +37,7 @@ def split_tokens(model: Any, group: dist.ProcessGroup, tensor: int = 1) -> None:
         if getattr(model.config, name) % split:
             raise BadInput(f"hardware.parallelism: context times tensor, {split}, does not divide the model's {name}")
     AttentionInterface.register(ATTENTION, _attention)
-    AttentionMaskInterface.register(ATTENTION, _no_mask)
+    AttentionMaskInterface.register(ATTENTION, packed_mask)
     model.set_attn_implementation(ATTENTION)
     decoder = model.get_decoder()
     for module in decoder.modules():
@@ -45,23 +46,35 @@ def split_tokens(model: Any, group: dist.ProcessGroup, tensor: int = 1) -> None:
     decoder.register_forward_hook(_give_whole, with_kwargs=True)
 
 
-def _no_mask(*_: Any, **__: Any) -> None:
-    return None
-
-
 def _attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, None]:
     """Shapes as transformers has them: query (1, H, T/c, D), result (1, T/c, H, D)."""
+    if options.get("document_lengths") is None:
+        return packed_attention(module, query, key, value, attention_mask, **options)
     group: dist.ProcessGroup = getattr(module, GROUP)
     query, key, value = (tokens_for_heads(tensor, group) for tensor in (query, key, value))
-    attended, _ = packed_attention(module, query, key, value, attention_mask, **options)
+    attended = _whole_attention(module, query, key, value, **options)
     return heads_for_tokens(attended.transpose(1, 2), group).transpose(1, 2).contiguous(), None
+
+
+def _whole_attention(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, branches: Branches | None = None, **options: Any
+) -> Tensor:
+    """Of all tokens. Where completions go on from prompts, the row's filling is no document and attends to nothing."""
+    real = query.shape[2] if branches is None else sum(branches.lengths)
+    filling = query.shape[2] - real
+    query, key, value = query[:, :, :real], key[:, :, :real], value[:, :, :real]
+    attended, _ = packed_attention(module, query, key, value, None, branches=branches, **options)
+    return F.pad(attended, (0, 0, 0, 0, 0, filling))
 
 
 def _take_part(module: nn.Module, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Fill the row up to a multiple of the processes, as a document of its own, and keep this one's part."""
     group: dist.ProcessGroup = getattr(module, GROUP)
+    setattr(module, f"{GROUP}_tokens", None)
+    if options.get("past_key_values") is not None:
+        return arguments, options
     if options.get("attention_mask") is not None or "document_lengths" not in options:
         raise BadInput("hyperparameters.packing: context parallelism needs packed rows; set it to true")
     tokens = options["position_ids"].shape[1]
@@ -82,7 +95,7 @@ def _part(tensor: Tensor, missing: int, group: dist.ProcessGroup) -> Tensor:
 
 
 def _give_whole(module: nn.Module, _: Any, __: Any, output: Any) -> Any:
-    group: dist.ProcessGroup = getattr(module, GROUP)
-    whole = gather_tokens(output.last_hidden_state, group)
-    output.last_hidden_state = whole[:, : getattr(module, f"{GROUP}_tokens")]
+    tokens: int | None = getattr(module, f"{GROUP}_tokens")
+    if tokens is not None:
+        output.last_hidden_state = gather_tokens(output.last_hidden_state, getattr(module, GROUP))[:, :tokens]
     return output

@@ -30,6 +30,7 @@ from assay_trainer.metrics import MetricsLog
 from assay_trainer.model import load_model
 from assay_trainer.parallel.build import build_stepper
 from assay_trainer.parallel.checkpoints import SpreadCheckpoints, model_parts, plain_shell, restore_spread
+from assay_trainer.parallel.context import split_tokens
 from assay_trainer.parallel.launch import launch
 from assay_trainer.parallel.own_rows import OwnRows
 from assay_trainer.parallel.peers import WorldPeers
@@ -156,7 +157,9 @@ class SpreadTrainingJob(RankJob):
 
 class SamplingTrainingJob(SpreadTrainingJob):
     """A job that samples as it trains: rows are spread over processes that have the whole model, or over groups of
-    them that have its matrices split. The processes of a group draw by the same numbers from the same probabilities."""
+    them that have its matrices split or read tokens together.
+
+    The processes of a group sample alike: they draw by the same numbers from the same probabilities."""
 
     _own: OwnRows
 
@@ -166,6 +169,8 @@ class SamplingTrainingJob(SpreadTrainingJob):
         model = self._model(algorithm, around, padding_id, resumed, torch.device("cpu"))
         self._laid_out(model, around.device)
         self._split_matrices(model)
+        if self._world.parallelism.context > 1:
+            split_tokens(model, self._world.group("context"), self._world.parallelism.tensor)
         self._own = OwnRows(model, self._world)
         peers = WorldPeers(self._world, self._own)
         stepper = algorithm.stepper(model, self._hyperparameters, replace(around, peers=peers))
@@ -183,7 +188,8 @@ class SamplingTrainingJob(SpreadTrainingJob):
 
     @contextlib.contextmanager
     def _base_model(self, stepper: Stepping, around: Surroundings, resumed: bool) -> Iterator[Any]:
-        """The base model split alike, since it is kept as the reference."""
+        """The base model with its matrices split alike, since it is kept as the reference. It reads all tokens: without
+        gradients nothing of them is kept."""
         with super()._base_model(stepper, around, resumed) as model:
             self._split_matrices(model)
             yield model

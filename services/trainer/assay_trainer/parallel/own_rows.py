@@ -1,4 +1,4 @@
-"""The rows of every parameter that one process updates, where all that see other rows of data have the whole of it.
+"""The rows of every parameter that one process updates, where all that see other tokens have the whole of it.
 
 Only the optimizer's state is sharded (Rajbhandari et al. 2020, ZeRO, section 5.1): weights and gradients stay whole,
 since each process samples with the model. AdamW updates element by element, so nothing changes but who computes it.
@@ -31,7 +31,7 @@ class OwnRows:
 
     def __init__(self, model: Any, world: World) -> None:
         self._world = world
-        self._place, self._places = world.place("data"), world.parallelism.data
+        self._place, self._places = world.dense.get_local_rank(), world.dense.size()
         self._trained = {name: each for name, each in model.named_parameters() if each.requires_grad}
         views = {name: nn.Parameter(self._cut(parameter.detach())) for name, parameter in self._trained.items()}
         self._own = {name: view for name, view in views.items() if view.numel()}
@@ -55,7 +55,7 @@ class OwnRows:
             sent = bucket[0].new_zeros(room)
             sent[: sum(part.numel() for part in parts[self._place])] = joined(parts[self._place])
             got = [torch.empty_like(sent) for _ in parts]
-            dist.all_gather(got, sent, group=self._world.group("data"))
+            dist.all_gather(got, sent, group=self._world.dense.get_group())
             for part, found in zip(parts, got, strict=True):
                 spread_out(found, part)
 
@@ -69,7 +69,7 @@ class OwnRows:
             whole = placement_of(parameter, self._world, expert=False)
             above = rows_of(len(local_of(parameter)), self._place, self._places).start
             placement = Placement(whole=whole.whole, start=(whole.start[0] + above, *whole.start[1:]))
-            first = first_holder(parameter, self._world, {"data"})
+            first = first_holder(parameter, self._world, {"data", "context"})
             yield Placed(name, own, placement, expert=False, first=first)
 
 

@@ -23,17 +23,18 @@ from assay_trainer.peers import Alone
 
 
 class WorldPeers:
-    """All processes of a world that spreads rows, and may split matrices; the ranks of one split model are in a row.
+    """All processes of a world that spreads rows, and may split tokens and matrices; those of one place are in a row.
 
     `rows` are those of the model in training that this process updates."""
 
     def __init__(self, world: World, rows: OwnRows) -> None:
         self._rows = rows
         self.place, self.places = world.place("data"), world.parallelism.data
-        self.speaks = world.place("tensor") == 0
-        self._parts = world.parallelism.tensor
+        self.sharers, self._parts = world.parallelism.context, world.parallelism.tensor
+        self.speaks = world.place("tensor") == world.place("context") == 0
         self._rank, self._processes = world.rank, world.parallelism.processes
         self._same_rows, self._same_parts = world.group("tensor"), world.group("data")
+        self._dense = world.dense.get_group()
         self._device = world.device
 
     def gathered(self, own: Any) -> list[Any]:
@@ -47,13 +48,13 @@ class WorldPeers:
         got = [torch.empty_like(sent) for _ in range(self._processes)]
         dist.all_gather(got, sent)
         texts = [part[:size].cpu().numpy().tobytes() for part, size in zip(got, sizes.tolist(), strict=True)]
-        return [json.loads(text) for text in texts[:: self._parts]]
+        return [json.loads(text) for text in texts[:: self._parts * self.sharers]]
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
-        for bucket in buckets([local_of(tensor) for tensor in tensors]):
-            together = joined(bucket)
-            dist.all_reduce(together, group=self._same_parts)
-            spread_out(together, bucket)
+        _add_up(tensors, self._same_parts)
+
+    def add_up_gradients(self, gradients: Sequence[Tensor]) -> None:
+        _add_up(gradients, self._dense)
 
     def own_part(self, model: Any) -> OwnRows:  # noqa: ARG002
         return self._rows
@@ -73,3 +74,10 @@ class WorldPeers:
             for gradient in gradients:
                 local_of(gradient).mul_(limit / (norm + 1e-6))
         return norm
+
+
+def _add_up(tensors: Sequence[Tensor], group: dist.ProcessGroup) -> None:
+    for bucket in buckets([local_of(tensor) for tensor in tensors]):
+        together = joined(bucket)
+        dist.all_reduce(together, group=group)
+        spread_out(together, bucket)

@@ -97,7 +97,7 @@ class OnlineStepper(Stepper):
         for part in self.algorithm.own_passes(self.model, self.algorithm.weighted(minibatch)):
             with precision(self.hyperparameters, self.device):
                 loss: Loss = self.algorithm.loss(self.model, part, self.device)
-            loss.total.backward()  # type: ignore[no-untyped-call]
+            (loss.total / self.algorithm.peers.sharers).backward()  # type: ignore[no-untyped-call]
             sums[LOSS] += float(loss.total.detach())
             for name, value in loss.sums.items():
                 sums[name] = sums.get(name, 0.0) + float(value) / tokens
@@ -114,12 +114,13 @@ class OnlineStepper(Stepper):
 
     def _add_up_gradients(self) -> None:
         """Every process has the gradient of its share; a process without one has zeros."""
-        if self.algorithm.peers.places == 1:
+        peers = self.algorithm.peers
+        if peers.places * peers.sharers == 1:
             return
         for parameter in self._trainable:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        self.algorithm.peers.add_up([parameter.grad for parameter in self._trainable if parameter.grad is not None])
+        peers.add_up_gradients([parameter.grad for parameter in self._trainable if parameter.grad is not None])
 
     def validate(self, examples: Sequence[Any]) -> Validation | None:
         """The mean reward of the likeliest completions of held-out prompts; the loss is minus that."""
