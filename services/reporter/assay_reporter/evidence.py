@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from assay_chassis.object_store import ObjectStore
@@ -28,6 +28,7 @@ from assay_schemas.results import (
 )
 
 from assay_reporter.diagnosis.rows import words_of
+from assay_reporter.diagnosis.sheet import fingerprint
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,6 +55,11 @@ class TrainingRows:
     def words(self) -> list[list[str]]:
         """The words of each row in lower case, read once for all that looks at them."""
         return [words_of(row) for row in self.rows]
+
+    @cached_property
+    def plain(self) -> Callable[[str], str]:
+        """`fingerprint`, which remembers the texts that it has read."""
+        return cache(fingerprint)
 
 
 @dataclass(frozen=True)

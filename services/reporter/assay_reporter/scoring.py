@@ -24,10 +24,13 @@ UNTRAINED = ("control", "reference")
 def benchmark_scores(evidence: Evidence, benchmark: PlannedBenchmark) -> BenchmarkScores:
     """Every arm's scores on a benchmark, arms in the plan's order; an arm without samples is left out."""
     found: dict[str, list[tuple[int, list[str], FloatArray]]] = {}
+    column, ids = None, []
     for replicate, evaluated in evidence.evaluated(benchmark):
         seed = -1 if replicate.seed is None else replicate.seed
-        ids, scores = (evaluated.samples.column(name) for name in ("item_id", "score"))
-        found.setdefault(replicate.arm, []).append((seed, ids.to_pylist(), floats(scores)))
+        items, scores = (evaluated.samples.column(name) for name in ("item_id", "score"))
+        if column is None or not items.equals(column):  # mostly all have the same items in the same order
+            column, ids = items, items.to_pylist()
+        found.setdefault(replicate.arm, []).append((seed, ids, floats(scores)))
     arms = {
         arm.name: average_samples(found[arm.name], trained=arm.role not in UNTRAINED)
         for arm in evidence.plan.arms

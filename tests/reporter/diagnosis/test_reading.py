@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from assay_reporter.diagnosis.causes import Response, cause_of, refuses
 from assay_reporter.diagnosis.language import language_of
 from assay_reporter.diagnosis.lenient import holds_the_answer
+from assay_reporter.diagnosis.rows import WORD, words_in
 
 
 @pytest.mark.parametrize(
@@ -84,3 +87,11 @@ def test_a_wrong_response_has_the_cause_that_explains_it(text, finish, cause):
 
 def test_an_apology_in_the_middle_is_no_refusal():
     assert not refuses("The story goes on. " * 20 + "I'm sorry, she said.")
+
+
+def test_words_of_plain_text_are_those_that_the_pattern_finds():
+    chance = random.Random(5)
+    for _ in range(500):
+        text = "".join(chr(chance.randrange(128)) for _ in range(80))
+        assert words_in(text) == WORD.findall(text.casefold())
+        assert words_in(f"{text}é") == WORD.findall(f"{text}é".casefold())

@@ -6,7 +6,6 @@ Exact on purpose: a template filled with other numbers is another item. Never lo
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Generic, TypeVar
 
 from assay_reporter.diagnosis.rows import words_in
@@ -29,7 +28,6 @@ class Wanted(Generic[Key]):
             words = words_in(text)
             if len(words) >= FEWEST_WORDS:
                 self._items.setdefault(tuple(words[:SEED_WORDS]), []).append((key, f" {' '.join(words)} "))
-        self._starts = {words[:2] for words in self._items}
 
     def found_in(self, rows: Iterable[Sequence[str]]) -> frozenset[Key]:
         """The keys of the items whose whole text (case and marks aside) is part of one row; rows: their words.
@@ -38,14 +36,9 @@ class Wanted(Generic[Key]):
         """
         found: set[Key] = set()
         for words in rows if self._items else ():
-            if self._starts.isdisjoint(pairwise(words)):
-                continue
-            line = ""
-            for at in [at for at, pair in enumerate(pairwise(words)) if pair in self._starts]:
-                for key, text in self._items.get(tuple(words[at : at + SEED_WORDS]), ()):
-                    line = line or f" {' '.join(words)} "
-                    if text in line:
-                        found.add(key)
+            if starts := self._items.keys() & zip(*(words[skip:] for skip in range(SEED_WORDS)), strict=False):
+                line = f" {' '.join(words)} "
+                found.update(key for start in starts for key, text in self._items[start] if text in line)
         return frozenset(found)
 
 

@@ -5,11 +5,12 @@ Compares snapshots only; knows no score.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from assay_reporter.diagnosis.rows import Row, answer_of, is_preference, prompt_of, side_of
-from assay_reporter.diagnosis.sheet import Sheet, fingerprint
+from assay_reporter.diagnosis.sheet import Sheet
 
 LONGER = 4
 FAMILIAR = 0.25
@@ -40,28 +41,41 @@ class Keys:
     rows: list[tuple[str, str, str]]
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> Keys:
+    def of(cls, rows: Sequence[Row], plain: Callable[[str], str]) -> Keys:
+        """`plain`: `fingerprint`, or one that remembers."""
         return cls(
             [
                 (
-                    fingerprint(prompt_of(row)),
-                    fingerprint(answer_of(row)),
-                    fingerprint(side_of(row, "rejected")) if is_preference(row) else "",
+                    plain(prompt_of(row)),
+                    plain(answer_of(row)),
+                    plain(side_of(row, "rejected")) if is_preference(row) else "",
                 )
                 for row in rows
             ]
         )
 
+    @cached_property
+    def prompts(self) -> set[str]:
+        """Every prompt."""
+        return {prompt for prompt, _, _ in self.rows}
+
+    @cached_property
+    def answers(self) -> set[tuple[str, str]]:
+        """Every prompt with its answer."""
+        return {(prompt, answer) for prompt, answer, _ in self.rows}
+
+    @cached_property
+    def turned(self) -> set[tuple[str, str, str]]:
+        """Every pair the other way round."""
+        return {(prompt, rejected, chosen) for prompt, chosen, rejected in self.rows if rejected}
+
 
 def overlap(rows: Keys, others: Keys) -> Overlap:
     """How `rows` relate to `others`, by prompt."""
-    prompts = {prompt for prompt, _, _ in others.rows}
-    answers = {(prompt, answer) for prompt, answer, _ in others.rows}
-    turned = {(prompt, rejected, chosen) for prompt, chosen, rejected in others.rows if rejected}
-    same = sum((prompt, answer) in answers for prompt, answer, _ in rows.rows)
-    known = sum(prompt in prompts for prompt, _, _ in rows.rows)
+    same = sum((prompt, answer) in others.answers for prompt, answer, _ in rows.rows)
+    known = sum(prompt in others.prompts for prompt, _, _ in rows.rows)
     every = max(1, len(rows.rows))
-    return Overlap(same / every, (known - same) / every, sum(row in turned for row in rows.rows) / every)
+    return Overlap(same / every, (known - same) / every, sum(row in others.turned for row in rows.rows) / every)
 
 
 def off_topic_share(rows: Sequence[Sequence[str]], vocabularies: Sequence[set[str]]) -> float:

@@ -33,6 +33,8 @@ for _name, _words in COMMON_WORDS.items():
     for _word in _words.split():
         LANGUAGES_OF.setdefault(_word, []).append(_name)
 WORD = re.compile(r"[^\W\d_]+")
+OUTSIDE_WORDS = "".join(chr(code) if chr(code).isalpha() else " " for code in range(128))
+"""What each ASCII character is replaced by where only letters count."""
 LONGEST_LOOK = 2000
 SCRIPT_SHARE = 0.2
 FEWEST_WORDS = 4
@@ -42,17 +44,19 @@ FEWEST_COMMON = 2
 def language_of(text: str) -> str:
     """The language's English name, or nothing where the text does not tell."""
     looked_at = text[:LONGEST_LOOK]
-    if not looked_at.isascii():
+    if looked_at.isascii():
+        words = looked_at.lower().translate(OUTSIDE_WORDS).split()
+    else:
         letters = sum(map(str.isalpha, looked_at))
         for name, script in SCRIPTS:
             if letters and len(script.findall(looked_at)) >= SCRIPT_SHARE * letters:
                 return name
-    words = WORD.findall(looked_at.lower())
+        words = WORD.findall(looked_at.lower())
     if len(words) < FEWEST_WORDS:
         return ""
     counts: dict[str, int] = {}
-    for word in words:
-        for name in LANGUAGES_OF.get(word, ()):
+    for names in filter(None, map(LANGUAGES_OF.get, words)):
+        for name in names:
             counts[name] = counts.get(name, 0) + 1
     most = max(counts.values(), default=0)
     leading = [name for name, count in counts.items() if count == most]

@@ -15,6 +15,8 @@ Row = Mapping[str, Any]
 TEXT_COLUMNS = ("prompt", "completion", "messages", "text", "chosen", "rejected", "answer")
 ANSWERS = ("completion", "chosen", "messages", "text")
 WORD = re.compile(r"[^\W_]+")
+OUTSIDE_WORDS = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
+"""What each ASCII character is replaced by where only letters and digits count."""
 
 
 def prompt_of(row: Row) -> str:
@@ -58,7 +60,9 @@ def words_of(row: Row) -> list[str]:
 
 def words_in(text: str) -> list[str]:
     """Letters and digits in a row, in lower case; equal words are one object, so that rows of them stay small."""
-    return [*map(intern, WORD.findall(text.casefold()))]
+    plain = text.casefold()
+    # Most text is ASCII, where this finds the same words in a quarter of the time.
+    return [*map(intern, plain.translate(OUTSIDE_WORDS).split() if plain.isascii() else WORD.findall(plain))]
 
 
 def _text(value: Any) -> str:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from statistics import fmean, median
 
 from assay_schemas.answers import last_number, number
@@ -20,7 +19,7 @@ from assay_reporter.diagnosis.rows import TEXT_COLUMNS, Row, answer_of, has_answ
 LANGUAGE_ROWS = 1000
 MOST_VALUES = 20
 LEAK_CHARACTERS = 20
-ENDED = re.compile(r"[.!?:;)\]}\"'»”。！？…|>*`$\d]\s*$")
+ENDED = re.compile(r"[.!?:;)\]}\"'»”。！？…|>*`$\d]")
 
 
 @dataclass(frozen=True)
@@ -45,27 +44,26 @@ class Sheet:
     mixes: Mapping[str, Mapping[str, float]]
 
 
-def sheet_of(rows: Sequence[Row], total: int) -> Sheet:
-    """The sheet of some rows of a snapshot that has `total`."""
+def sheet_of(rows: Sequence[Row], total: int, plain: Callable[[str], str]) -> Sheet:
+    """The sheet of some rows of a snapshot that has `total`. `plain`: `fingerprint`, or one that remembers."""
     prompts, answers = [prompt_of(row) for row in rows], [answer_of(row) for row in rows]
-    lengths = [len(answer.split()) for answer in answers]
+    lengths = [_words(plain(answer)) for answer in answers]
     every = max(1, len(rows))
-    plain = cache(fingerprint)  # an answer is looked at by itself and in its row
     pairs = zip(prompts, answers, strict=True)
     return Sheet(
         rows=len(rows),
         total=total,
-        prompt_words=fmean(len(prompt.split()) for prompt in prompts) if rows else 0.0,
+        prompt_words=fmean(_words(plain(prompt)) for prompt in prompts) if rows else 0.0,
         answer_words=median(lengths) if rows else 0.0,
         longest_answer_words=max(lengths, default=0),
         duplicates=_repeats([tuple(plain(side_of(row, name)) for name in TEXT_COLUMNS if name in row) for row in rows]),
         repeated_answers=_repeats([plain(answer) for answer in answers]),
         empty_answers=sum(not answer.strip() and has_answer(row) for row, answer in zip(rows, answers, strict=True))
         / every,
-        unended_answers=sum(bool(answer.strip()) and not ENDED.search(answer) for answer in answers) / every,
+        unended_answers=sum(bool(end := answer.rstrip()[-1:]) and not ENDED.match(end) for answer in answers) / every,
         leaked_prompts=sum(_leaks(prompt, answer) for prompt, answer in pairs) / every,
         wrong_answers=_wrong_answers(rows, answers),
-        contradictions=_contradictions(rows),
+        contradictions=_contradictions(rows, plain),
         languages=_languages(answers),
         mixes=_mixes(rows),
     )
@@ -74,6 +72,11 @@ def sheet_of(rows: Sequence[Row], total: int) -> Sheet:
 def fingerprint(text: str) -> str:
     """Equal for texts that differ in case and white space alone."""
     return " ".join(text.split()).casefold()
+
+
+def _words(plain: str) -> int:
+    """How many words a fingerprint has: one space is between any two."""
+    return plain.count(" ") + 1 if plain else 0
 
 
 def _repeats(prints: Sequence[Hashable]) -> float:
@@ -100,10 +103,10 @@ def _wrong_answers(rows: Sequence[Row], answers: Sequence[str]) -> float | None:
     return wrong / checked if checked else None
 
 
-def _contradictions(rows: Sequence[Row]) -> float:
+def _contradictions(rows: Sequence[Row], plain: Callable[[str], str]) -> float:
     """The share of pairs whose chosen and rejected answers another row has the other way round."""
     pairs = [
-        tuple(fingerprint(text) for text in (prompt_of(row), side_of(row, "chosen"), side_of(row, "rejected")))
+        tuple(plain(text) for text in (prompt_of(row), side_of(row, "chosen"), side_of(row, "rejected")))
         for row in rows
         if is_preference(row)
     ]

@@ -31,7 +31,7 @@ def data(findings: Findings) -> Section | None:
     rows = findings.examined.rows_by_arm
     if not rows:
         return None
-    sheets = {arm: sheet_of(one.rows, one.total) for arm, one in rows.items()}
+    sheets = {arm: sheet_of(one.rows, one.total, one.plain) for arm, one in rows.items()}
     found = [said for arm in sheets for said in oddities(arm, sheets[arm], _others(findings, arm, sheets))]
     found += [said for arm in rows if (said := _off_topic(findings, arm, rows))]
     found += _contamination(findings)
@@ -85,7 +85,7 @@ def _mix(shares: Mapping[str, float]) -> str:
 
 
 def _overlaps(rows: Mapping[str, TrainingRows]) -> TableBlock | None:
-    keys = {arm: Keys.of(one.rows) for arm, one in rows.items()}
+    keys = {arm: Keys.of(one.rows, one.plain) for arm, one in rows.items()}
     listed = []
     for arm, other in combinations(rows, 2):
         found = overlap(keys[arm], keys[other])

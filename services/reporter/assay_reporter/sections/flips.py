@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -143,24 +143,24 @@ def _responses(findings: Findings, benchmark: str, wanted: set[str]) -> dict[str
     for arm, columns in findings.examined.columns[benchmark].items():
         for column in columns:
             who = arm if column.seed is None else f"{arm}, seed {column.seed}"
-            for item in wanted:
-                row = column.place.get((item, 0))
-                if row is not None:
-                    found[item].append({**_row(column, row, who), "arm": arm})
+            there = {item: row for item in wanted if (row := column.place.get((item, 0))) is not None}
+            for item, read in zip(there, _read(column, [*there.values()]), strict=True):
+                found[item].append({**read, "who": who, "arm": arm})
     return found
 
 
-def _row(column: Column, row: int, who: str) -> dict[str, Any]:
-    score = float(column.scores[row])
-    texts = {name: column.text(name, row) for name in ("prompt", "target", "response")}
-    return {
-        **texts,
-        "images": column.images(row),
-        "extracted": column.text("extracted", row) or None,
-        "who": who,
-        "seed": column.seed,
-        "score": None if np.isnan(score) else score,
-    }
+def _read(column: Column, rows: list[int]) -> Iterator[dict[str, Any]]:
+    names = ("prompt", "target", "response", "extracted")
+    for row, *texts in zip(rows, *(column.texts_of(name, rows) for name in names), strict=True):
+        read = dict(zip(names, texts, strict=True))
+        score = float(column.scores[row])
+        yield {
+            **read,
+            "images": column.images(row),
+            "extracted": read["extracted"] or None,
+            "seed": column.seed,
+            "score": None if np.isnan(score) else score,
+        }
 
 
 def _answers(rows: list[dict[str, Any]]) -> list[Answer]:

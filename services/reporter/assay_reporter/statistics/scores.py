@@ -134,12 +134,19 @@ def average_samples(evaluations: Iterable[tuple[int, Sequence[str], FloatArray]]
     """
     listed = list(evaluations)
     seeds = sorted({seed for seed, _, _ in listed})
-    items = dict.fromkeys(item for _, ids, _ in listed for item in ids)
+    items: dict[str, None] = {}
+    for _, ids, _ in listed:
+        items.update(dict.fromkeys(ids))
     column_of = {item: column for column, item in enumerate(items)}
+    each_once = [*items]
     sums, counts = (np.zeros((len(seeds), len(items))) for _ in range(2))
     for seed, ids, scores in listed:
-        columns = [column_of[item] for item in ids]
         row = seeds.index(seed)
+        if ids == each_once:
+            sums[row] += scores
+            counts[row] += 1
+            continue
+        columns = [column_of[item] for item in ids]
         np.add.at(sums[row], columns, scores)
         np.add.at(counts[row], columns, 1)
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
