@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 from assay_reporter.compile import compile_report
 from assay_reporter.render import FORMS, render_email, render_html, render_markdown
 from assay_reporter.sections.flips import LONGEST_TEXT
 from assay_reporter.sinks.slack_blocks import whole
+from assay_schemas.reports import ReportDocument
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 MEGABYTE = 2**20
@@ -34,6 +39,22 @@ def test_responses_of_a_megabyte_change_no_number_and_are_cut_on_the_page(eviden
     assert [(one.delta, one.interval) for one in long.verdicts] == [(one.delta, one.interval) for one in short.verdicts]
     for form, (render, _) in FORMS.items():
         assert len(render(long)) < len(render(short)) + 200 * LONGEST_TEXT, form
+
+
+@pytest.mark.parametrize("score", [math.inf, -math.inf])
+def test_an_infinite_score_is_broken_and_its_report_is_read_back(evidence, score):
+    made = evidence()
+    worst = next(one.evals["numeric"] for one in made.plan.replicates if one.arm == "wrong")
+    samples = made.evaluations[worst].samples
+    place = samples.column_names.index("score")
+    odd = samples.set_column(place, "score", pa.array([score, *samples.column("score").to_pylist()[1:]]))
+    made = replace(made, evaluations={**made.evaluations, worst: replace(made.evaluations[worst], samples=odd)})
+    report = compile_report(made, NOW)
+    (cell,) = [one for one in report.cells if one.arm == "wrong" and one.benchmark == "numeric"]
+    assert (cell.mean, cell.seed_sd, cell.verdict) == (None, None, "broken")
+    assert ReportDocument.model_validate_json(FORMS["json"][0](report)) == report
+    for form, (render, _) in FORMS.items():
+        assert not re.search(r"\b(nan|inf)\b", render(report)), form
 
 
 @pytest.mark.parametrize("text", [EVIL, UNICODE])

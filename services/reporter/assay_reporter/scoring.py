@@ -71,15 +71,17 @@ def cells(
         for benchmark in evidence.plan.benchmarks:
             means = _seed_means(evidence, scores[benchmark.id].arms.get(arm.name), arm.name, benchmark)
             values = list(means.values())
+            # JSON has no infinity, and a mean over the other seeds would hide the one that has it.
+            finite = bool(values) and all(map(math.isfinite, values))
             found.append(
                 Cell(
                     arm=arm.name,
                     role=arm.role,
                     benchmark=benchmark.id,
                     metric=benchmark.primary,
-                    mean=float(np.mean(values)) if values else None,
-                    seed_sd=float(np.std(values, ddof=1)) if len(values) > 1 else None,
-                    seed_means=means,
+                    mean=float(np.mean(values)) if finite else None,
+                    seed_sd=float(np.std(values, ddof=1)) if finite and len(values) > 1 else None,
+                    seed_means={seed: mean for seed, mean in means.items() if math.isfinite(mean)},
                     items=_items(scores[benchmark.id].arms.get(arm.name)),
                     verdict=words.get((arm.name, benchmark.id)),
                 )
