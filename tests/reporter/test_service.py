@@ -81,6 +81,27 @@ async def test_a_report_that_breaks_our_own_code_is_given_up_and_its_page_says_w
         assert await running.published_reports() == []
 
 
+async def test_a_report_that_was_given_up_is_made_once_a_start_brings_the_mend(
+    reporter, evidence, store_evidence, monkeypatch
+):
+    def odd(*given):
+        raise TypeError("an odd report")
+
+    async with reporter() as running:
+        with monkeypatch.context() as broken:
+            broken.setattr("assay_reporter.compile.compile_report", odd)
+            broken.setattr("assay_reporter.publication.MOST_TRIES", 1)
+            await running.completed(evidence(), store_evidence)
+
+            async def given_up() -> bool:
+                return "could not be made" in (await running.client.get(f"/experiments/{ID}")).text
+
+            await running.until(given_up)
+    async with reporter() as mended:
+        (report,) = await mended.until(mended.published_reports)
+        assert report["experiment_id"] == ID
+
+
 async def test_pages_show_the_experiment_while_it_runs_and_after(reporter, evidence, store_evidence):
     async with reporter() as running:
         made = evidence()

@@ -66,8 +66,11 @@ class Publication:
         self._news.set()
 
     async def run(self) -> None:
-        """Makes reports one after another, for ever."""
+        """Makes reports one after another, for ever; those that were given up once more first, since what broke them
+        may be mended by what this start brings."""
         await asyncio.to_thread(warm_up)
+        async with self._app.transaction() as tx:
+            await ReadModel(tx.connection).failed_reports_again(MOST_TRIES - 1)
         while True:
             if not await self.make_one():
                 with contextlib.suppress(TimeoutError):

@@ -61,6 +61,9 @@ WHERE experiment_id = $1;
 -- name: report_failed
 UPDATE reports SET state = 'failed', tries = tries + 1, failure = $2 WHERE experiment_id = $1;
 
+-- name: failed_reports_again
+UPDATE reports SET state = 'due', tries = $1, due_at = now() WHERE state = 'failed';
+
 -- name: add_baseline
 INSERT INTO baselines (key, experiment_id, value, half_width, measured_at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (key) DO UPDATE

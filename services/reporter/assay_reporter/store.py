@@ -165,6 +165,10 @@ class ReadModel:
     async def report_failed(self, experiment_id: str, failure: str) -> None:
         await self._connection.execute(QUERIES.report_failed, experiment_id, failure)
 
+    async def failed_reports_again(self, tries: int) -> None:
+        """Makes every report that was given up due once more, as after so many tries."""
+        await self._connection.execute(QUERIES.failed_reports_again, tries)
+
     async def experiments(
         self, *, owner: str = "", status: str = "", search: str = "", before: datetime | None = None, limit: int = 50
     ) -> list[dict[str, Any]]:
