@@ -17,6 +17,7 @@ NUMBER = re.compile(
     r")"
 )
 
+DIGIT, SPACE = re.compile(r"\d"), re.compile(r"\s")
 MOST_DIGITS = 1000
 
 FENCED_PROGRAM = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL)
@@ -28,13 +29,13 @@ def program_in(text: str) -> str:
     return str(blocks[-1]) if blocks else text
 
 
-def last_match(pattern: re.Pattern[str], text: str) -> str | None:
+def last_match(pattern: re.Pattern[str], text: str, begin: int = 0) -> str | None:
     """The last match of the pattern: its last group that took part, or the whole of it where it has no groups.
 
-    The last, because a response that reasons first gives its answer at the end.
+    The last, because a response that reasons first gives its answer at the end. Looks from `begin` on.
     """
     found = None
-    for match in pattern.finditer(text):
+    for match in pattern.finditer(text, begin):
         found = match
     if found is None:
         return None
@@ -48,7 +49,14 @@ def last_number(text: str) -> str | None:
     A minus sign counts only where it cannot be a subtraction or a hyphen: not after a digit, letter,
     point or closing bracket.
     """
-    return last_match(NUMBER, text)
+    backwards = text[::-1]
+    digit = DIGIT.search(backwards)
+    if digit is None:
+        return None
+    space = SPACE.search(backwards, digit.end())
+    # A number has no space in it, but for one behind a dollar sign: `-$ 5`. So only the last one's is looked at.
+    begin = len(text) - space.end() - 2 if space else 0
+    return last_match(NUMBER, text, max(0, begin))
 
 
 def number(text: str) -> Decimal | None:

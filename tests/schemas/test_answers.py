@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from assay_evaluator.benchmarks.base import UnusableItem
 from assay_evaluator.benchmarks.numeric import Numeric
-from assay_schemas.answers import last_match, last_number, number
+from assay_schemas.answers import NUMBER, last_match, last_number, number
 from assay_schemas.benchmarks import NumericParameters
 
 GSM8K = Path(os.environ.get("ASSAY_GSM8K", Path(__file__).parents[4] / "shared" / "data" / "gsm8k"))
@@ -112,3 +113,11 @@ def test_the_published_solutions_of_gsm8k_are_judged_as_published(extract: str |
             if judged != value["is_correct"]:
                 differing.append((row["question"], name, value["solution"][-200:], target))
     assert differing == []
+
+
+def test_the_last_number_is_the_one_that_a_look_at_the_whole_text_finds() -> None:
+    chance = random.Random(1)
+    pieces = [*"0123456789.,$-+−eE )( \n\u00a0٣a#=", "$ ", "1,000", " -$ 5", "1e5"]
+    for _ in range(5000):
+        text = "".join(chance.choices(pieces, k=chance.randrange(14)))
+        assert last_number(text) == last_match(NUMBER, text), repr(text)
