@@ -96,6 +96,18 @@ async def test_every_page_is_drawn_without_a_complaint_and_runs_no_models_text(
                 await keep(browser, f"{name}-{width}-{'dark' if dark else 'light'}")
 
 
+async def test_a_comparison_is_read_on_a_phone_without_scrolling_sideways(
+    reporter, ground, store_evidence, renamed, browser
+):
+    sideways = "[...document.querySelectorAll('.scroll')].map(one => one.scrollWidth - one.clientWidth)"
+    async with filled(reporter, ground, store_evidence, renamed) as running:
+        await browser.open(running.url + PAGES["compare"][0], 390)
+        assert set(await browser.value(sideways)) == {0}
+        assert "second" in await browser.value(
+            "getComputedStyle(document.querySelectorAll('td[data-of]')[1], '::before').content"
+        )
+
+
 async def test_a_page_is_used_by_keys_alone(reporter, ground, store_evidence, renamed, browser):
     at, loaded = "document.activeElement", "document.readyState === 'complete'"
     async with filled(reporter, ground, store_evidence, renamed) as running:
