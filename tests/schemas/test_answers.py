@@ -15,7 +15,7 @@ from assay_evaluator.benchmarks.numeric import Numeric
 from assay_schemas.answers import NUMBER, last_match, last_number, number
 from assay_schemas.benchmarks import NumericParameters
 
-GSM8K = Path(os.environ.get("ASSAY_GSM8K", Path(__file__).parents[4] / "shared" / "data" / "gsm8k"))
+GSM8K = Path(os.environ.get("ASSAY_GSM8K", Path(__file__).parents[3] / "shared" / "data" / "gsm8k"))
 OFFICIAL = re.compile(r"#### (\-?[0-9\.\,]+)")
 
 
