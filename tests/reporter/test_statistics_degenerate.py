@@ -122,6 +122,7 @@ def test_arms_that_agree_on_every_item_get_no_verdict(value):
     comparison = one(value, value)
     assert comparison.verdict == "underpowered"
     assert comparison.reason.startswith("a and control differ on 0 of 40 items")
+    assert comparison.reason.endswith("Items that are harder, or easier, may tell them apart.")
     assert comparison.more_items is None
 
 

@@ -71,6 +71,8 @@ def unbounded_scores(arm: str, versus: str, benchmark: str) -> str:
 def few_differing(question: Question, differing: int, items: int, fewest: int, wanted: int | None) -> str:
     """The rule of ten."""
     more = f" About {count(wanted, 'more item')} would give {fewest} that differ." if wanted else ""
+    if not differing:
+        more = " Items that are harder, or easier, may tell them apart."
     return (
         f"{question.arm} and {question.versus} differ on {differing} of {count(items, 'item')}; with fewer than "
         f"{fewest} no interval can be trusted, so there is no verdict.{more}"
