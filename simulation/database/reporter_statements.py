@@ -132,6 +132,15 @@ async def report_failed(tx: Transaction, identity: str, failure: str) -> list[Ro
     return []
 
 
+async def failed_reports_again(tx: Transaction, tries: int) -> list[Row]:
+    def again(row: Row) -> Row | None:
+        return {**row, "state": "due", "tries": tries, "due_at": tx.began_at} if row["state"] == "failed" else None
+
+    for identity in [row["experiment_id"] for _, row in tx.rows("reports") if row["state"] == "failed"]:
+        await tx.update("reports", identity, again)
+    return []
+
+
 async def concluded(tx: Transaction, identity: str, sentence: str) -> list[Row]:
     await tx.update("experiments", identity, lambda row: {**row, "sentence": sentence})
     return []
@@ -154,6 +163,7 @@ STATEMENTS: dict[str, Statement] = {
     QUERIES.report_made: report_made,
     QUERIES.report_delayed: report_delayed,
     QUERIES.report_failed: report_failed,
+    QUERIES.failed_reports_again: failed_reports_again,
     QUERIES.concluded: concluded,
     QUERIES.get_baselines: get_baselines,
 }
