@@ -99,14 +99,19 @@ async def test_what_was_found_silent_by_a_clock_that_had_just_jumped_is_not_judg
     assert await reconciler.expire_leases() == 0
 
 
-@pytest.mark.parametrize(("locks_take_s", "judged"), [(0.1, ["k"]), (1.5, [])])
-async def test_who_waited_for_the_locks_judges_nobody_since_who_listens_may_have_waited_too(
-    locks_take_s: float, judged: list[str]
+@pytest.mark.parametrize(
+    ("look_takes_s", "locks_take_s", "judged"),
+    [(0.1, 0.1, ["k"]), (0.1, 1.5, []), (20.0, 0.1, [])],
+    ids=["at once", "who listens may have waited for the locks too", "the process stood still between look and locks"],
+)
+async def test_who_has_not_listened_for_a_moment_judges_nobody(
+    look_takes_s: float, locks_take_s: float, judged: list[str]
 ) -> None:
     clock, lost = ManualClock(), list[str]()
 
     async def fetch(statement: str, *_: Any) -> list[dict[str, Any]]:
         if statement == QUERIES.silent_jobs:
+            await clock.advance(look_takes_s)
             return [{"key": "k", "attempt": 1, "now": datetime.now(UTC)}]
         await clock.advance(locks_take_s)
         return []

@@ -93,7 +93,10 @@ class Reconciler:
         return self._unwritten_s() < self._most_unwritten_s
 
     async def expire_leases(self) -> int:
-        """Lost attempts are asked for again; how many were silent."""
+        """Lost attempts are asked for again; how many were silent.
+
+        Nobody is judged more than a moment after this process was last seen to listen."""
+        listened_at = self._app.clock.monotonic()
         async with self._app.database.connection() as connection:
             silent = await connection.fetch(QUERIES.silent_jobs, self._lease, self._start_lease)
             if silent and not await self._goes_evenly(connection):
@@ -101,11 +104,14 @@ class Reconciler:
         for row in silent:
             lapsed = LeaseLapsed(row["key"], row["attempt"], row["now"], self._lease, self._start_lease)
             async with self._app.transaction() as tx:
-                asked = self._app.clock.monotonic()
                 await tx.connection.fetch(QUERIES.lock_family, [row["key"]])
-                waited_s = self._app.clock.monotonic() - asked
-                if waited_s > self._most_unwritten_s or not self._writes():
-                    break  # whoever had the locks kept signs of life from being written, here or by another scheduler
+                now = self._app.clock.monotonic()
+                if now - listened_at > self._most_unwritten_s or not self._writes():
+                    # Whoever had the locks kept signs of life from being written, here or by another scheduler; or this
+                    # process stood still and has not heard what came meanwhile.
+                    self._notice_standstill(listened_at)
+                    break
+                listened_at = now
                 telemetry.count("leases_lapsed")
                 self._app.log.warning("lease lapsed", job_key=row["key"], attempt=row["attempt"])
                 await self._commander.apply(tx, lapsed)
