@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from pydantic_core import from_json, to_json
 
 from assay_chassis.errors import DatabaseUnavailable
-from assay_chassis.postgres_hosts import AGAIN, LOST, NO_CONNECTION, Hosts
+from assay_chassis.postgres_hosts import AGAIN, FAREWELL, LOST, NO_CONNECTION, Hosts
 from assay_chassis.telemetry import without_secrets
 
 CONNECT_TIMEOUT_S = 5.0
@@ -74,6 +74,9 @@ class Database:
             await self._pool.expire_connections()
             raise _explained(error, self._url) from error
         except AGAIN as error:
+            raise _explained(error, self._url) from error
+        except FAREWELL as error:
+            connection.terminate()
             raise _explained(error, self._url) from error
         except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
             if _is_closed(connection):

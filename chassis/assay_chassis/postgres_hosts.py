@@ -22,8 +22,10 @@ AGAIN = (
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
+# What a connection's client says that has read the server's farewell and not yet the end of the stream.
+FAREWELL = asyncpg.InternalClientError
 # What a lost connection looks like from here; inside a handler these may come from elsewhere.
-LOST = (*AGAIN, OSError, TimeoutError)
+LOST = (*AGAIN, FAREWELL, OSError, TimeoutError)
 # Why there may be no connection now: a password or a database's name may change while a service runs.
 NO_CONNECTION = (
     *LOST,

@@ -52,6 +52,8 @@ def why_not(layout: Parallelism, algorithm: str, *, adapters: bool, nodes: int =
         return ""
     if algorithm in ONLINE_ALGORITHMS and max(layout.pipeline, layout.expert) > 1:
         return f"{algorithm} is spread over data, tensor and context only: it samples with the model, token by token."
+    if algorithm in ONLINE_ALGORITHMS and min(layout.tensor, layout.context) > 1:
+        return f"{algorithm} is spread over tensor or context, not over both."
     if adapters and max(layout.tensor, layout.expert, layout.pipeline) > 1:
         return "With lora only data and context can be over 1."
     if layout.pipeline > 1 and max(layout.context, layout.expert) > 1:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, suppress
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -91,6 +92,44 @@ async def test_a_server_that_became_read_only_is_left_for_the_primary(database_u
     async with database.connection() as connection:
         assert connection.get_server_pid() != before
     await database.close()
+
+
+@asynccontextmanager
+async def without_ends(url: str) -> AsyncIterator[str]:
+    """The URL of a way to the server on which its last words arrive, and never the end of the stream."""
+    parts = urlsplit(url)
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while block := await reader.read(65536):
+            writer.write(block)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(parts.hostname, parts.port)
+        await asyncio.gather(forward(reader, far_writer), forward(far_reader, writer))
+        writer.close()
+        far_writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    login, port = parts.netloc.rpartition("@")[0], server.sockets[0].getsockname()[1]
+    yield urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}"))
+    server.close()
+
+
+async def test_a_connection_that_the_server_said_farewell_to_is_left_though_it_is_open(database_url: str) -> None:
+    async with without_ends(database_url) as url:
+        database = await Database.connect(url, connections=1)
+        async with database.connection() as connection:
+            ended = connection.get_server_pid()
+        admin = await asyncpg.connect(database_url)
+        await admin.execute("SELECT pg_terminate_backend($1)", ended)
+        await asyncio.sleep(0.2)
+        with pytest.raises(DatabaseUnavailable, match="it is tried again"):
+            async with database.transaction() as connection:
+                await connection.execute("SELECT 1")
+        async with database.transaction() as connection:
+            assert connection.get_server_pid() != ended
+        await admin.close()
+        await database.close()
 
 
 async def test_a_password_that_was_changed_is_waited_for(database_url: str) -> None:

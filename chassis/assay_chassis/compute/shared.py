@@ -142,7 +142,12 @@ class SharedRuns:
         return await self._status_beneath(shared[name]) if name in shared else None
 
     async def _places_of(self, job: str) -> dict[str, str]:
-        """In which runs a job's attempts have places, also in those that another process has submitted."""
+        """In which runs a job's attempts have places."""
+        await self._look()
+        return dict(self._sharing.get(job, {}))
+
+    async def _look(self) -> None:
+        """Learn which shared runs there are, also of those that another process has submitted."""
         before = set(self._members)
         names = await self._beneath.names(KIND)
         for gone in before - names:
@@ -151,7 +156,6 @@ class SharedRuns:
             status = await self._status_beneath(name)
             if status is not None:
                 self._members_of(status)
-        return dict(self._sharing.get(job, {}))
 
     async def _status_beneath(self, name: str) -> RunStatus | None:
         with suppress(RunUnknown):
@@ -160,7 +164,7 @@ class SharedRuns:
 
     async def names(self, kind: str) -> set[str]:
         alone = await self._beneath.names(kind)
-        await self._places_of("")
+        await self._look()
         members = {member.name for members in self._members.values() for member in members}
         return alone | {name for name in members - self._forgotten if kind_in(name) == kind}
 

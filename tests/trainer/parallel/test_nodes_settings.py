@@ -62,6 +62,8 @@ def test_processes_must_share_out_evenly_over_machines() -> None:
 
 @pytest.mark.parametrize("algorithm", ["PPO", "GRPO"])
 def test_what_samples_is_spread_over_rows_heads_and_tokens_and_nothing_else(algorithm: str) -> None:
-    assert why_not(Parallelism(data=2, tensor=2, context=2), algorithm, adapters=False) == ""
+    for degrees in ({"data": 2, "tensor": 2}, {"data": 2, "context": 2}):
+        assert why_not(Parallelism(**degrees), algorithm, adapters=False) == ""
+    assert "not over both" in why_not(Parallelism(tensor=2, context=2), algorithm, adapters=False)
     for other in (Parallelism(expert=2), Parallelism(pipeline=2)):
         assert "data, tensor and context only" in why_not(other, algorithm, adapters=False)

@@ -31,7 +31,7 @@ LAYOUTS = (
     "data and expert",
     "context and expert",
 )
-PATIENCE_S = 600
+PATIENCE_S = 400
 
 
 @pytest.fixture(scope="module")
@@ -123,16 +123,28 @@ def test_algorithms_that_sample_learn_the_same_from_the_same_samples(found: Any,
             assert (other[name] or 0.0) == pytest.approx(one[name] or 0.0, rel=1e-4, abs=1e-7), (name, one["step"])
         assert other["metrics"] == pytest.approx(one["metrics"], rel=1e-3, abs=1e-5)
     assert any(step["grad_norm"] for step in alone["steps"])
-    assert far_apart(spread["result"], alone["result"]) == []
+    compared = far_apart if (algorithm, how) == ("ppo", "split") else apart
+    assert compared(spread["result"], alone["result"]) == []
     assert spread["result"]["usage"]["cpu_s"] > 0
 
 
+def apart(result: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """The tensors of which any number differs."""
+    pairs = _pairs(result, wanted)
+    return [name for name, (one, other) in pairs.items() if not torch.allclose(one, other, rtol=1e-4, atol=1e-5)]
+
+
 def far_apart(result: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """The tensors whose difference is over 1e-4 of them, by their norms: Adam makes a step of a gradient that is
-    nothing but rounding, so single weights may differ by more."""
+    """The tensors whose difference is over 1e-4 of them, by their norms. For PPO with matrices split: Adam makes a step
+    of a gradient that is nothing but rounding, and on some processors one number of 2,048 is 1.3e-5 off."""
+    pairs = _pairs(result, wanted)
+    return [name for name, (one, other) in pairs.items() if (one - other).norm() > 1e-4 * other.norm()]
+
+
+def _pairs(result: dict[str, Any], wanted: dict[str, Any]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     ended, expected = weights(result), weights(wanted)
     assert ended.keys() == expected.keys()
-    return [name for name, tensor in expected.items() if (ended[name] - tensor).norm() > 1e-4 * tensor.norm()]
+    return {name: (ended[name], tensor) for name, tensor in expected.items()}
 
 
 @pytest.mark.parametrize("algorithm", ["grpo", "ppo", "grpo-adapters"])
@@ -147,4 +159,5 @@ def test_each_process_of_a_job_that_samples_keeps_its_share_of_the_optimizer_sta
 def test_a_job_that_samples_goes_on_with_another_number_of_processes(found: Any, algorithm: str) -> None:
     resumed, alone = found["jobs"][f"{algorithm} resumed"], found["jobs"][f"{algorithm} alone"]
     assert resumed["result"]["resumed_from_step"] == 2
-    assert far_apart(resumed["result"], alone["result"]) == []
+    compared = far_apart if algorithm == "ppo" else apart  # PPO's first half has its matrices split
+    assert compared(resumed["result"], alone["result"]) == []

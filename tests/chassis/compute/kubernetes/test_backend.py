@@ -1,91 +1,22 @@
 """The backend against an API server whose objects the test moves: what it asks for, and what it then says."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from assay_chassis.clock import ManualClock
 from assay_chassis.compute import Cause, Environments, JobRun, Resources, ResourcesUnavailable, RunState, RunStatus
-from assay_chassis.compute.kubernetes import cluster, local_queue
-from assay_chassis.compute.kubernetes.backend import KubernetesBackend
+from assay_chassis.compute.kubernetes import local_queue
 from assay_chassis.compute.kubernetes.cluster import Cluster, Look
-from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured, ClusterUnavailable
+from assay_chassis.compute.kubernetes.errors import ClusterUnavailable
 from assay_chassis.compute.kubernetes.judging import status_of
 from assay_chassis.compute.kubernetes.seeing import Seen
-from assay_chassis.compute.kubernetes.settings import KubernetesSettings
 from assay_chassis.compute.kubernetes.stored import Stored, StoredRuns
-from assay_chassis.object_store import MemoryStore
 from assay_schemas.versions import Environment
 from contract_bench import make_run
-from fake_api import EVENTS, JOBS, KUEUE, NAMESPACE, PODS, RAY_JOBS, WORKLOADS, FakeApi, cluster_queue
+from fake_api import EVENTS, JOBS, KUEUE, PODS, WORKLOADS, cluster_queue
+from ground import RUN, Ground, wait_for
 
 pytestmark = pytest.mark.real
-RUN = make_run(payload={"seed": 1}, labels={"priority": "LOW"})
-POD_LABELS = {"app.kubernetes.io/managed-by": "assay", "app.kubernetes.io/component": "trainer", "assay/run": RUN.name}
-
-
-@dataclass
-class Ground:
-    """A fake cluster, a store, and the backends opened on them."""
-
-    api: FakeApi
-    kubeconfig: Path
-    store: MemoryStore = field(default_factory=lambda: MemoryStore("memory://runs"))
-    clock: ManualClock = field(default_factory=ManualClock)
-    opened: list[KubernetesBackend] = field(default_factory=list)
-    environments: Environments = field(default_factory=Environments)
-
-    async def open(self, **more: Any) -> KubernetesBackend:
-        settings = KubernetesSettings(**{"kubeconfig": self.kubeconfig, "image": "trainer:1", **more})
-        backend = KubernetesBackend(
-            settings, "trainer", self.store, refresh_s=0.0, clock=self.clock, environments=self.environments
-        )
-        self.opened.append(backend)
-        await backend.start()
-        return backend
-
-    def let_in(self) -> None:
-        self.api.change(JOBS, RUN.name, lambda job: job["spec"].update(suspend=False))
-
-    def put_pod(self, phase: str = "Running", name: str = "pod-1", **status: Any) -> None:
-        status["phase"] = phase
-        self.api.put(PODS, {"metadata": {"name": name, "uid": name, "labels": POD_LABELS}, "status": status})
-
-    def put_workload(self, *conditions: dict[str, str], **spec: Any) -> None:
-        uid = self.api.collections[JOBS][RUN.name]["metadata"]["uid"]
-        metadata = {"name": "workload-1", "ownerReferences": [{"uid": uid}]}
-        spec = {"queueName": "assay", **spec}
-        self.api.put(WORKLOADS, {"metadata": metadata, "spec": spec, "status": {"conditions": list(conditions)}})
-
-    async def write_records(self, pod: str = "pod-1", **records: Any) -> None:
-        """As the pod would."""
-        content = {"keeper": {"pid": 1, "at": 1.0}, "job": {"pid": 2, "at": 2.0}, "pod": pod, **records}
-        await self.store.put_bytes(f"runs/trainer/{RUN.name}/records.json", json.dumps(content).encode())
-
-
-@pytest.fixture
-async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
-    api = FakeApi()
-    ground = Ground(api, await api.start(tmp_path))
-    api.now = ground.clock.now
-    yield ground
-    for backend in ground.opened:
-        await backend.close()
-    await api.stop()
-
-
-async def wait_for(backend: KubernetesBackend, done: Callable[[RunStatus], bool]) -> RunStatus:
-    for _ in range(300):
-        status = await backend.status(RUN.name)
-        if done(status):
-            return status
-        await asyncio.sleep(0.01)
-    raise AssertionError(status)
 
 
 async def test_a_run_becomes_one_suspended_job_however_often_it_is_submitted(ground: Ground) -> None:
@@ -384,64 +315,6 @@ async def test_what_a_queue_can_never_hold_is_refused_at_once(ground: Ground) ->
     assert (ground.api.collections[JOBS], await backend.list()) == ({}, [])
 
 
-async def refusal_at_start(ground: Ground, **more: Any) -> str:
-    with pytest.raises(ClusterMisconfigured) as refused:
-        await ground.open(**more)
-    return str(refused.value)
-
-
-async def test_a_cluster_without_kueue_is_refused_with_the_mend(ground: Ground) -> None:
-    del ground.api.single["/apis/kueue.x-k8s.io"]
-    assert "Kueue is not installed; install Kueue on the cluster" in await refusal_at_start(ground)
-
-
-async def test_a_clock_that_differs_by_minutes_is_said_with_the_mend_and_one_by_seconds_is_not_refused(
-    ground: Ground,
-) -> None:
-    now = ground.clock.now()
-    ground.api.now = lambda: now + timedelta(minutes=7)
-    words = await refusal_at_start(ground)
-    assert "the clock here is 420 s behind the API server's; set the clocks of the cluster's nodes right" in words
-    ground.api.now = lambda: now - timedelta(minutes=7)
-    assert "420 s ahead of the API server's" in await refusal_at_start(ground)
-    ground.api.now = lambda: now + timedelta(seconds=20)
-    await ground.open()
-
-
-async def test_a_missing_queue_is_named_with_the_mend(ground: Ground) -> None:
-    words = await refusal_at_start(ground, queue="reserch")
-    assert "there is no LocalQueue reserch in namespace assay; apply deploy/kubernetes, or set" in words
-
-
-async def test_a_missing_queue_of_an_owner_is_named_too(ground: Ground) -> None:
-    words = await refusal_at_start(ground, owner_queues="vision:vision-queue")
-    assert "there is no LocalQueue vision-queue in namespace assay" in words
-
-
-async def test_a_queue_that_takes_no_work_says_why(ground: Ground) -> None:
-    inactive = {"type": "Active", "status": "False", "message": "Can't submit new workloads to clusterQueue"}
-    ground.api.single[f"{KUEUE}{NAMESPACE}/localqueues/assay"]["status"] = {"conditions": [inactive]}
-    assert "takes no work: Can't submit new workloads to clusterQueue" in await refusal_at_start(ground)
-
-
-async def test_a_missing_priority_class_is_named(ground: Ground) -> None:
-    del ground.api.single[f"{KUEUE}/workloadpriorityclasses/assay-med"]
-    assert "there is no WorkloadPriorityClass assay-med" in await refusal_at_start(ground)
-
-
-async def test_missing_permissions_are_listed_all_at_once(ground: Ground) -> None:
-    ground.api.refused = {("create", "jobs"), ("list", "pods")}
-    words = await refusal_at_start(ground)
-    assert "no permission in namespace assay to create jobs, list pods; apply deploy/kubernetes" in words
-
-
-async def test_no_image_and_no_api_server_are_said(ground: Ground) -> None:
-    assert "no image is set for jobs; set ASSAY_KUBERNETES_IMAGE" in await refusal_at_start(ground, image="")
-    ground.api.away = True
-    with pytest.raises(ClusterUnavailable, match="503: the server is away"):
-        await ground.open()
-
-
 async def test_a_run_of_another_version_has_that_version_s_image(ground: Ground) -> None:
     ground.environments = Environments("engine", "1", lambda: {"2": Environment(image="trainer:2")})
     backend = await ground.open()
@@ -455,70 +328,9 @@ async def test_a_run_of_another_version_has_that_version_s_image(ground: Ground)
         await backend.submit(make_run(attempt=3, version="3"))
 
 
-SPREAD = make_run(resources=Resources(nodes=3))
-
-
-async def test_a_run_on_several_machines_is_one_ray_job_that_another_life_finds_and_forgets(ground: Ground) -> None:
-    ground.api.install_kuberay()
-    backend = await ground.open(shared_claim="assay-shared")
-    await asyncio.gather(backend.submit(SPREAD), backend.submit(SPREAD))
-    assert (list(ground.api.collections[RAY_JOBS]), ground.api.collections[JOBS]) == ([SPREAD.name], {})
-    adopted = await ground.open(shared_claim="assay-shared")
-    (status,) = await adopted.list()
-    assert (status.state, "ray.io/rayjob" in str(status.reason)) == (RunState.QUEUED, True)
-    await adopted.cancel(SPREAD.name)
-    assert (await wait_for(adopted, lambda status: status.state.ended)).state is RunState.CANCELLED
-    await adopted.forget(SPREAD.name)
-    assert (ground.api.collections[RAY_JOBS], await adopted.list()) == ({}, [])
-
-
-async def test_the_log_of_several_machines_is_the_mirrored_one(ground: Ground) -> None:
-    ground.api.install_kuberay()
-    backend = await ground.open(shared_claim="assay-shared")
-    await backend.submit(SPREAD)
-    labels = {**POD_LABELS, "ray.io/node-type": "head"}
-    pod = {"metadata": {"name": "head-1", "uid": "head-1", "labels": labels}, "status": {"phase": "Running"}}
-    ground.api.put(PODS, pod)
-    ground.api.logs["head-1"] = "Ray runtime started\n"
-    await ground.store.put_bytes(f"runs/trainer/{SPREAD.name}/log", b"step 1\nstep 2\n")
-    await wait_for(backend, lambda status: status.state is RunState.STARTING)
-    assert await backend.logs(SPREAD.name) == "step 1\nstep 2"
-
-
-async def test_several_machines_are_refused_where_they_share_no_folder_or_there_are_no_ray_jobs(ground: Ground) -> None:
-    with pytest.raises(
-        ResourcesUnavailable, match=r"hardware\.nodes: 3 asked, and no folder .*ASSAY_KUBERNETES_SHARED_"
-    ):
-        await (await ground.open()).submit(SPREAD)
-    with pytest.raises(ResourcesUnavailable, match=r"the cluster has no rayjobs\.ray\.io .*install KubeRay and apply"):
-        await (await ground.open(shared_claim="assay-shared")).submit(SPREAD)
-    ground.api.install_kuberay()
-    ground.api.refused = {("create", "rayjobs")}
-    with pytest.raises(ResourcesUnavailable, match=r"that this service may use; install KubeRay and apply deploy"):
-        await (await ground.open(shared_claim="assay-shared")).submit(SPREAD)
-
-
 async def test_an_object_of_any_size_is_followed(ground: Ground) -> None:
     backend = await ground.open()
     await backend.submit(RUN)
     ground.api.change(JOBS, RUN.name, lambda job: job["metadata"]["annotations"].update(note="x" * 300_000))
     ground.let_in()
     await wait_for(backend, lambda status: "let in by Kueue" in str(status.reason))
-
-
-async def test_a_cluster_that_cannot_be_listed_is_left_without_a_trace(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cluster, "SYNC_S", 0.2)
-    del ground.api.collections[PODS]
-    with pytest.raises(ClusterUnavailable, match="is not there"):
-        await ground.open()
-    assert [task for task in asyncio.all_tasks() if "Informer" in repr(task.get_coro())] == []
-
-
-async def test_a_run_whose_version_is_gone_keeps_no_service_from_starting(ground: Ground) -> None:
-    lost = make_run(version="3")
-    await ground.store.put_bytes(f"runs/trainer/{lost.name}/run.json", lost.model_dump_json().encode())
-    backend = await ground.open()
-    assert await backend.list() == []
-    assert ground.store.objects == {}
