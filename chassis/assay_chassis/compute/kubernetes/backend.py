@@ -23,14 +23,13 @@ from assay_chassis.compute.kubernetes.manifest import MARGIN_S, job_manifest, jo
 from assay_chassis.compute.kubernetes.ray_job import check_machines, ray_job_manifest
 from assay_chassis.compute.kubernetes.seeing import Failure, Place, Seen
 from assay_chassis.compute.kubernetes.settings import KubernetesSettings
-from assay_chassis.compute.kubernetes.stored import CANCEL, SUBMITTED, Stored, StoredRuns
+from assay_chassis.compute.kubernetes.stored import CANCEL, READS_AT_ONCE, SUBMITTED, Stored, StoredRuns
 from assay_chassis.log_excerpt import excerpt
 from assay_chassis.object_store.base import ObjectStore
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}-[a-z0-9]{16}-[1-9][0-9]*")
 SHUTDOWN_POLL_S = 0.2
 POD_LINES = 20_000
-READS_AT_ONCE = 32
 UNMOVING = (Place.WAITING, Place.STARTING)
 """Where a run's records say nothing new."""
 NOT_SUBMITTED = "not given to the cluster yet: it is tried again when the API server answers"
@@ -78,12 +77,12 @@ class KubernetesBackend:
         if self._connected is not None:
             return
         self._connected = await Cluster.connect(self._settings, self._service, self._clock)
-        for name in await self._runs.names():
-            known = await self._know(name)
-            if known is not None and not known.stored.submitted and not known.stored.cancel_asked:
+        for stored in await self._runs.every():
+            self._known.add(Known(stored, self._clock.monotonic()))
+            if not stored.submitted and not stored.cancel_asked:
                 # What can be given no more is dropped: its request is not settled, comes again and is refused.
                 with suppress(ResourcesUnavailable):
-                    await self._give_to_cluster(known.stored.run)
+                    await self._give_to_cluster(stored.run)
 
     async def close(self) -> None:
         if self._connected is not None:
@@ -231,15 +230,14 @@ class KubernetesBackend:
     async def _read_again(self, known: Known, seen: Seen) -> None:
         """The records, where they may have changed: often while it runs, and once when it moved."""
         now, before = self._clock.monotonic(), known.seen
-        moved = before is None or (before.place, before.pod) != (seen.place, seen.pod)
-        name = known.stored.run.name
-        if moved and seen.place in (Place.ABSENT, Place.ENDED):
-            known.stored = await self._runs.load(name) or known.stored
+        moved = before is not None and (before.place, before.pod) != (seen.place, seen.pod)
+        if (moved or before is None) and seen.place in (Place.ABSENT, Place.ENDED):
+            known.stored = await self._runs.load(known.stored.run.name) or known.stored
+            known.read_at = now
         elif moved or (seen.place is Place.RUNNING and now - known.read_at >= self._refresh_s):
             known.stored = await self._runs.refresh(known.stored)
-        else:
-            return
-        known.read_at, known.seen = now, seen
+            known.read_at = now
+        known.seen = seen
 
     def _gave_up(self, known: Known, seen: Seen) -> Failure | None:
         """What keeps the pod from starting, once it has lasted too long."""

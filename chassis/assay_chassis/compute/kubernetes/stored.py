@@ -8,8 +8,10 @@ service, where the pod could not say · log: what the job printed, once it ended
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +21,7 @@ from assay_chassis.object_store.base import ObjectStore
 from assay_chassis.object_store.errors import ObjectNotFound
 
 RUN, SUBMITTED, RECORDS, CANCEL, END, LOG = "run.json", "submitted", "records.json", "cancel", "end.json", "log"
+READS_AT_ONCE = 32
 
 
 def root_of(service: str) -> str:
@@ -66,26 +69,43 @@ class StoredRuns:
     async def write_end(self, name: str, end: Mapping[str, Any]) -> None:
         await self._store.put_bytes(self._key(name, END), json.dumps(end).encode())
 
-    async def names(self) -> list[str]:
-        """Every run not yet forgotten."""
-        root = root_of(self._service)
-        keys = [self._store.key(entry.uri) async for entry in self._store.list(root)]
-        parts = [key.removeprefix(f"{root}/").split("/") for key in keys]
-        return sorted(part[0] for part in parts if part[1:] == [RUN])
+    async def every(self) -> list[Stored]:
+        """Every run not yet forgotten: one listing says what there is of each, and only that is read, many at once."""
+        root, there = root_of(self._service), dict[str, set[str]]()
+        async for entry in self._store.list(root):
+            name, _, record = self._store.key(entry.uri).removeprefix(f"{root}/").partition("/")
+            there.setdefault(name, set()).add(record)
+        at_once = asyncio.Semaphore(READS_AT_ONCE)
+
+        async def read(name: str, records: AbstractSet[str]) -> Stored | None:
+            async with at_once:
+                run = await self._run(name)
+                if run is None:
+                    return None
+                said = await self._read(name, RECORDS) if RECORDS in records else None
+                end = await self._read(name, END) if END in records else None
+                return Stored(run, SUBMITTED in records, CANCEL in records, said or {}, end)
+
+        found = await asyncio.gather(*(read(name, there[name]) for name in sorted(there) if RUN in there[name]))
+        return [stored for stored in found if stored is not None]
 
     async def load(self, name: str) -> Stored | None:
         """Everything; None for a run that was not submitted, or was forgotten."""
-        try:
-            run = JobRun.from_json(await self._store.get_bytes(self._key(name, RUN)))
-        except ObjectNotFound:
+        run = await self._run(name)
+        if run is None:
             return None
-        return Stored(
-            run=run,
-            submitted=await self._store.exists(self._key(name, SUBMITTED)),
-            cancel_asked=await self._store.exists(self._key(name, CANCEL)),
-            records=await self._read(name, RECORDS) or {},
-            end=await self._read(name, END),
+        submitted, cancel_asked, records, end = await asyncio.gather(
+            self._store.exists(self._key(name, SUBMITTED)),
+            self._store.exists(self._key(name, CANCEL)),
+            self._read(name, RECORDS),
+            self._read(name, END),
         )
+        return Stored(run, submitted, cancel_asked, records or {}, end)
+
+    async def _run(self, name: str) -> JobRun | None:
+        with suppress(ObjectNotFound):
+            return JobRun.from_json(await self._store.get_bytes(self._key(name, RUN)))
+        return None
 
     async def refresh(self, stored: Stored) -> Stored:
         """With what the pod wrote since: one read."""

@@ -5,11 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from assay_chassis.compute import RunState
 from assay_chassis.compute.kubernetes import cluster
 from assay_chassis.compute.kubernetes.errors import ClusterMisconfigured, ClusterUnavailable
+from assay_chassis.object_store import MemoryStore
+from assay_chassis.object_store.base import ObjectStat
 from contract_bench import make_run
 from fake_api import KUEUE, NAMESPACE, PODS
-from ground import Ground
+from ground import RUN, Ground
 
 pytestmark = pytest.mark.real
 
@@ -80,6 +83,45 @@ async def test_a_cluster_that_cannot_be_listed_is_left_without_a_trace(
     with pytest.raises(ClusterUnavailable, match="is not there"):
         await ground.open()
     assert [task for task in asyncio.all_tasks() if "Informer" in repr(task.get_coro())] == []
+
+
+class Counting(MemoryStore):
+    """A store that counts what it is asked, and how much of it at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__("memory://runs")
+        self.reads = self.looks = self.now = self.at_once = 0
+
+    async def _read(self, key: str, max_bytes: int) -> bytes:
+        self.reads, self.now = self.reads + 1, self.now + 1
+        self.at_once = max(self.at_once, self.now)
+        await asyncio.sleep(0.001)
+        self.now -= 1
+        return await super()._read(key, max_bytes)
+
+    async def _stat(self, key: str) -> ObjectStat:
+        self.looks += 1
+        return await super()._stat(key)
+
+
+async def test_a_start_beside_many_runs_reads_each_once_and_many_at_a_time(ground: Ground) -> None:
+    before = await ground.open()
+    runs = [RUN, *(make_run(key=f"{number:016d}" + "0" * 48) for number in range(99))]
+    await asyncio.gather(*map(before.submit, runs))
+    await ground.write_records(outcome={"done": 1}, end={"exit_code": 0, "at": 3.0})
+    await before.cancel(runs[1].name)
+    store = Counting()
+    store.objects, ground.store = ground.store.objects, store
+    after = await ground.open()
+    assert (store.reads, store.looks) == (len(runs) + 1, 0), "each run, and the records of the one that has any"
+    assert store.at_once > 10
+    found = {status.name: status.state for status in await after.list()}
+    assert found == {
+        **dict.fromkeys((run.name for run in runs), RunState.QUEUED),
+        RUN.name: RunState.SUCCEEDED,
+        runs[1].name: RunState.CANCELLED,
+    }
+    assert store.reads < len(runs) + 10, "of those that wait there is nothing new to read"
 
 
 async def test_a_run_whose_version_is_gone_keeps_no_service_from_starting(ground: Ground) -> None:
