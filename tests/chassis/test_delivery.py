@@ -101,7 +101,9 @@ async def test_a_payload_that_does_not_fit_its_model_is_dead_at_once() -> None:
 
     letters = Letters()
     await delivery(handle, letters).deliver(RECORD)
-    assert dict(letters.records[0].headers)["assay_error_class"] == b"ValidationError"
+    headers = dict(letters.records[0].headers)
+    assert headers["assay_error_class"] == b"ValidationError"
+    assert headers["assay_reason"] == b"missing: Field required"
 
 
 @pytest.mark.parametrize("error", [Transient("down"), ConnectionResetError("gone"), TimeoutError()])
