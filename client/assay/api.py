@@ -64,16 +64,16 @@ class Api:
             raise NotConnected(f"The scheduler does not answer at {self._url}: {error}. Try `assay doctor`.") from error
         if answer.is_success:
             return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
-        raise _refusal(answer)
+        raise _refusal(answer, "experiment" if method == "POST" else "request")
 
 
-def _refusal(answer: httpx.Response) -> AssayError:
+def _refusal(answer: httpx.Response, what: str) -> AssayError:
     try:
         details = answer.json()
     except ValueError:
         details = {}
     if answer.status_code == 422 and details.get("problems"):
-        return Refused([Problem.model_validate(problem) for problem in details["problems"]])
+        return Refused([Problem.model_validate(problem) for problem in details["problems"]], what)
     message = details.get("detail") or details.get("title") or f"HTTP {answer.status_code}"
     return NotFound(message) if answer.status_code == 404 else AssayError(message)
 

@@ -39,7 +39,7 @@ def flops_in_words(flops: float) -> str:
 
 
 def _hours(cost: PlanCost) -> str:
-    unit = "GPU-hours" if cost.device == "gpu" else "core-hours"
+    unit = "GPU-hours" if cost.device == "gpu" else "processor-hours"
     saved = f" ({cost.reused_device_hours:.3g} more saved by reuse)" if cost.reused_device_hours else ""
     return f"{cost.device_hours:.3g} {unit}{saved}"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay_schemas.differences import against_control, mean
+from assay_schemas.differences import against_control, device_time, mean
 from assay_schemas.ids import JobKind
 from assay_schemas.problems import Problem
 from assay_schemas.reports import Cell, ReportDocument
@@ -77,7 +77,7 @@ def verdict_table(report: ReportDocument) -> Table:
     table = Table(title=report.name, title_justify="left", title_style="bold")
     table.add_column("arm")
     for benchmark in report.benchmarks:
-        table.add_column(_heading(report, benchmark))
+        table.add_column(heading(report, benchmark))
     cells = {(cell.arm, cell.benchmark): cell for cell in report.cells}
     apart = against_control(report)
     for arm in report.arms:
@@ -86,7 +86,8 @@ def verdict_table(report: ReportDocument) -> Table:
     return table
 
 
-def _heading(report: ReportDocument, benchmark: str) -> str:
+def heading(report: ReportDocument, benchmark: str) -> str:
+    """A benchmark's name, and below it its metric and which way is better."""
     verdict = next((one for one in report.verdicts if one.benchmark == benchmark), None)
     if verdict is None:
         return benchmark
@@ -94,11 +95,17 @@ def _heading(report: ReportDocument, benchmark: str) -> str:
     return f"{benchmark}\n{metric}{'higher' if verdict.higher_is_better else 'lower'} is better"
 
 
+def score(cell: Cell) -> str:
+    """`0.352 ± 0.012`: the mean over seeds and their standard deviation; a dash where there is none."""
+    if cell.mean is None:
+        return "–"
+    return mean(cell.mean) + (f" ± {mean(cell.seed_sd)}" if cell.seed_sd is not None else "")
+
+
 def _cell(cell: Cell | None, apart: str) -> Text:
-    if cell is None or cell.mean is None:
+    if cell is None:
         return Text("–")
-    spread = f" ± {mean(cell.seed_sd)}" if cell.seed_sd is not None else ""
-    text = Text(f"{mean(cell.mean)}{spread}")
+    text = Text(score(cell))
     if cell.verdict:
         text.append(f"  {MARKS[cell.verdict]}", style=STYLES[cell.verdict])
     if apart:
@@ -118,8 +125,7 @@ def problem_list(problems: Sequence[Problem]) -> RenderableType:
 
 def _price(report: ReportDocument) -> str:
     """What the jobs that were not reused took."""
-    used = report.usage
-    return f"{used.gpu_s / 3600:.2f} GPU-hours" if used.gpu_s else f"{used.cpu_s:.0f} processor-seconds"
+    return device_time(report.usage)
 
 
 def show_report(report: ReportDocument, console: Console) -> None:

@@ -40,6 +40,12 @@ class LiveProgress:
             self._console.print(line, highlight=False)
             self._line = line
 
+    def interrupted(self, experiment_id: str) -> None:
+        """Says that only the waiting has ended."""
+        short = experiment_id[:8]
+        line = f"Not waited for any longer; the experiment goes on. `assay watch {short}` follows it, "
+        self._console.print(f"{line}`assay cancel {short}` stops it.", highlight=False, soft_wrap=True)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

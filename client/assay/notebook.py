@@ -9,15 +9,21 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from assay_schemas.differences import against_control, mean
+from assay_schemas.differences import against_control
 from assay_schemas.reports import Cell, ReportDocument
 
-from assay.display import MARKS
+from assay.display import MARKS, heading, score
 from assay.errors import NotFound
 from assay.forest_plot import forest_svg
 
 if TYPE_CHECKING:
     from assay.run import Run
+
+NEWLINE = "\n"
+LEGEND = (
+    "Mean over seeds ± their standard deviation. Below it: the difference from control and its 95 % interval, which "
+    "verdicts rest on. In the plots the grey band is ± the smallest effect of interest."
+)
 
 
 def run_html(run: Run) -> str:
@@ -32,7 +38,8 @@ def run_html(run: Run) -> str:
 def report_html(report: ReportDocument) -> str:
     cells = {(cell.arm, cell.benchmark): cell for cell in report.cells}
     apart = against_control(report)
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("arm", *report.benchmarks))
+    heads = ["arm", *(heading(report, name) for name in report.benchmarks)]
+    head = "".join(f"<th>{escape(text).replace(NEWLINE, '<br>')}</th>" for text in heads)
     rows = "".join(
         f"<tr><th>{escape(arm)}</th>"
         + "".join(
@@ -44,7 +51,7 @@ def report_html(report: ReportDocument) -> str:
     )
     return (
         f"<p><strong>{escape(report.sentence)}</strong></p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><p><small>{LEGEND}</small></p>"
         f"{''.join(f'<p>{escape(answer)}</p>' for answer in report.answers)}"
         f"{_listed('What stands out', [one.text for one in report.findings])}"
         f"{''.join(forest_svg(name, report.verdicts) for name in report.benchmarks)}"
@@ -58,8 +65,7 @@ def _listed(title: str, lines: Sequence[str]) -> str:
 
 
 def _cell(cell: Cell | None, apart: str) -> str:
-    if cell is None or cell.mean is None:
+    if cell is None:
         return "–"
-    spread = f" ± {mean(cell.seed_sd)}" if cell.seed_sd is not None else ""
-    shown = escape(f"{mean(cell.mean)}{spread}" + (f" {MARKS[cell.verdict]}" if cell.verdict else ""))
+    shown = escape(score(cell) + (f" {MARKS[cell.verdict]}" if cell.verdict else ""))
     return f"{shown}<br><small>{escape(apart)}</small>" if apart else shown

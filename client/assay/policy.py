@@ -122,6 +122,11 @@ def misfits(policy: Policy, verdicts: Sequence[Verdict]) -> list[Problem]:
         for place, arm in enumerate(policy.arms)
         if arm not in arms
     ]
+    problems += [
+        Problem(field=f"arms.{place}", message=f"{arm!r} is what the arms are held against.", mend="Leave it out.")
+        for place, arm in enumerate(policy.arms)
+        if arm == policy.against
+    ]
     if policy.against not in arms:
         message = f"the experiment has no arm {policy.against!r}."
         problems.append(Problem(field="against", message=message, mend=nearest(policy.against, arms)))

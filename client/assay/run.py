@@ -72,7 +72,11 @@ class Run:
         from assay.live import LiveProgress
 
         with LiveProgress() as live:
-            view = self.watch(live.update, timeout_s)
+            try:
+                view = self.watch(live.update, timeout_s)
+            except KeyboardInterrupt:
+                live.interrupted(self.id)
+                raise
         _not_refused(view)
         return self
 
@@ -85,8 +89,7 @@ class Run:
         try:
             return self._store.read(self.report_uri(form)).decode()
         except NotFound as error:
-            mend = f"`assay status {self.id[:8]}` says how far it is, or why it was refused."
-            raise NotFound(f"Experiment {self.id} has no report (yet). {mend}") from error
+            raise NotFound(f"Experiment {self.id} has no report (yet). {self._look()}") from error
 
     def report_uri(self, form: str) -> str:
         return self._store.uri(f"{report_prefix(self.id)}/report.{form}")
@@ -123,12 +126,22 @@ class Run:
         return decide(read_policy(policy), self.id, self.report().verdicts)
 
     def plan(self) -> Plan:
-        return Plan.model_validate_json(self._store.read(self._store.uri(f"{experiment_prefix(self.id)}/plan.json")))
+        """What is done. Raises NotFound until the experiment is accepted."""
+        return Plan.model_validate_json(self._own("plan.json", "is not planned (yet)"))
 
     def result(self) -> ExperimentResult:
         """How every job ended. Raises NotFound until the experiment is complete."""
-        uri = self._store.uri(f"{experiment_prefix(self.id)}/result.json")
-        return ExperimentResult.model_validate_json(self._store.read(uri))
+        return ExperimentResult.model_validate_json(self._own("result.json", "has not ended (yet)"))
+
+    def _own(self, name: str, lacking: str) -> bytes:
+        """A file of this experiment. Raises NotFound in words where it is not there."""
+        try:
+            return self._store.read(self._store.uri(f"{experiment_prefix(self.id)}/{name}"))
+        except NotFound as error:
+            raise NotFound(f"Experiment {self.id} {lacking}. {self._look()}") from error
+
+    def _look(self) -> str:
+        return f"`assay status {self.id[:8]}` says how far it is, or why it was refused."
 
     def status(self) -> dict[str, Any]:
         """The scheduler's view: every job, arm by arm, and why it was or was not reused."""

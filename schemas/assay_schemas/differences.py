@@ -6,6 +6,7 @@ Only words; every number comes from the verdict.
 from __future__ import annotations
 
 from assay_schemas.experiments import CONTROL
+from assay_schemas.jobs import Usage
 from assay_schemas.reports import ReportDocument, Verdict
 
 
@@ -39,6 +40,13 @@ def signed(verdict: Verdict, value: float) -> str:
 def three_digits(value: float, sign: str = "") -> str:
     """Three significant digits; whole numbers from a thousand on, rather than powers of ten."""
     return f"{value:{sign},.0f}" if 1000 <= abs(value) < 1e15 else f"{value:{sign}#.3g}".rstrip(".")
+
+
+def device_time(used: Usage) -> str:
+    """`0.42 GPU-hours`; processor-seconds where no GPU was used."""
+    if used.gpu_s:
+        return f"{used.gpu_s / 3600:.2f} GPU-hours"
+    return f"{used.cpu_s:,.0f} processor-second{'' if round(used.cpu_s) == 1 else 's'}"
 
 
 def mean(value: float) -> str:

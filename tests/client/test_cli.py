@@ -179,3 +179,60 @@ def test_with_json_an_error_is_json_too(monkeypatch, capsys):
         cli.main()
     assert ended.value.code == 1
     assert json.loads(capsys.readouterr().out)["error"] == "None of the experiments begins with 'zzz'."
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What `assay responses` prints of a table of responses."""
+    import pandas
+
+    def show(rows: list[dict], *flags: str) -> str:
+        frame = pandas.DataFrame(rows)
+        run = SimpleNamespace(responses=lambda *_, **__: frame, url="")
+        monkeypatch.setattr("assay.lookup.find_run", lambda _: run)
+        return RUNNER.invoke(app, ["responses", "3f1c", "--benchmark", "numeric", *flags]).output
+
+    return show
+
+
+def test_where_no_response_is_to_be_shown_it_says_so(shown):
+    assert "No response on numeric scores otherwise than control's" in shown([], "--flips")
+    assert "There is no response on numeric" in shown([])
+
+
+def test_a_failed_item_is_null_in_json_and_a_word_for_people(shown):
+    row = {"item_id": "i", "arm": "a", "seed": 0, "prompt": "?", "target": "1", "response": "x", "score": float("nan")}
+    strict = {"parse_constant": lambda word: pytest.fail(f"{word} is no JSON")}
+    assert json.loads(shown([row], "--json"), **strict)[0]["score"] is None
+    assert "failed  x" in shown([row])
+
+
+def test_a_status_that_no_experiment_has_is_no_empty_list():
+    answer = RUNNER.invoke(app, ["list", "--status", "runing"])
+    assert answer.exit_code == 2
+    assert "running" in answer.output
+
+
+def test_a_filter_that_leaves_nothing_does_not_say_that_there_is_nothing(monkeypatch):
+    monkeypatch.setattr("assay.settings.load_settings", lambda: ClientSettings())
+    monkeypatch.setattr(Api, "experiments", lambda *_, **__: [])
+    assert "No experiment matches" in RUNNER.invoke(app, ["list", "--owner", "nobody"]).output
+    assert "No experiments yet" in RUNNER.invoke(app, ["list"]).output
+
+
+def test_before_its_end_an_experiment_has_no_results_in_words(tmp_path):
+    run = Run("3f1c0000-0000", ClientSettings(object_store=tmp_path.as_uri()))
+    with pytest.raises(NotFound, match=r"has not ended \(yet\). `assay status 3f1c0000`"):
+        run.result()
+    with pytest.raises(NotFound, match="is not planned"):
+        run.plan()
+
+
+def test_an_interrupt_says_that_the_experiment_goes_on(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "watch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Run("3f1c0000-0000", ClientSettings()).wait()
+    assert "the experiment goes on. `assay watch 3f1c0000` follows it" in capsys.readouterr().err

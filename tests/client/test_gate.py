@@ -119,6 +119,12 @@ def test_what_does_not_fit_the_experiment_is_said_at_once_with_the_nearest_name(
         assert part in said
 
 
+def test_an_arm_is_not_held_against_itself():
+    policy = read_policy({"arms": ["new"], "against": "new", "must_rise": ["*"]})
+    with pytest.raises(Refused, match=r"arms\.0: 'new' is what the arms are held against"):
+        decide(policy, "e", [verdict(0.1, 0.01)])
+
+
 def test_equal_policies_are_the_same_event_whatever_they_leave_out():
     now = datetime(2026, 1, 1, tzinfo=UTC)
     short = decided({"must_rise": ["gsm8k"]}, verdict(0.1)).event("/x", now)

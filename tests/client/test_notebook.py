@@ -41,6 +41,15 @@ def test_a_cell_has_the_difference_with_its_interval_and_the_answers_follow_the_
     assert "<script" not in shown
 
 
+def test_the_table_says_which_way_is_better_and_an_arm_without_scores_what_it_is():
+    made = report("new", [verdict("broken", None, benchmark="new", metric="bits_per_byte", higher_is_better=False)])
+    broken = made.cells[0].model_copy(update={"mean": None, "verdict": "broken"})
+    shown = report_html(made.model_copy(update={"cells": [broken]}))
+    assert "<th>new<br>bits per byte, lower is better</th>" in shown
+    assert "<td>– ✗ broken</td>" in shown
+    assert "the grey band is ± the smallest effect of interest" in shown
+
+
 @pytest.mark.parametrize("word", ["better", "worse", "tied", "underpowered", "broken"])
 def test_every_verdict_has_a_shape_of_its_own_within_the_picture(word):
     drawn = forest_svg("gsm8k", [verdict(word, 0.1, -0.05, 0.25), verdict("tied", 0.0)])

@@ -24,7 +24,7 @@ def _dead_letters() -> None:
 @app.command(name="list")
 def list_(
     topic: Annotated[str | None, typer.Argument(help="Only this topic's dead letters.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, the newest; 0 shows all.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, help="How many, the newest; 0 shows all.")] = 20,
     all_: Annotated[bool, typer.Option("--all", help="Also those that were replayed or dropped.")] = False,
     as_json: JsonFlag = False,
 ) -> None:

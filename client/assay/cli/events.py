@@ -22,7 +22,7 @@ def _events() -> None:
 def tail(
     topics: Annotated[list[str] | None, typer.Argument(help="Topics; default all.")] = None,
     from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest kept event.")] = False,
-    count: Annotated[int, typer.Option(help="Stop after so many events; 0 goes on.")] = 0,
+    count: Annotated[int, typer.Option(min=0, help="Stop after so many events; 0 goes on.")] = 0,
     as_json: JsonFlag = False,
 ) -> None:
     """Prints events as they come, one line each; with --json the whole event.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,10 @@ NOT_PLANNED = (
     "an experiment on a model of it waits, for about ten minutes."
 )
 YES = {True: "yes", False: "no"}
+Status = StrEnum(
+    "Status", ["requested", "running", "settling", "ended", "rejected", "succeeded", "partial", "failed", "cancelled"]
+)
+"""What an experiment may be: on its way, or how it ended; `ended` is any of the last five."""
 ENDED = ("rejected", "succeeded", "partial", "failed", "cancelled")
 
 
@@ -121,8 +126,8 @@ def _dry_run(document: Any, folder: Path, settings: ClientSettings, as_json: boo
 
 def list_(
     owner: Annotated[str | None, typer.Option(help="Only this owner's.")] = None,
-    status: Annotated[str | None, typer.Option(help="Only with this status.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    status: Annotated[Status | None, typer.Option(help="Only with this status.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")] = 20,
     as_json: JsonFlag = False,
 ) -> None:
     """Lists experiments, newest first.
@@ -140,7 +145,7 @@ def list_(
         "status": "status",
         "requested_at": "requested (UTC)",
     }
-    empty = "No experiments yet. Try `assay submit`."
+    empty = "No experiment matches." if owner or status else "No experiments yet. Try `assay submit`."
     emit(found, as_json, lambda items: rows([short(item) for item in items], columns, empty))
 
 

@@ -41,7 +41,7 @@ def report(
         uri = run.report_uri("html")
         run.report_text("html")
         webbrowser.open(uri if uri.startswith("file://") else run.url)
-        console().print(uri, soft_wrap=True)
+        emit({"report": uri}, as_json, lambda _: console().print(uri, soft_wrap=True))
         return
     print(run.report_text("json" if as_json else form.value))
 
@@ -49,11 +49,13 @@ def report(
 def responses(
     experiment: ExperimentId,
     benchmark: Annotated[str, typer.Option(help="Which benchmark's responses.")],
-    flips: Annotated[bool, typer.Option("--flips", help="Only items whose score differs from control's.")] = False,
-    limit: Annotated[int, typer.Option(help="How many to show; 0 shows all.")] = 20,
+    flips: Annotated[bool, typer.Option("--flips", help="Only items scored otherwise than control's.")] = False,
+    limit: Annotated[int, typer.Option(min=0, help="How many to show; 0 shows all.")] = 20,
     as_json: JsonFlag = False,
 ) -> None:
-    """Shows responses beside control's, losses first.
+    """Shows responses beside control's.
+
+    With --flips those that changed, losses first.
 
     Example: assay responses 3f1c --benchmark numeric --flips
     """
@@ -66,10 +68,24 @@ def responses(
     def show(_: object) -> None:
         for row in shown.to_dict(orient="records"):
             _show_response(row)
+        if frame.empty:
+            console().print(_nothing(benchmark, flips))
         if len(shown) < len(frame):
             console().print(f"{len(frame) - len(shown)} more; --limit 0 shows all. {run.url}", style="dim")
 
-    emit(shown.to_dict(orient="records"), as_json, show)
+    emit(_listed(shown), as_json, show)
+
+
+def _nothing(benchmark: str, flips: bool) -> str:
+    """Why no response is shown: `--flips` may have left none, and an experiment without results has none."""
+    if flips:
+        return f"No response on {benchmark} scores otherwise than control's; without --flips all of them are shown."
+    return f"There is no response on {benchmark}: no evaluation on it succeeded."
+
+
+def _listed(frame: Any) -> list[dict[str, Any]]:
+    """Rows as JSON can hold them: what is missing, such as a failed item's score, is null."""
+    return list(frame.astype(object).where(frame.notna(), None).to_dict(orient="records"))
 
 
 def _show_response(row: Mapping[Any, Any]) -> None:
@@ -81,5 +97,9 @@ def _show_response(row: Mapping[Any, Any]) -> None:
     out.print(Text(str(row["prompt"]).strip(), style="dim"))
     out.print(Text(f"  target   {row['target']}"))
     if "control_response" in row:
-        out.print(Text(f"  control  {row['control_score']}  {str(row['control_response']).strip()}"))
-    out.print(Text(f"  arm      {row['score']}  {str(row['response']).strip()}\n"))
+        out.print(Text(f"  control  {_score(row['control_score'])}  {str(row['control_response']).strip()}"))
+    out.print(Text(f"  arm      {_score(row['score'])}  {str(row['response']).strip()}\n"))
+
+
+def _score(value: float | None) -> str:
+    return "failed" if value is None or value != value else f"{value:.3g}"

@@ -62,4 +62,4 @@ def _number(value: float | None) -> str:
 
 def _points(change: dict[str, Any]) -> str:
     before, after = change["before"], change["after"]
-    return "" if before is None or after is None else f"{after - before:+.4f}"
+    return "" if before is None or after is None else f"{after - before:+.4f}".replace("-", "−")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay_schemas.differences import mean
+from assay_schemas.differences import device_time, mean
 from assay_schemas.reports import Cell, ReportDocument, Verdict, VerdictWord
 
 MARKS: dict[VerdictWord, str] = {
@@ -49,9 +49,5 @@ def table_cells(report: ReportDocument) -> dict[tuple[str, str], Cell]:
 def facts(report: ReportDocument) -> str:
     """The line under the sentence: outcome, jobs, reuse, cost."""
     reused = f", {report.reused} reused" if report.reused else ""
-    cost = (
-        f"{report.usage.gpu_s / 3600:.2f} GPU-hours"
-        if report.usage.gpu_s
-        else f"{report.usage.cpu_s:.0f} processor-seconds"
-    )
+    cost = device_time(report.usage)
     return f"{report.outcome} · {report.jobs} jobs{reused} · {cost} · {report.generated_at:%Y-%m-%d %H:%M} UTC"
