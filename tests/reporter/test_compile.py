@@ -138,7 +138,26 @@ def test_a_failed_replicate_is_named_with_its_reason_and_log(evidence):
     assert report.missing == ["wrong, seed 1: training failed (diverged): The loss was NaN at step 12."]
     text = render_markdown(report)
     assert "step 12: nan" in text
-    assert "assay retry" in text
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+def test_to_ask_again_is_advised_only_where_a_failure_may_pass(evidence, retryable):
+    made = evidence(failed={("wrong", 1)})
+    ends = [
+        end.model_copy(update={"error": end.error and end.error.model_copy(update={"retryable": retryable})})
+        for end in made.result.ends
+    ]
+    made = replace(made, result=made.result.model_copy(update={"ends": ends}))
+    steps = " ".join(compile_report(made, NOW).next_steps)
+    assert ("assay retry" in steps, "it would fail once more" in steps) == (retryable, not retryable)
+
+
+def test_where_every_arm_failed_the_sentence_alone_says_what_did(evidence):
+    failed = {(arm, seed) for arm in ("clean", "wrong") for seed in range(3)} | {
+        ("placebo", seed) for seed in (3, 4, 5)
+    }
+    said = compile_report(evidence(failed=failed), NOW).sentence
+    assert said.startswith("No verdict: no arm could be compared with control. 9 of 9 trainings failed (diverged).")
 
 
 def test_an_arm_that_failed_altogether_has_an_empty_cell_and_no_number(evidence):
@@ -309,4 +328,4 @@ def test_where_nothing_can_be_compared_the_sentence_says_why(evidence):
     two = [none[0].model_copy(update={"reason": "Its runs diverged."}), *none[1:]]
     assert conclusion(made, two, []) == "No verdict: Its runs diverged. See Comparisons for the other reasons."
     lost = evidence(failed=frozenset({("wrong", 1)}))
-    assert conclusion(lost, none, []).endswith("See what is missing below.")
+    assert conclusion(lost, none, []).endswith("1 of 9 trainings failed (diverged). See What is missing.")

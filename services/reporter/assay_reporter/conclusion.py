@@ -48,8 +48,21 @@ def _no_verdict(evidence: Evidence, primary: Sequence[Verdict]) -> str:
     """Why nothing could be compared: what did not finish, else what stands against the comparisons themselves."""
     reasons = list(dict.fromkeys(one.reason.rstrip(".") for one in primary))
     if missing(evidence) or not reasons:
-        return "No verdict: no arm could be compared with control. See what is missing below."
+        return f"No verdict: no arm could be compared with control. {_what_failed(evidence)}See What is missing."
     return f"No verdict: {reasons[0]}." + (" See Comparisons for the other reasons." if len(reasons) > 1 else "")
+
+
+def _what_failed(evidence: Evidence) -> str:
+    """`4 of 4 trainings failed (diverged). `, for those who read the sentence alone; nothing where nothing failed."""
+    said = []
+    for kind, words in (("training", "trainings"), ("selection", "selections"), ("eval", "evaluations")):
+        ends = [end for end in evidence.result.ends if end.kind == kind]
+        errors = [end.error for end in ends if end.outcome == "failed"]
+        classes = dict.fromkeys(one.class_.replace("_", " ") for one in errors if one is not None)
+        if errors:
+            why = f" ({', '.join(classes)})" if classes else ""
+            said.append(f"{len(errors)} of {len(ends)} {words} failed{why}. ")
+    return "".join(said)
 
 
 def _of_an_arm(verdicts: Sequence[Verdict]) -> str:
@@ -170,8 +183,7 @@ def next_steps(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[
     primary = [one for one in verdicts if one.family == "primary"]
     steps = list(flags)
     if evidence.result.outcome in ("partial", "failed"):
-        identity = evidence.plan.experiment_id
-        steps.append(f"Ask again for what is missing: `assay retry {identity[:8]}` reuses all that succeeded.")
+        steps.append(_ask_again(evidence))
     decided = look_at(evidence.plan, verdicts, evidence.result.outcome)
     if decided is not None and decided.next is not None:
         steps.append(f"Wait for the next look: `assay watch {decided.next[:8]}` (look {decided.look + 1}).")
@@ -187,6 +199,15 @@ def next_steps(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[
     if not any(one.versus == CONTROL for one in verdicts):
         steps.append("Control has no result; without it nothing can be called better or worse.")
     return [step for step in steps if step]
+
+
+def _ask_again(evidence: Evidence) -> str:
+    """Where a failure may pass, to ask for the same; where none may, the same would only fail once more."""
+    errors = [end.error for end in evidence.result.ends if end.outcome == "failed"]
+    if errors and not any(one is None or one.retryable for one in errors):
+        return "Mend what What is missing names and submit again: asked for as it is, it would fail once more."
+    identity = evidence.plan.experiment_id[:8]
+    return f"Ask again for what is missing: `assay retry {identity}` reuses all that succeeded."
 
 
 def _settling(primary: Sequence[Verdict]) -> Iterator[str]:

@@ -84,10 +84,11 @@ def _unread(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, 
             continue
         parts = examined.decomposed(arm, versus, benchmark)
         if parts is not None and parts.lost["format"] >= parts.lost["content"] + parts.lost["truncation"]:
+            lenient = f"{100 * parts.lenient:+.1f}".replace("-", "−")
             return (
                 f"The scorer finds an answer in {100 * now:.0f} % of {arm}'s responses on {benchmark} ({versus}: "
                 f"{100 * before:.0f} %), though the right answers are there: the format changed, and the score says "
-                f"nothing about content. Read leniently, the difference is {100 * parts.lenient:+.1f} points."
+                f"nothing about content. Read leniently, the difference is {lenient} points."
             )
     return ""
 

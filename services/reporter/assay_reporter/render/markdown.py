@@ -79,10 +79,16 @@ def _table_block(block: TableBlock) -> str:
 
 
 def _forest(block: ForestPlot) -> str:
-    rows = [[row.label, f"{row.value:+.4g}", f"{row.low:+.4g} to {row.high:+.4g}", row.verdict] for row in block.rows]
+    rows = [
+        [row.label, _signed(row.value), f"{_signed(row.low)} to {_signed(row.high)}", row.verdict] for row in block.rows
+    ]
     return f"**{_inline(block.title)}** — {_inline(block.axis)}\n\n" + _table(
         ["comparison", "difference", "95 % interval", "verdict"], rows
     )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4g}".replace("-", "−")
 
 
 def _curves(block: CurvePlot) -> str:

@@ -13,13 +13,13 @@ def provenance(findings: Findings) -> Section | None:
     plan = findings.evidence.plan
     rows = [["base model", plan.model.name or plan.spec.base_model, plan.model.digest[:16], ""]]
     rows += [
-        [f"data of {arm.name}", arm.dataset.source, arm.dataset.digest[:16], f"{arm.dataset.rows} rows"]
+        [f"data of {arm.name}", arm.dataset.source, arm.dataset.digest[:16], f"{arm.dataset.rows:,} rows"]
         for arm in plan.arms
         if arm.dataset is not None
     ]
     rows += [
         [f"items of {one.id}", one.items.source if one.items else one.harness_version,
-         one.items.digest[:16] if one.items else "", f"{one.items.rows} items" if one.items else ""]
+         one.items.digest[:16] if one.items else "", f"{one.items.rows:,} items" if one.items else ""]
         for one in plan.benchmarks
     ]  # fmt: skip
     blocks: list[AnyBlock] = [TableBlock(columns=["what", "from", "SHA-256", "size"], rows=rows)]

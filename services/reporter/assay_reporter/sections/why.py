@@ -91,7 +91,7 @@ def _said(arm: str, benchmark: str, versus: str, parts: Decomposition, cause: Ca
         f"{MEANINGS[cause] if moved == 'lost' else f'in {versus}, {MEANINGS[cause]}'}."
     )
     if cause == "format":
-        said += f" Read leniently, the difference is {100 * parts.lenient:+.1f} points: form, not content."
+        said += f" Read leniently, the difference is {_points(parts.lenient)} points: form, not content."
     if parts.flips < FEW_FLIPS:
         said += f" It is read from {'one response' if parts.flips == 1 else f'{parts.flips} responses'} alone."
     return said
