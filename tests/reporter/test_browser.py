@@ -96,13 +96,15 @@ async def test_every_page_is_drawn_without_a_complaint_and_runs_no_models_text(
                 await keep(browser, f"{name}-{width}-{'dark' if dark else 'light'}")
 
 
-async def test_a_comparison_is_read_on_a_phone_without_scrolling_sideways(
+async def test_tables_and_plots_are_read_on_a_phone_without_scrolling_sideways(
     reporter, ground, store_evidence, renamed, browser
 ):
     sideways = "[...document.querySelectorAll('.scroll')].map(one => one.scrollWidth - one.clientWidth)"
     async with filled(reporter, ground, store_evidence, renamed) as running:
-        await browser.open(running.url + PAGES["compare"][0], 390)
-        assert set(await browser.value(sideways)) == {0}
+        for name in ("report", "costs", "refused", "compare"):
+            await browser.open(running.url + PAGES[name][0], 390)
+            await browser.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+            assert set(await browser.value(sideways)) == {0}, name
         assert "second" in await browser.value(
             "getComputedStyle(document.querySelectorAll('td[data-of]')[1], '::before').content"
         )

@@ -39,6 +39,27 @@ async def test_a_name_that_no_experiment_can_have_is_not_found(pages: httpx.Asyn
     assert answer.status_code == 404, answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [("/costs?months=", "months"), ("/?before=yesterday", "before"), (f"/?q={'x' * 201}", "q"),
+     ("/experiments/a/responses?only=some", "only"), ("/experiments/a/responses?page=0", "page")],
+)  # fmt: skip
+async def test_an_address_with_a_part_that_cannot_be_read_is_told_in_a_page(
+    pages: httpx.AsyncClient, path: str, part: str
+) -> None:
+    answer = await pages.get(path)
+    assert answer.status_code == 422
+    assert "<h1>Not an address</h1>" in answer.text
+    assert f"{part}: " in answer.text
+
+
+async def test_an_address_of_no_page_is_a_page_and_shows_no_markup_of_its_own(pages: httpx.AsyncClient) -> None:
+    answer = await pages.get("/reports/<b>x</b>")
+    assert answer.status_code == 404
+    assert "<h1>Not here</h1>" in answer.text
+    assert "<b>x</b>" not in answer.text
+
+
 async def test_a_null_character_is_refused(pages: httpx.AsyncClient) -> None:
     for path in ("/experiments/%00", "/?q=%00"):
         answer = await pages.get(path)

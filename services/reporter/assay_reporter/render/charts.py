@@ -26,19 +26,19 @@ SHAPES = {
     "underpowered": "circle",
     "broken": "cross",
 }
-WIDTH = 560
+WIDTH = 420
 ROW_HEIGHT = 26
 CURVE_HEIGHT = 200
 PIXELS = 2.0
 MOST_POINTS = 2000
-"""Points drawn in one chart: beyond that lines of 560 pixels look the same, and take seconds."""
+"""Points drawn in one chart: beyond that lines of 420 pixels look the same, and take seconds."""
 KEPT = 24
 """Charts that are kept: a page, an e-mail and a report made again show the same ones, and each takes 0.2 s to draw."""
 AXIS = {"labelColor": INK, "titleColor": INK, "domainColor": INK, "tickColor": INK}
 CONFIG = {
     "background": "transparent",
-    "axis": {**AXIS, "gridOpacity": 0.2, "labelFontSize": 12, "titleFontSize": 12},
-    "legend": {"labelColor": INK, "titleColor": INK},
+    "axis": {**AXIS, "gridOpacity": 0.2, "labelFontSize": 13, "titleFontSize": 13},
+    "legend": {"labelColor": INK, "titleColor": INK, "orient": "bottom", "labelFontSize": 13},
     "view": {"stroke": None},
 }
 Spec = dict[str, Any]
@@ -52,7 +52,7 @@ def forest_svg(block: ForestPlot) -> str:
 def forest_spec(block: ForestPlot) -> Spec:
     """The chart as Vega-Lite."""
     order = [row.label for row in block.rows]
-    axis = {"labelLimit": 260, "ticks": False, "domain": False}
+    axis = {"labelLimit": 220, "ticks": False, "domain": False}
     y = {"field": "label", "type": "nominal", "sort": order, "title": None, "axis": axis}
     rows = {"values": [row.model_dump() for row in block.rows]}
     colour, shape = _by_verdict(list(COLOURS.values())), _by_verdict(list(SHAPES.values()))

@@ -5,11 +5,14 @@ Never shows a stack trace.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from assay_chassis.errors import Transient
 from assay_chassis.object_store import KeyRefused
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 
 from assay_reporter.web.pages import not_found, page
 
@@ -18,10 +21,11 @@ WORDS = {
     400: "An address with a null character",
     404: "There is no such thing",
     413: "Larger than pages show",
+    422: "A part of the address that cannot be read",
     503: "The database or the store is away; try again in two seconds",
 }
 HTML = {"text/html": {"schema": {"type": "string"}}}
-ANY_PAGE = (400, 503)
+ANY_PAGE = (400, 422, 503)
 
 
 def pages(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -37,7 +41,7 @@ def files(*media_types: str) -> dict[int | str, dict[str, Any]]:
 
 
 def add_answers(web: FastAPI) -> None:
-    """Errors of the database, the store and its keys become pages."""
+    """Errors of the database, the store, its keys and of the address become pages."""
 
     async def away(_: Request, error: Exception) -> Response:
         response = page("message.html", 503, title="Not available now", text=str(error))
@@ -47,8 +51,27 @@ def add_answers(web: FastAPI) -> None:
     async def no_key(_request: Request, _error: Exception) -> Response:
         return not_found("No experiment has such a name.")
 
+    async def unreadable(_: Request, error: Exception) -> Response:
+        faults = error.errors() if isinstance(error, RequestValidationError) else []
+        return page("message.html", 422, title="Not an address", text=_in_words(faults))
+
+    async def refused(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        if status == 404:
+            return not_found(f"There is no page {request.url.path} here.")
+        detail = error.detail if isinstance(error, HTTPException) else ""
+        return page("message.html", status, title="Not possible", text=f"{detail}.")
+
     web.add_exception_handler(Transient, away)
     web.add_exception_handler(KeyRefused, no_key)
+    web.add_exception_handler(RequestValidationError, unreadable)
+    web.add_exception_handler(HTTPException, refused)
+
+
+def _in_words(faults: Sequence[Any]) -> str:
+    """What is wrong with each part of an address: `months: Input should be …`."""
+    said = [f"{fault['loc'][-1]}: {fault['msg'][:1].lower()}{fault['msg'][1:]}." for fault in faults]
+    return f"The address has a part that cannot be read. {' '.join(said)}"
 
 
 def null_character() -> Response:

@@ -11,14 +11,14 @@ from typing import Annotated, Any
 from assay_chassis.app import ServiceApp
 from assay_chassis.object_store import ObjectNotFound
 from assay_schemas.artifacts import experiment_prefix
-from assay_schemas.differences import mean
+from assay_schemas.differences import in_points, three_digits
 from assay_schemas.jobs import TrainingInputs
 from assay_schemas.reports import Cell, ReportDocument
 from assay_schemas.results import Plan
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from assay_reporter.render.words import table_cells
+from assay_reporter.render.words import direction, table_cells
 from assay_reporter.web.answers import pages
 from assay_reporter.web.experiments import load_report
 from assay_reporter.web.pages import not_found, page
@@ -28,11 +28,16 @@ MOST = 6
 
 @dataclass(frozen=True)
 class Row:
-    """One arm on one benchmark in every experiment; `change`: second minus first, where there are just two."""
+    """One arm on one benchmark in every experiment; `change`: second minus first, where there are just two.
+
+    `points`: the metric is a share of 1, whose differences are said in points; `metric` names the unit of others."""
 
     arm: str
     benchmark: str
     cells: list[Cell | None]
+    direction: str = ""
+    points: bool = False
+    metric: str = ""
 
     @property
     def change(self) -> str:
@@ -40,7 +45,8 @@ class Row:
         if len(means) != 2 or means[0] is None or means[1] is None:
             return ""
         change = means[1] - means[0]
-        return ("+" if change >= 0 else "−") + mean(abs(change))
+        text = f"{100 * change:+.1f} points" if self.points else f"{three_digits(change, '+')} {self.metric}"
+        return "0" if change == 0 else text.strip().replace("-", "−")
 
 
 def router(app: ServiceApp) -> APIRouter:
@@ -80,8 +86,20 @@ def rows(reports: list[ReportDocument]) -> list[Row]:
     benchmarks = dict.fromkeys(name for report in reports for name in report.benchmarks)
     arms = dict.fromkeys(arm for report in reports for arm in report.arms)
     cells = [table_cells(report) for report in reports]
-    listed = [Row(arm, name, [one.get((arm, name)) for one in cells]) for name in benchmarks for arm in arms]
+    about = {name: _about(name, reports) for name in benchmarks}
+    listed = [
+        Row(arm, name, [one.get((arm, name)) for one in cells], *about[name]) for name in benchmarks for arm in arms
+    ]
     return [row for row in listed if any(row.cells)]
+
+
+def _about(benchmark: str, reports: list[ReportDocument]) -> tuple[str, bool, str]:
+    """Which way is better, whether differences are in points, and the metric, from the first report that says so."""
+    for report in reports:
+        verdict = next((one for one in report.verdicts if one.benchmark == benchmark), None)
+        if verdict is not None:
+            return direction(report, benchmark), in_points(verdict), verdict.metric.replace("_", " ")
+    return "", False, ""
 
 
 def set_up(plan: Plan) -> dict[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from assay_chassis.app import ServiceApp
+from assay_schemas.results import PlannedBenchmark
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
@@ -66,9 +67,18 @@ def router(app: ServiceApp) -> APIRouter:
             benchmarks=names,
             known_arms=[one.name for one in ended.plan.arms],
             view=view,
+            metric=_metric(chosen),
             total=total,
             items=items,
             pages=-(-total // wanted.size),
         )
 
     return routes
+
+
+def _metric(benchmark: PlannedBenchmark) -> str:
+    """What scores are counted in, where the benchmark's name does not say so: `bits per byte, lower is better.`"""
+    if benchmark.primary in ("", benchmark.name) and benchmark.higher_is_better:
+        return ""
+    way = "higher" if benchmark.higher_is_better else "lower"
+    return f"{benchmark.primary.replace('_', ' ')}, {way} is better."
