@@ -42,6 +42,9 @@ class Store:
             with filesystem.open_input_stream(key) as stream:
                 return bytes(stream.read())
         except FileNotFoundError as error:
+            folder = _local(self.root)
+            if folder is not None and not folder.is_dir():
+                raise NotConnected(f"There is no object store in {folder}. {MEND}") from error
             raise NotFound(f"{uri} is not in the object store.") from error
         except OSError as error:
             raise NotConnected(f"{uri} cannot be read: {error}. {MEND}") from error

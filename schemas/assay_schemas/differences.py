@@ -1,4 +1,4 @@
-"""How a difference and its interval are written, the same on pages, in files, terminals and notebooks.
+"""How a difference, its interval and device time are written, the same on pages, in files, terminals and notebooks.
 
 Only words; every number comes from the verdict.
 """

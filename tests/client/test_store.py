@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from assay.errors import NotConnected, NotFound
+from assay.run import Run
 from assay.settings import ClientSettings
 from assay.store import Store
 from assay_schemas.artifacts import ArtifactRef
@@ -46,3 +47,8 @@ def test_the_region_of_the_settings_is_asked(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(fs, "S3FileSystem", lambda **options: given.update(options))
     store_at("s3://bucket", s3_region="eu-central-1")._remote("s3://bucket/a")
     assert given == {"region": "eu-central-1"}
+
+
+def test_a_store_that_is_away_is_not_a_report_that_is_not_there_yet(tmp_path):
+    with pytest.raises(NotConnected, match="There is no object store in"):
+        Run("3f1c", ClientSettings(object_store=(tmp_path / "unmounted").as_uri())).report()

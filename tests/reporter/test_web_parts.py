@@ -73,8 +73,14 @@ def test_two_experiments_are_compared_row_by_row_and_their_set_ups_line_by_line(
     first, second = evidence(), evidence(clean=0.7)
     reports = [compile_report(one, NOW) for one in (first, second)]
     row = next(one for one in rows(reports) if (one.arm, one.benchmark) == ("clean", "numeric"))
-    assert row.change.startswith("+0.0")
+    assert re.fullmatch(r"\+\d\.\d points", row.change)
     assert rows(reports[:1])[0].change == ""
+    other = next(one for one in rows([reports[1], reports[0]]) if (one.arm, one.benchmark) == ("clean", "numeric"))
+    assert other.change == row.change.replace("+", "−")
+    bits = next(one for one in rows(reports) if (one.arm, one.benchmark) == ("clean", "perplexity"))
+    assert bits.direction == "bits per byte, lower is better"
+    assert bits.change.endswith(" bits per byte")
+    assert rows([reports[0], reports[0]])[0].change == "0"
     same = set_up(first.plan)
     assert differences([same, set_up(second.plan)]) == []
     spec = second.plan.spec.model_copy(update={"seeds": [7]})
