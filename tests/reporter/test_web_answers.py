@@ -60,6 +60,12 @@ async def test_an_address_of_no_page_is_a_page_and_shows_no_markup_of_its_own(pa
     assert "<b>x</b>" not in answer.text
 
 
+async def test_what_only_reads_says_which_methods_it_takes(pages: httpx.AsyncClient) -> None:
+    answer = await pages.post("/costs")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    assert "Method Not Allowed" in answer.text
+
+
 async def test_a_null_character_is_refused(pages: httpx.AsyncClient) -> None:
     for path in ("/experiments/%00", "/?q=%00"):
         answer = await pages.get(path)

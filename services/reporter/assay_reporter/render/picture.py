@@ -14,7 +14,7 @@ from assay_reporter.render.charts import Spec, forest_spec, png
 from assay_reporter.render.html import SECTIONS
 
 MOST_PLOTS = 4
-LINE = 88
+LINE = 74
 TITLE = {"anchor": "start", "fontSize": 15, "subtitleFontSize": 12, "offset": 14}
 
 

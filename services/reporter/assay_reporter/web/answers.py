@@ -52,15 +52,16 @@ def add_answers(web: FastAPI) -> None:
         return not_found("No experiment has such a name.")
 
     async def unreadable(_: Request, error: Exception) -> Response:
-        faults = error.errors() if isinstance(error, RequestValidationError) else []
-        return page("message.html", 422, title="Not an address", text=_in_words(faults))
+        assert isinstance(error, RequestValidationError)
+        return page("message.html", 422, title="Not an address", text=_in_words(error.errors()))
 
     async def refused(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        if status == 404:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 404:
             return not_found(f"There is no page {request.url.path} here.")
-        detail = error.detail if isinstance(error, HTTPException) else ""
-        return page("message.html", status, title="Not possible", text=f"{detail}.")
+        response = page("message.html", error.status_code, title="Not possible", text=f"{error.detail}.")
+        response.headers.update(error.headers or {})
+        return response
 
     web.add_exception_handler(Transient, away)
     web.add_exception_handler(KeyRefused, no_key)
