@@ -128,6 +128,15 @@ def _price(report: ReportDocument) -> str:
     return device_time(report.usage)
 
 
+def missing_lines(missing: Sequence[str]) -> list[str]:
+    """What did not finish, once for all that say the same: `clean, seed 0; clean, seed 1: training was cancelled.`"""
+    said: dict[str, list[str]] = {}
+    for line in missing:
+        who, _, what = line.partition(": ")
+        said.setdefault(what or line, []).append(who)
+    return [what if what in who else f"{'; '.join(who)}: {what}" for what, who in said.items()]
+
+
 def show_report(report: ReportDocument, console: Console) -> None:
     """The verdict in a sentence, the table, what is missing, and what to try next."""
     console.print(Text(report.sentence, style="bold"))
@@ -139,7 +148,7 @@ def show_report(report: ReportDocument, console: Console) -> None:
         for finding in report.findings:
             console.print(Text(f"  • {finding.text}"))
     console.print(f"{report.jobs} jobs, {report.reused} of them reused; {_price(report)}.")
-    for line in report.missing:
+    for line in missing_lines(report.missing):
         console.print(Text(f"missing: {line}", style="yellow"))
     if report.next_steps:
         console.print(Text("What to try next", style="bold"))

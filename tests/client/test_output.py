@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from assay.cli.experiments import _why
 from assay.cli.output import console, fail, rows
+from assay.display import missing_lines
 from assay.errors import AssayError, NotFound, Refused
 from assay.lookup import find_job
 from assay_schemas.problems import Problem
@@ -23,6 +24,16 @@ def test_a_refusal_lists_its_problems(capsys: pytest.CaptureFixture[str]) -> Non
     printed = capsys.readouterr().err
     assert "The experiment was refused. Mend these" in printed
     assert "'[/]' is taken." in printed
+
+
+def test_runs_that_are_missing_for_one_reason_are_named_in_one_line() -> None:
+    cancelled = [f"clean, seed {seed}: training was cancelled." for seed in (0, 1)]
+    failed = "wrong, seed 0: training failed (diverged): loss not finite at step 2"
+    assert missing_lines([cancelled[0], failed, "control", cancelled[1]]) == [
+        "clean, seed 0; clean, seed 1: training was cancelled.",
+        failed,
+        "control",
+    ]
 
 
 def test_a_job_says_why_it_was_not_reused_and_for_what_it_waits() -> None:
