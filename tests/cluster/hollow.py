@@ -25,7 +25,7 @@ class HollowPod(kubelet.Pod):
         began = kubelet.now()
         await self._report("Running", {"running": {"startedAt": began}})
         await asyncio.sleep(WORK_S)
-        self._leave_records(await kubelet.steadily(self._container.environment))
+        self._leave_records({entry["name"]: entry.get("value", "") for entry in self._spec["env"]})
         end = {"exitCode": 0, "reason": "Completed", "startedAt": began, "finishedAt": kubelet.now()}
         await self._report("Succeeded", {"terminated": end})
 

@@ -81,6 +81,7 @@ class Pod:
         self._grace_s = 0.0
 
     def delete(self, grace_s: float) -> None:
+        """It has so long to end. Without grace its object is gone by itself, or already."""
         self._grace_s = grace_s
         self._deleted.set()
 
@@ -96,8 +97,9 @@ class Pod:
                 waiting = {"reason": "CreateContainerConfigError", "message": str(error)}
                 await self._report("Pending", {"waiting": waiting})
         await self._deleted.wait()
-        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": self.metadata["uid"]}}
-        await steadily(lambda: self._api.send("DELETE", self._path, body))
+        if self._grace_s:
+            body = {"gracePeriodSeconds": 0, "preconditions": {"uid": self.metadata["uid"]}}
+            await steadily(lambda: self._api.send("DELETE", self._path, body))
 
     async def _run(self) -> None:
         began, code = now(), 0
@@ -229,12 +231,14 @@ class Kubelet:
             self._see(item)
         gone = self._pods.keys() - {item["metadata"]["uid"] for item in found["items"]}
         for uid in gone:
-            self._pods[uid].delete(0)
+            self._pods.pop(uid).delete(0)
         async for event in self._api.watch(path, found["metadata"]["resourceVersion"]):
             if event["type"] == "ERROR":
                 return
             if event["type"] in ("ADDED", "MODIFIED"):
                 self._see(event["object"])
+            elif event["type"] == "DELETED" and (pod := self._pods.pop(event["object"]["metadata"]["uid"], None)):
+                pod.delete(0)
 
     def _see(self, item: Object) -> None:
         uid = item["metadata"]["uid"]
