@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from assay.errors import NotConnected
 
+MOCK_FETCH_WAIT_MS = 20
 ADDRESSES = ("api_url", "web_url", "trainer_url", "evaluator_url")
 
 
@@ -33,6 +34,9 @@ class ClientSettings(BaseSettings):
     )
     kafka_ssl_certfile: str = Field(default="", description="PEM file of this client's certificate")
     kafka_ssl_keyfile: str = Field(default="", description="PEM file of this client's key")
+    kafka_fetch_max_wait_ms: int = Field(
+        default=500, ge=1, description="how long Kafka may hold a fetch open; 20 for the mock broker, whose delay it is"
+    )
     object_store: str = Field(default="", description="file:///folder or s3://bucket/prefix")
     s3_endpoint_url: str = Field(default="", description="endpoint of an S3 server that is not AWS")
     s3_region: str = Field(default="", description="region of the bucket; default: the AWS environment's")
@@ -68,19 +72,20 @@ def load_settings(**given: Any) -> ClientSettings:
     return found
 
 
-def _defaults(explicit: ClientSettings) -> dict[str, str]:
+def _defaults(explicit: ClientSettings) -> dict[str, Any]:
     """What the embedded system offers for settings that nobody set; nothing when another broker is named."""
     if explicit.kafka_bootstrap_servers:
         return {}
-    offered = _embedded()
-    return {name: value for name, value in offered.items() if not getattr(explicit, name)}
+    given = {name for name in explicit.model_fields_set if getattr(explicit, name)}
+    return {name: value for name, value in _embedded().items() if name not in given}
 
 
-def _embedded() -> dict[str, str]:
+def _embedded() -> dict[str, Any]:
     try:
         system = json.loads((state_folder() / "system.json").read_text())
         system |= {f"{name}_url": process["url"] for name, process in system.get("processes", {}).items()}
     except (OSError, ValueError, AttributeError, TypeError, KeyError):
         return {}
     names = ("kafka_bootstrap_servers", "object_store", "s3_endpoint_url", *ADDRESSES)
-    return {name: str(system[name]) for name in names if system.get(name)}
+    found: dict[str, Any] = {name: str(system[name]) for name in names if system.get(name)}
+    return found | ({"kafka_fetch_max_wait_ms": MOCK_FETCH_WAIT_MS} if system.get("kafka") == "mock" else {})

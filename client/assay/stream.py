@@ -90,14 +90,15 @@ async def records(
         *topics,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        fetch_max_wait_ms=20,
+        fetch_max_wait_ms=settings.kafka_fetch_max_wait_ms,
         **_connection(settings),
     )
     await _started(consumer, settings)
     try:
-        partitions = sorted(consumer.assignment())
+        partitions = _paused(consumer)
         await _rewind(consumer, partitions, since)
         ends = {} if follow else await consumer.end_offsets(partitions)
+        consumer.resume(*partitions)
         while True:
             if not follow and await _read_all(consumer, ends):
                 return
@@ -115,7 +116,7 @@ async def count(settings: ClientSettings, topic: str) -> int:
     consumer = AIOKafkaConsumer(topic, enable_auto_commit=False, **_connection(settings))
     await _started(consumer, settings)
     try:
-        partitions = list(consumer.assignment())
+        partitions = _paused(consumer)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             first, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         return sum(ends[partition] - first[partition] for partition in partitions)
@@ -164,6 +165,16 @@ async def _started(part: Any, settings: ClientSettings) -> None:
         await part.stop()
         address = settings.kafka_bootstrap_servers
         raise NotConnected(f"No broker answers at {address}. Is the system up? Try `assay doctor`.") from error
+
+
+def _paused(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+    """The partitions of a consumer that has just started, with nothing fetched before they are resumed.
+
+    A broker answers a connection's requests in their order: places asked for behind a fetch that waits for records
+    would wait as long."""
+    partitions = sorted(consumer.assignment())
+    consumer.pause(*partitions)
+    return partitions
 
 
 async def _rewind(consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime | None) -> None:
