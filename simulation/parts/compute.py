@@ -208,6 +208,9 @@ class ClusterBackend:
     async def start(self) -> None:
         """Nothing is to be found: the cluster knows its runs."""
 
+    def when_a_run_ends(self, wake: Callable[[], None]) -> None:
+        """Nothing: a hint must not be needed."""
+
     async def submit(self, run: JobRun) -> None:
         await self._travel()
         self._cluster.take(run)

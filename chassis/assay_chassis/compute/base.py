@@ -3,7 +3,7 @@ Never starts a process and never imports a machine-learning library; the backend
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Protocol, Self
@@ -170,6 +170,9 @@ class ComputeBackend(Protocol):
 
     async def start(self) -> None:
         """Find the runs of an earlier life. Does not wait for anything to load."""
+
+    def when_a_run_ends(self, wake: Callable[[], None]) -> None:
+        """Call `wake` soon after a run's end, where the backend hears of that by itself. A hint: some are missed."""
 
     async def submit(self, run: JobRun) -> None:
         """Take a run; a name known already, also of an ended run, changes nothing.

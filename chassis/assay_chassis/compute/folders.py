@@ -7,7 +7,7 @@ import asyncio
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class FolderBackend(ABC):
         self.root = root.absolute()
         self.grace_s = grace_s
         self._ended: dict[str, RunStatus] = {}
+        self._wake: Callable[[], None] = lambda: None
 
     @abstractmethod
     async def start(self) -> None: ...
@@ -43,6 +44,9 @@ class FolderBackend(ABC):
     @abstractmethod
     async def _launch(self, run: JobRun, /) -> None:
         """Have the queued run started, now or as soon as can be; called again for a run known already."""
+
+    def when_a_run_ends(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
 
     @abstractmethod
     async def _stop_own(self) -> None:

@@ -17,10 +17,13 @@ from assay_chassis.compute.base import Cause, JobRun
 from assay_chassis.compute.devices import VISIBLE
 from assay_chassis.compute.folder import RunFolder
 from assay_chassis.compute.job import LIBC, run_job
+from assay_chassis.compute.pipe import Pipe
 from assay_chassis.compute.processes import ask_group_to_end, descendants, end_all, memory_gib
 
 TICK_S = 0.25
 BEAT_S = 1.0
+ENDS = ".ends"
+"""The pipe among the runs where a service hears that one has ended."""
 MEMORY_TICK_S = 0.5
 ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
 
@@ -136,6 +139,8 @@ def record_end(folder: RunFolder, status: int | None, stop: Stop | None) -> None
         with folder.log.open("a", encoding="utf-8") as log:
             log.write(f"[assay] {reason}\n")
     folder.write("end", {"cause": cause, "reason": reason, "exit_code": code, "at": time.time()})
+    with suppress(OSError):  # a hint for the service, which also looks by itself
+        Pipe(folder.path.parent / ENDS).nudge()
 
 
 def explain(status: int | None, stop: Stop | None, folder: RunFolder) -> tuple[Cause, str, int | None]:

@@ -16,6 +16,8 @@ from assay_chassis.compute.devices import machine_gpus
 from assay_chassis.compute.environments import OWN_ONLY, Environments
 from assay_chassis.compute.errors import BackendUnavailable, ResourcesUnavailable
 from assay_chassis.compute.folders import FolderBackend
+from assay_chassis.compute.keeper import ENDS
+from assay_chassis.compute.pipe import Pipe
 from assay_chassis.compute.warm_client import WarmClient
 from assay_chassis.compute.warm_folder import WarmRecord
 
@@ -55,14 +57,28 @@ class LocalBackend(FolderBackend):
         self._environment = dict(environment or {})
         self._warm: WarmClient | None = None
         self._keeping_awake: asyncio.Task[None] | None = None
+        self._ends: int | None = None
 
     async def start(self) -> None:
         if self._warm is None:
             self._warm = await asyncio.to_thread(self._client)
+            self._listen()
             if self._warm_up_after_s == 0 or await asyncio.to_thread(self._warm.alive):
                 await asyncio.to_thread(self._warm.renew)
             self._keeping_awake = asyncio.create_task(self._keep_awake(self._warm))
             await self._rouse_others()
+
+    def _listen(self) -> None:
+        """Hear from keepers that runs have ended."""
+        pipe = Pipe(self.root / ENDS)
+        pipe.make()
+        self._ends = pipe.open()
+        asyncio.get_running_loop().add_reader(self._ends, self._heard, self._ends)
+
+    def _heard(self, ends: int) -> None:
+        with suppress(BlockingIOError):
+            os.read(ends, 65536)
+        self._wake()
 
     def _client(self, version: str = "", python: Path | None = None) -> WarmClient:
         return WarmClient(
@@ -90,6 +106,10 @@ class LocalBackend(FolderBackend):
             with suppress(asyncio.CancelledError):
                 await self._keeping_awake
             self._keeping_awake = None
+        if self._ends is not None:
+            asyncio.get_running_loop().remove_reader(self._ends)
+            os.close(self._ends)
+            self._ends = None
         self._warm = None
         self._others = {}
 

@@ -45,6 +45,9 @@ class SharedRuns:
     async def shutdown(self) -> None:
         await self._beneath.shutdown()
 
+    def when_a_run_ends(self, wake: Callable[[], None]) -> None:
+        self._beneath.when_a_run_ends(wake)
+
     async def submit(self, run: JobRun) -> None:
         await self.submit_together([run], run.entrypoint)
 

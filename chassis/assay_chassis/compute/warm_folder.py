@@ -3,8 +3,6 @@ Never starts or stops a process."""
 
 from __future__ import annotations
 
-import errno
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -12,8 +10,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_chassis.compute.folder import is_locked, write_whole
+from assay_chassis.compute.pipe import NUDGE, Pipe
 
-NUDGE = b"n"
 LEAVE = b"x"
 
 
@@ -41,9 +39,8 @@ class WarmFolder:
         self.lock = self.path / "lock"
         self.log = self.path / "log"
         self._record = self.path / "warm.json"
-        self._pipe = self.path / "nudges"
-        with suppress(FileExistsError):
-            os.mkfifo(self._pipe, 0o600)
+        self._pipe = Pipe(self.path / "nudges")
+        self._pipe.make()
 
     def alive(self) -> bool:
         """Whether a warm parent holds the lock."""
@@ -59,21 +56,9 @@ class WarmFolder:
         return None
 
     def open_nudges(self) -> int:
-        """The pipe's reading end; open for writing too, so that it never reads as ended."""
-        return os.open(self._pipe, os.O_RDWR | os.O_NONBLOCK)
+        """The pipe's reading end."""
+        return self._pipe.open()
 
     def nudge(self, word: bytes = NUDGE) -> bool:
         """Wake the warm parent; False when none listens."""
-        try:
-            pipe = os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError as error:
-            if error.errno in (errno.ENXIO, errno.ENOENT):
-                return False
-            raise
-        try:
-            os.write(pipe, word)
-        except BlockingIOError:
-            return True  # full of nudges: it will wake
-        finally:
-            os.close(pipe)
-        return True
+        return self._pipe.nudge(word)

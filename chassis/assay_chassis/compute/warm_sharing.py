@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-NUDGE = b"n"
+from assay_chassis.compute.pipe import Pipe
+
 LOOK_S = 0.02
 
 
@@ -63,9 +64,8 @@ class WarmSharing:
         self.path = path
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._first = self.path / "first"
-        self._pipe = self.path / "nudges"
-        with suppress(FileExistsError):
-            os.mkfifo(self._pipe, 0o600)
+        self._pipe = Pipe(self.path / "nudges")
+        self._pipe.make()
 
     def become_first(self) -> int | None:
         """A lock for the first warm parent to inherit and keep; None where there is one already."""
@@ -96,17 +96,13 @@ class WarmSharing:
         prepared.touch(0o600)
         prepared.write_text(text, encoding="utf-8")
         prepared.rename(self._request(name))
-        with suppress(OSError):  # none listens yet, or its pipe is full: it will look by itself
-            pipe = os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK)
-            try:
-                os.write(pipe, NUDGE)
-            finally:
-                os.close(pipe)
+        with suppress(OSError):
+            self._pipe.nudge()  # where none listens yet, it will look by itself
         return ForkedElsewhere(self, name)
 
     def open_nudges(self) -> int:
         """The pipe's reading end, for the first warm parent."""
-        return os.open(self._pipe, os.O_RDWR | os.O_NONBLOCK)
+        return self._pipe.open()
 
     def asked(self) -> dict[str, Asked]:
         """What waits to be forked, by name."""

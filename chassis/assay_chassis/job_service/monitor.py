@@ -83,7 +83,7 @@ class Monitor:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """Look now: a run was submitted or cancelled."""
+        """Look now: a run was submitted or cancelled, or has ended."""
         self._woken.set()
 
     async def run(self) -> None:
@@ -93,11 +93,11 @@ class Monitor:
             began = self._clock.monotonic()
             live = await self.sweep()
             took = self._clock.monotonic() - began
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LIVE_POLL_S if live else IDLE_POLL_S)
             if live:
                 # Where there are many, requests have at least as much of this process as the look at all runs.
                 await asyncio.sleep(min(max(LIVE_POLL_S / 4, took), LONGEST_PAUSE_S))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LIVE_POLL_S if live else IDLE_POLL_S)
 
     async def sweep(self) -> int:
         """Look at every run once; how many are still to be watched.

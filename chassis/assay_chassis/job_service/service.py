@@ -109,6 +109,7 @@ class JobService:
             else:
                 app.on(job_type.request_topic, service.requested)
         app.on(CANCEL_TOPIC, service.cancel_requested)
+        backend.when_a_run_ends(service.monitor.wake)
         app.background("monitor", service.monitor.run)
         return service
 

@@ -74,6 +74,17 @@ async def test_runs_share_out_the_gpus_and_wait_for_one(local: Bench, tmp_path: 
         await backend.submit(make_run(attempt=4, resources=Resources(gpus=3)))
 
 
+async def test_the_end_of_a_run_is_heard_of(local: Bench) -> None:
+    backend = await local.open()
+    heard = asyncio.Event()
+    backend.when_a_run_ends(heard.set)
+    run = make_run("describe_process")
+    await backend.submit(run)
+    async with asyncio.timeout(60):
+        await heard.wait()
+    assert (await backend.status(run.name)).state is RunState.SUCCEEDED
+
+
 async def test_scratch_files_go_with_success_and_stay_with_failure(local: Bench) -> None:
     backend = await local.open()
     succeeded, failed = make_run(), make_run("raise_error", attempt=2)

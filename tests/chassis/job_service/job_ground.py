@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +42,9 @@ class Runs:
     async def close(self) -> None: ...
 
     async def shutdown(self) -> None: ...
+
+    def when_a_run_ends(self, wake: Callable[[], None]) -> None:
+        self.wake = wake
 
     async def submit(self, run: JobRun) -> None:
         if self.impossible:

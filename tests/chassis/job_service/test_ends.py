@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from assay_chassis.app import ServiceApp
 from assay_chassis.compute.base import Cause, JobRun, Resources, RunState, RunStatus
+from assay_chassis.job_service import JobService, monitor
 from assay_chassis.job_service.failures import usage_of
-from job_ground import KEY, Ground
+from assay_chassis.memory import InMemoryBroker
+from assay_chassis.object_store import MemoryStore
+from assay_chassis.settings import ServiceSettings
+from job_ground import KEY, TRAINING, Ground, Runs, request_event
 
 
 @pytest.mark.parametrize(
@@ -146,3 +152,23 @@ def test_the_gpus_that_a_failed_run_held_are_counted() -> None:
     ended = began + timedelta(seconds=10)
     used = usage_of(RunStatus(name=run.name, run=run, state=RunState.FAILED, started_at=began, ended_at=ended))
     assert (used.wall_s, used.gpu_s) == (10, 80)
+
+
+async def test_an_end_that_the_backend_hears_of_is_said_before_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "LIVE_POLL_S", 600.0)
+    broker, runs = InMemoryBroker(), Runs()
+    app = ServiceApp("trainer", ServiceSettings(), broker=broker, store=MemoryStore())
+    JobService.of(app, runs, [TRAINING])
+    task = asyncio.create_task(app.run())
+    try:
+        async with asyncio.timeout(20):
+            await broker.publish(request_event())
+            while not broker.events("job.progressed"):
+                await asyncio.sleep(0.01)
+            runs.end(1, RunState.FAILED, cause=Cause.ERROR)
+            runs.wake()
+            while not broker.events("training.completed"):
+                await asyncio.sleep(0.01)
+    finally:
+        app.stop()
+        await asyncio.wait_for(task, timeout=20)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
@@ -90,6 +90,9 @@ class KubernetesBackend:
         self._connected = None
         self._known.clear()
         await self._store.aclose()
+
+    def when_a_run_ends(self, wake: Callable[[], None]) -> None:
+        """Nothing: pods are looked at every few seconds."""
 
     async def submit(self, run: JobRun) -> None:
         check_machines(run, self._settings)
