@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -32,6 +33,7 @@ def run_job(run: JobRun, folder: RunFolder, close: Sequence[int]) -> NoReturn:
     `close` are the keeper's own descriptors."""
     stop = threading.Event()
     _become_job(stop)
+    _leave_inherited_alone()
     for descriptor in close:
         os.close(descriptor)
     _redirect_output(folder)
@@ -83,6 +85,13 @@ def _become_job(stop: threading.Event) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _leave_inherited_alone() -> None:
+    """What was to be finalized at exit when this process was forked is for those who made it: its folders are still in
+    use there, and torch would take its operators apart one by one, in a copy of their memory."""
+    for inherited in tuple(weakref.finalize._registry):  # type: ignore[attr-defined]
+        inherited.atexit = False
 
 
 def _redirect_output(folder: RunFolder) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -79,6 +80,12 @@ def wait_until_file(context: JobContext) -> None:
     while not Path(context.payload["file"]).exists() and time.monotonic() < give_up:
         time.sleep(0.02)
     context.finish({"waited": True})
+
+
+def keep_a_folder(context: JobContext) -> None:
+    global kept
+    kept = tempfile.TemporaryDirectory()
+    context.finish({"folder": kept.name})
 
 
 def count_then_wait(context: JobContext) -> None:

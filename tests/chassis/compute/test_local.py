@@ -147,6 +147,13 @@ async def test_a_keeper_asked_to_end_ends_its_job_and_says_so(local: Bench) -> N
     assert "shutting down" in status.reason
 
 
+async def test_a_job_cleans_up_after_itself_and_not_after_its_warm_parent(local: Bench, tmp_path: Path) -> None:
+    backend = await local.open(preload=["keeping_preload"], environment={"CONTRACT_KEPT_IN": str(tmp_path)})
+    own = Path((await submit_and_wait(backend, make_run("keep_a_folder"))).outcome["folder"])
+    assert not own.exists()
+    assert len(list(tmp_path.glob("kept-*"))) == 1
+
+
 async def test_a_preload_that_fails_is_reported_and_the_others_load(local: Bench) -> None:
     backend = await local.open(preload=["no_such_module", "wave"])
     record = await ready(backend)
