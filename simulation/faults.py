@@ -49,6 +49,8 @@ Kind = Literal[
     "backend unavailable",
     "submission unheard",
     "process stopped in a decision",
+    "every trainer stopped",
+    "slow admission",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # How often a kind strikes where it can, in the worst seeds; a seed draws its own share of this.
@@ -90,14 +92,18 @@ WORST: dict[Kind, float] = {
     "backend unavailable": 0.02,
     "submission unheard": 0.3,
     "process stopped in a decision": 0.1,
+    "every trainer stopped": 0.15,
+    "slow admission": 0.5,
 }
-FAVOURED_ALONE = frozenset[Kind]({"process stopped in a decision"})
+FAVOURED_ALONE = frozenset[Kind]({"process stopped in a decision", "every trainer stopped", "slow admission"})
 """Kinds that strike only where they are favoured."""
 AT_WORST: dict[Kind, tuple[float, ...]] = {"process stopped holding locks": (0.1, 0.1, 0.3, 1.0)}
 """Shares of the worst for favoured kinds, where not simply all: schedulers that write signs of life twice a second and
 are stopped whenever they can be never hear for a whole lease, and so judge nobody."""
 ABOUT_A_LEASE_S, AND_A_SESSION_S = (17.0, 26.0), (31.0, 40.0)
 """When what has just been given up comes back; and when that happens to those who have taken over."""
+PAST_A_LEASE_S = (22.0, 32.0)
+"""When what has been given up comes back, and what was to take its place has been asked for."""
 
 
 @dataclass

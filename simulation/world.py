@@ -29,7 +29,7 @@ from simulation.clock import SimulatedClock
 from simulation.database import chassis_statements, reporter_statements, scheduler_statements
 from simulation.database.server import Server
 from simulation.database.sessions import Sessions
-from simulation.faults import ABOUT_A_LEASE_S, AND_A_SESSION_S, Faults, Kind
+from simulation.faults import ABOUT_A_LEASE_S, AND_A_SESSION_S, PAST_A_LEASE_S, Faults, Kind
 from simulation.invariants.ends import check_ends, is_quiet, unfinished
 from simulation.invariants.read_model import check_reports, compare, rebuilt
 from simulation.invariants.records import RecordInvariants
@@ -277,6 +277,8 @@ class SimulatedWorld:
                     self.loop.call_in(process, process.ask_to_end)
                 elif self.faults.strikes_now("clock jumps", process.name):
                     self._set_clock(process)
+            if self._trains() and self.faults.strikes_now("every trainer stopped"):
+                self._stop_trainers()
             for service in SERVICES:
                 number = self.replicas[service]
                 if number < MOST_REPLICAS and self.faults.strikes_now("replica comes", service):
@@ -294,9 +296,25 @@ class SimulatedWorld:
         process.clock_off_s = math.copysign(LEAST_OFF_S, off_s) + off_s
         self.loop.later(self.faults.between("clock jumps", 10.0, 60.0), setattr, process, "clock_off_s", 0.0)
 
+    def _trainers(self) -> list[Process]:
+        return [self.processes[name] for name in sorted(self.processes) if name.startswith("trainer")]
+
+    def _trains(self) -> bool:
+        """Whether a run works and somebody may say so."""
+        awake = all(one.stopped_until <= self.loop.time() for one in self._trainers())
+        return awake and bool(self.clusters["trainer"].working())
+
+    def _stop_trainers(self) -> None:
+        """All replicas stand still for as long: nobody speaks for the runs, which go on."""
+        seconds = self.faults.between("every trainer stopped", *PAST_A_LEASE_S)
+        for process in self._trainers():
+            self._stand_still(process, seconds)
+
     def _stop(self, process: Process, kind: Kind) -> None:
+        self._stand_still(process, self.faults.lasting(kind, MOST_STOPPED_S, (ABOUT_A_LEASE_S, AND_A_SESSION_S)))
+
+    def _stand_still(self, process: Process, seconds: float) -> None:
         self._fell(process)
-        seconds = self.faults.lasting(kind, MOST_STOPPED_S, (ABOUT_A_LEASE_S, AND_A_SESSION_S))
         self.loop.stop_process(process, seconds)
         for sessions in self.sessions.values():
             sessions.process_stopped(process)

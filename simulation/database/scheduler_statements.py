@@ -171,6 +171,7 @@ async def admission_lock(tx: Transaction) -> list[Row]:
 
 
 async def take_turn(tx: Transaction) -> list[Row]:
+    tx.admits = True
     row = tx.get("admissions", True)
     return [{"turn": row["turn"]}] if row else []
 

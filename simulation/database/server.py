@@ -54,6 +54,8 @@ class Transaction(Holder):
         """When it got the lock on a row."""
         self.applied: list[Event] = []
         """What a handler was given within this transaction."""
+        self.admits = False
+        """Whether it has looked at who may begin, and is about to decide."""
 
     def get(self, table: str, key: Key) -> Row | None:
         own = self.writes.get(table)

@@ -220,9 +220,8 @@ class Session(Holder):
             if self._sessions.faults.strikes_now("deadlock reported", self.process.name):
                 self.tx.failed = True
                 raise asyncpg.DeadlockDetectedError("deadlock detected")
-            if query.endswith(LOCKS) and self._sessions.faults.strikes_now("slow lock", self.process.name):
-                await self._sessions.loop.sleep(self._sessions.faults.between("slow lock", 0.1, 3.0))
-                self._check()
+            if query.endswith(LOCKS):
+                await self._wait_before_a_lock(self.tx)
             return await self._server.run(self.tx, query, arguments)
         self.tx = tx = Transaction(self._server)
         try:
@@ -234,6 +233,16 @@ class Session(Holder):
                 self.tx = None
             self._server.rollback(tx)
         return rows
+
+    async def _wait_before_a_lock(self, tx: Transaction) -> None:
+        faults = self._sessions.faults
+        if faults.strikes_now("slow lock", self.process.name):
+            await self._sessions.loop.sleep(faults.between("slow lock", 0.1, 3.0))
+            self._check()
+        admits, tx.admits = tx.admits, False
+        if admits and faults.strikes_now("slow admission", self.process.name):
+            await self._sessions.loop.sleep(faults.between("slow admission", 0.5, 4.0))
+            self._check()
 
     def _lead(self, schema: str) -> bool:
         key = ("lead", schema)
