@@ -93,7 +93,7 @@ WORST: dict[Kind, float] = {
     "submission unheard": 0.3,
     "process stopped in a decision": 0.1,
     "every trainer stopped": 0.15,
-    "slow admission": 0.5,
+    "slow admission": 0.9,
 }
 FAVOURED_ALONE = frozenset[Kind]({"process stopped in a decision", "every trainer stopped", "slow admission"})
 """Kinds that strike only where they are favoured."""

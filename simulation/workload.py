@@ -42,7 +42,13 @@ ARMS: dict[Mood, tuple[int, ...]] = {
     "long": (2, 2, 3),
     "overtaken": (2, 2, 3),
 }
-CPUS: dict[Mood, tuple[int, ...]] = {"pairs": (2,), "colleagues": (1,), "long": (1,), "overtaken": (1,)}
+CPUS: dict[Mood, tuple[int, ...]] = {
+    "restless": (1,),
+    "pairs": (2,),
+    "colleagues": (1,),
+    "long": (1,),
+    "overtaken": (1,),
+}
 USUAL_ARMS = USUAL_CPUS = (1, 1, 2)
 PAIRS_EVERY_S, PAIR_WITHIN_S = 15.0, 0.8
 WORK_S = (1.0, 6.0)
@@ -183,7 +189,7 @@ class Workload:
         most = int(QUOTA_CPUS.get(last["owner"], 3))
         cpus = draw.choice([one for one in range(1, most + 1) if one != last["hardware"]["cpus"]])
         document = {**last, "name": f"experiment-{number}", "hardware": {**last["hardware"], "cpus": cpus}}
-        soon_s = 1.5 if self.mood == "restless" else 4.0
+        soon_s = 3.0 if self.mood == "restless" else 4.0
         self._cancel(identity, at + draw.uniform(0.2, soon_s))
         return document, at + draw.uniform(0.0, soon_s)
 
