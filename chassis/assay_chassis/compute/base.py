@@ -133,6 +133,7 @@ class RunStatus(Frozen):
     `heartbeat_at` grows while the run is alive, whether or not it reports progress.
     `reason` of a run that has not started says what it waits for, where the backend knows.
     `shares` is the name of the run that this one is a member of, where several jobs share one.
+    `cpu_s` is what all of an ended run's processes took together, where the backend saw them end.
     `error_class` and `retryable` come from the exception that ended the job, where there was one.
     """
 
@@ -141,6 +142,7 @@ class RunStatus(Frozen):
     state: RunState
     pid: int | None = None
     exit_code: int | None = None
+    cpu_s: float | None = None
     cause: Cause | None = None
     reason: str | None = None
     error_class: str | None = None

@@ -24,6 +24,7 @@ def judge(records: Records) -> RunStatus:
         state=state,
         pid=job.get("pid"),
         exit_code=end.get("exit_code"),
+        cpu_s=end.get("cpu_s"),
         cause=cause,
         reason=reason,
         error_class=failure.get("class") if failed else None,

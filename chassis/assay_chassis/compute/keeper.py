@@ -4,6 +4,7 @@ Never imports what the job imports; it outlives the service and the warm parent,
 from __future__ import annotations
 
 import os
+import resource
 import select
 import shutil
 import signal
@@ -77,6 +78,7 @@ class Keeper:
             os.setpgid(self._job, self._job)
         status = self._watch(woken)
         end_all(descendants(os.getpid()))
+        _reap()
         record_end(self._folder, status, self._stop)
 
     def _on_terminate(self) -> None:
@@ -138,9 +140,18 @@ def record_end(folder: RunFolder, status: int | None, stop: Stop | None) -> None
     else:
         with folder.log.open("a", encoding="utf-8") as log:
             log.write(f"[assay] {reason}\n")
-    folder.write("end", {"cause": cause, "reason": reason, "exit_code": code, "at": time.time()})
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = spent.ru_utime + spent.ru_stime
+    folder.write("end", {"cause": cause, "reason": reason, "exit_code": code, "at": time.time(), "cpu_s": cpu_s})
     with suppress(OSError):  # a hint for the service, which also looks by itself
         Pipe(folder.path.parent / ENDS).nudge()
+
+
+def _reap() -> None:
+    """Take in what the job left behind and what ended: their processor time counts from then on."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def explain(status: int | None, stop: Stop | None, folder: RunFolder) -> tuple[Cause, str, int | None]:

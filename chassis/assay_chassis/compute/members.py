@@ -45,8 +45,10 @@ class MemberRecords:
     def __init__(self, report: Callable[[Record], None]) -> None:
         self._report = report
         self._records: dict[str, Record] = {}
+        self._cpu_began: dict[str, float] = {}
 
     def started(self, member: JobRun) -> None:
+        self._cpu_began[member.name] = time.process_time()
         self._records[member.name] = {"started_at": time.time(), "sequence": 0}
         self._tell()
 
@@ -67,7 +69,10 @@ class MemberRecords:
         self._ended(member, state, cause=cause, reason=reason)
 
     def _ended(self, member: JobRun, state: RunState, **more: Any) -> None:
-        self._records.setdefault(member.name, {"sequence": 0}).update(state=state, ended_at=time.time(), **more)
+        """Members are done one after another, so the process's time since its start is a member's own."""
+        now = time.process_time()
+        end: Record = {"state": state, "ended_at": time.time(), "cpu_s": now - self._cpu_began.get(member.name, now)}
+        self._records.setdefault(member.name, {"sequence": 0}).update(end, **more)
         self._tell()
 
     def _tell(self) -> None:
@@ -85,6 +90,7 @@ def member_status(shared: RunStatus, member: JobRun) -> RunStatus:
         "progress": record.get("progress"),
         "progress_sequence": int(record.get("sequence", 0)),
         "outcome": record.get("outcome"),
+        "cpu_s": record.get("cpu_s"),
         "started_at": _time(record.get("started_at")),
     }
     if "state" in record:

@@ -3,8 +3,6 @@ Pure: reads a run's status, never the backend or the store."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from assay_schemas.jobs import JobError, Usage
 
 from assay_chassis.compute.base import Cause, RunState, RunStatus
@@ -67,6 +65,5 @@ def usage_of(status: RunStatus) -> Usage:
     if status.started_at is None or status.ended_at is None:
         return Usage()
     wall_s = max(0.0, (status.ended_at - status.started_at).total_seconds())
-    outcome: dict[str, Any] = status.outcome or {}
     gpus = status.run.resources.gpus * status.run.machines
-    return Usage(wall_s=wall_s, cpu_s=float(outcome.get("cpu_s", 0.0)), gpu_s=wall_s * gpus)
+    return Usage(wall_s=wall_s, cpu_s=status.cpu_s or 0.0, gpu_s=wall_s * gpus)

@@ -46,6 +46,17 @@ def exit_with_three(context: JobContext) -> None:
     os._exit(3)
 
 
+def compute_and_leave(context: JobContext) -> None:
+    """Three tenths of a second of processor time in a child, then as much here."""
+    child = os.fork()
+    enough = time.process_time() + 0.3
+    while time.process_time() < enough:
+        pass
+    if child:
+        os.waitpid(child, 0)
+    os._exit(3)
+
+
 def return_without_outcome(context: JobContext) -> None:
     pass
 

@@ -214,6 +214,12 @@ async def test_an_exit_code_is_kept_with_the_end_of_the_log(process_bench: Bench
     assert status.reason == "exited with code 3 and left no outcome"
 
 
+async def test_the_processor_time_of_a_run_without_an_outcome_is_known(process_bench: Bench) -> None:
+    status = await submit_and_wait(await process_bench.open(), make_run("compute_and_leave"))
+    assert status.cpu_s is not None
+    assert status.cpu_s > 0.55, "its own and its child's"
+
+
 async def test_output_errors_and_logging_are_in_the_log(process_bench: Bench) -> None:
     backend, run = await process_bench.open(), make_run("talk")
     await submit_and_wait(backend, run)

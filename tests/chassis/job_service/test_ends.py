@@ -145,13 +145,14 @@ async def test_a_restarted_service_adopts_runs_and_publishes_their_ends(ground: 
     assert len(ground.backend.submitted) == 1
 
 
-def test_the_gpus_that_a_failed_run_held_are_counted() -> None:
+def test_the_gpus_that_a_failed_run_held_and_its_processor_time_are_counted() -> None:
     resources = Resources(gpus=4, nodes=2)
     run = JobRun(kind="training", job_key=KEY, attempt=1, entrypoint="somewhere:run", resources=resources)
     began = datetime(2026, 1, 1, tzinfo=UTC)
     ended = began + timedelta(seconds=10)
-    used = usage_of(RunStatus(name=run.name, run=run, state=RunState.FAILED, started_at=began, ended_at=ended))
-    assert (used.wall_s, used.gpu_s) == (10, 80)
+    status = RunStatus(name=run.name, run=run, state=RunState.FAILED, cpu_s=7.5, started_at=began, ended_at=ended)
+    used = usage_of(status)
+    assert (used.wall_s, used.gpu_s, used.cpu_s) == (10, 80, 7.5)
 
 
 async def test_an_end_that_the_backend_hears_of_is_said_before_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,20 @@ async def test_signs_of_life_name_the_run_that_jobs_share_so_that_it_is_counted_
     assert told == {key(1): shared_ground.shared.name, key(2): shared_ground.shared.name, key(8): ""}
 
 
+async def test_a_member_that_failed_cost_what_its_own_work_took(shared_ground, monkeypatch) -> None:
+    await shared_ground.service.requested_together([seeded(seed) for seed in (1, 2)])
+    first, second = members_of(shared_ground.shared.payload)
+    spent = iter([10.0, 13.0, 13.0])
+    monkeypatch.setattr("assay_chassis.compute.members.time.process_time", lambda: next(spent))
+    records = shared_ground.says(state=RunState.RUNNING, started_at=NOW, cpu_s=99.0)
+    records.started(first)
+    records.failed(first, ValueError("the rows are gone"))
+    records.started(second)
+    await shared_ground.service.monitor.sweep()
+    [failed] = shared_ground.completions
+    assert (failed["job_key"], failed["usage"]["cpu_s"]) == (first.job_key, 3.0)
+
+
 async def test_no_run_has_more_members_than_allowed_and_none_that_keep_other_company(shared_ground) -> None:
     other = {"hardware": {"cpus": 2}}
     events = [*(seeded(seed) for seed in range(4)), seeded(8, **other), seeded(9, **other)]
