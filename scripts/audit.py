@@ -116,6 +116,10 @@ def judged(output: str, errors: str) -> int:
         mended = ", ".join(flaw.get("fix_versions") or []) or "no version yet"
         print(f"  {name} {version}: {flaw['id']}, mended in {mended}")
     left_out = [one["name"] for one in found if one.get("skip_reason")]
+    if len(left_out) == len(found):
+        why = found[0]["skip_reason"] if found else "nothing is pinned"
+        print(f"vulnerabilities: NOT CHECKED: pip-audit could ask about none of {len(found)} packages: {why[:300]}")
+        return UNKNOWN
     print(f"vulnerabilities: {len(open_ones)} known in {len(found) - len(left_out)} packages, asked just now")
     if left_out:
         print(f"  not looked at: {', '.join(left_out)}")

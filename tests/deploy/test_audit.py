@@ -45,6 +45,13 @@ def test_an_audit_without_a_network_is_no_clean_one(capsys: pytest.CaptureFixtur
     assert "NOT CHECKED" in capsys.readouterr().out
 
 
+def test_an_audit_that_found_no_package_where_it_asked_is_no_clean_one(capsys: pytest.CaptureFixture[str]) -> None:
+    skipped = {"dependencies": [{"name": name, "skip_reason": "Dependency not found on PyPI"} for name in "ab"]}
+    assert judged(json.dumps(skipped), "") == UNKNOWN
+    assert "NOT CHECKED: pip-audit could ask about none of 2 packages" in capsys.readouterr().out
+    assert judged('{"dependencies": []}', "") == UNKNOWN
+
+
 def test_what_is_known_is_listed_with_its_mend(capsys: pytest.CaptureFixture[str]) -> None:
     flaw = {"id": "PYSEC-1", "fix_versions": ["2.0"]}
     report = {"dependencies": [{"name": "a", "version": "1", "vulns": [flaw]}, {"name": "b", "skip_reason": "local"}]}
