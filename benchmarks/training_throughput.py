@@ -210,6 +210,7 @@ def main() -> None:
     for algorithm in given.algorithms:
         sides = [Side(algorithm, name, given.steps, given.cpus, given.rollout_engine) for name in SIDES]
         found |= figures(algorithm, [{side.name: measure(side) for side in sides} for _ in range(given.pairs)])
+        found[f"{algorithm}_cores"] = given.cpus
         found |= {"grpo_rollout_engine": given.rollout_engine} if algorithm == "grpo" else {}
     results_file.write(
         "training_throughput",
@@ -219,8 +220,8 @@ def main() -> None:
         packages=["torch", "transformers", "trl"],
         load_before=load,
         notes=[
-            f"pilot model, real rows, {BATCH_ROWS} a step, at most {MAX_LENGTH} tokens, float32, {given.cpus} cores",
-            "an algorithm's figures are those of the last run that measured it",
+            f"pilot model, real rows, {BATCH_ROWS} a step, at most {MAX_LENGTH} tokens, float32",
+            "an algorithm's figures are those of the last run that measured it, the command that of the last run",
             "tokens are those of rows, not padding; the first step of each side is not counted",
             f"GRPO: {online_sides.PROMPTS} prompts of {online_sides.SAMPLES_EACH} samples a step, at most "
             f"{online_sides.MAX_COMPLETION} tokens each, one update, no KL, the same rollout engine on both sides; "
