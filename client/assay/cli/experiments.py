@@ -26,7 +26,7 @@ Status = StrEnum(
     "Status", ["requested", "running", "settling", "ended", "rejected", "succeeded", "partial", "failed", "cancelled"]
 )
 """What an experiment may be: on its way, or how it ended; `ended` is any of the last five."""
-ENDED = ("rejected", "succeeded", "partial", "failed", "cancelled")
+ENDED = tuple(Status)[-5:]
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assay_chassis.compute import Cause, JobRun
 from assay_chassis.compute.members import MemberRecords, members_of
@@ -75,7 +75,7 @@ class _Shared:
         self._progress.to = progress
         self._records.started(member)
         try:
-            outcome = self._outcome(EvalRequest.model_validate(member.payload), progress)
+            self._evaluate(EvalRequest.model_validate(member.payload), progress)
         except Stopped:
             if stop.cause is not None:
                 self._records.stopped(member, stop.cause, stop.reason)
@@ -87,17 +87,15 @@ class _Shared:
             self._engine.close()
             self._records.failed(member, error)
         else:
-            self._records.succeeded(member, outcome)
+            self._records.succeeded(member, {})
 
-    def _outcome(self, request: EvalRequest, progress: EvaluationProgress) -> dict[str, Any]:
+    def _evaluate(self, request: EvalRequest, progress: EvaluationProgress) -> None:
         """Evaluate, and write the manifest; nothing of it where the attempt has its end already."""
         with classified():
             if has_ended(self._store, request.job_key, request.attempt):
                 log.info("the evaluation %s has ended before: nothing is done again", request.job_key)
-                return {}
-            result = evaluate(request, self._store, self._cache, progress, self._engine)
-            write_manifest(self._store, result)
-        return {"cpu_s": result.usage.cpu_s}
+                return
+            write_manifest(self._store, evaluate(request, self._store, self._cache, progress, self._engine))
 
 
 class _Forwarded:

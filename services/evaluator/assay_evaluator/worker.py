@@ -60,14 +60,12 @@ def carry_out(
         with classified(), SyncObjectStore(StoreSettings()) as store:
             if has_ended(store, request.job_key, request.attempt):
                 log.info("this attempt has ended before: nothing is done again")
-                context.finish({})
-                return
-            result = work(request, store, EvaluatorSettings().cache_folder, progress)
-            write_manifest(store, result)
+            else:
+                write_manifest(store, work(request, store, EvaluatorSettings().cache_folder, progress))
     except Stopped:
         log.info("asked to end before the work was done")
         return
-    context.finish({"cpu_s": result.usage.cpu_s})
+    context.finish({})
 
 
 def write_manifest(store: SyncObjectStore, result: EvalResult | SelectionResult) -> None:

@@ -17,6 +17,7 @@ from assay_reporter.diagnosis.columns import Column
 from assay_reporter.diagnosis.contamination import LIMIT
 from assay_reporter.examination import Examination
 from assay_reporter.scoring import smallest_effect
+from assay_reporter.statistics.sentences import amount
 
 MOST_FAILED_RUNS = 0.5
 DIVERGED = "diverged"
@@ -84,7 +85,7 @@ def _unread(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, 
             continue
         parts = examined.decomposed(arm, versus, benchmark)
         if parts is not None and parts.lost["format"] >= parts.lost["content"] + parts.lost["truncation"]:
-            lenient = f"{100 * parts.lenient:+.1f}".replace("-", "−")
+            lenient = amount(parts.lenient, proportion=True, signed=True)
             return (
                 f"The scorer finds an answer in {100 * now:.0f} % of {arm}'s responses on {benchmark} ({versus}: "
                 f"{100 * before:.0f} %), though the right answers are there: the format changed, and the score says "

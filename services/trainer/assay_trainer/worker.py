@@ -94,7 +94,7 @@ def run_alone(context: JobContext, request: TrainingRequest) -> None:
         result = TrainingJob(request, store, context.workdir, watch).run()
         manifest = manifest_key(result.job_key, result.attempt)
         store.put_bytes(manifest, manifest_bytes(result), media_type="application/json")
-    context.finish({"cpu_s": result.usage.cpu_s})
+    context.finish({})
 
 
 def tracked(request: TrainingRequest, context: Watch) -> TrackedWatch:

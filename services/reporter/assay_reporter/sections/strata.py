@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from assay_schemas.differences import three_digits
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.results import PlannedBenchmark
 from scipy import special
@@ -18,6 +17,7 @@ from assay_reporter.examination import Examination
 from assay_reporter.sections.findings import Findings
 from assay_reporter.statistics import ArmScores, BenchmarkScores
 from assay_reporter.statistics.scores import pair_scores
+from assay_reporter.statistics.sentences import amount
 
 FEWEST_ITEMS = 10
 MOST_STRATA = 12
@@ -101,5 +101,4 @@ def _difference(arm: ArmScores, control: ArmScores) -> tuple[int, float, float] 
 
 
 def _number(value: float, scores: BenchmarkScores) -> str:
-    text = f"{100 * value:+.1f}" if scores.proportion else three_digits(value, "+")
-    return text.replace("-", "−")
+    return amount(value, proportion=scores.proportion, signed=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from assay_chassis.app import ServiceApp
 from assay_chassis.object_store import ObjectNotFound
 from assay_schemas.artifacts import experiment_prefix
-from assay_schemas.differences import in_points, three_digits
+from assay_schemas.differences import in_points
 from assay_schemas.jobs import TrainingInputs
 from assay_schemas.reports import Cell, ReportDocument
 from assay_schemas.results import Plan
@@ -19,6 +19,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from assay_reporter.render.words import direction, table_cells
+from assay_reporter.statistics.sentences import amount
 from assay_reporter.web.answers import pages
 from assay_reporter.web.experiments import load_report
 from assay_reporter.web.pages import not_found, page
@@ -45,8 +46,8 @@ class Row:
         if len(means) != 2 or means[0] is None or means[1] is None:
             return ""
         change = means[1] - means[0]
-        text = f"{100 * change:+.1f} points" if self.points else f"{three_digits(change, '+')} {self.metric}"
-        return "0" if change == 0 else text.strip().replace("-", "−")
+        unit = "points" if self.points else self.metric
+        return "0" if change == 0 else f"{amount(change, proportion=self.points, signed=True)} {unit}".strip()
 
 
 def router(app: ServiceApp) -> APIRouter:

@@ -64,7 +64,7 @@ def run_spread(context: JobContext, request: TrainingRequest, layout: Parallelis
         with watching as watch:
             result = train_rank(rank, request, layout, folder, watch)
         if result is not None:
-            context.finish({"cpu_s": result.usage.cpu_s})
+            context.finish({})
 
     launch(layout.processes, folder, be_rank)
 

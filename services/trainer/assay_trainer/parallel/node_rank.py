@@ -44,4 +44,4 @@ def be_rank(config: dict[str, Any]) -> None:
         meeting.tell_failure(folder, rank, error)
         return
     if result is not None:
-        meeting.write(folder, meeting.RESULT, {"cpu_s": result.usage.cpu_s})
+        meeting.write(folder, meeting.RESULT, {})
