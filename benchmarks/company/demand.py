@@ -14,9 +14,9 @@ from assay_scheduler.findings import Findings
 from assay_scheduler.intake.equipping import standard_hardware
 from assay_scheduler.planner import hardware_of, plan_experiment
 from assay_schemas.artifacts import DatasetRef, ModelRef
-from assay_schemas.cost import evaluation_cost, training_cost
-from assay_schemas.cost_shape import ModelShape
-from assay_schemas.cost_tokens import Length, TokenSample
+from assay_schemas.cost.estimate import evaluation_cost, training_cost
+from assay_schemas.cost.shape import ModelShape
+from assay_schemas.cost.tokens import Length, TokenSample
 from assay_schemas.experiments import ExperimentSpec, Hardware
 from assay_schemas.jobs import EvalInputs, TrainingInputs
 from assay_schemas.results import Plan

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay_schemas.cost import PlanCost
+from assay_schemas.cost.estimate import PlanCost
 
 PREFIXES = ((1e21, "Z"), (1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"))
 NO_ESTIMATE = "No estimate of the cost: the model's config.json is of an architecture whose shape is not known."

@@ -7,17 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from assay_schemas.differences import against_control
 from assay_schemas.reports import Cell, ReportDocument
 
 from assay.display import MARKS, heading, score
-from assay.errors import NotFound
 from assay.forest_plot import forest_svg
-
-if TYPE_CHECKING:
-    from assay.run import Run
 
 NEWLINE = "\n"
 LEGEND = (
@@ -26,16 +21,14 @@ LEGEND = (
 )
 
 
-def run_html(run: Run) -> str:
-    """The report's sentence and table, or where to watch while there is no report."""
-    try:
-        return report_html(run.report())
-    except NotFound:
-        page = f' See <a href="{escape(run.url)}">{escape(run.url)}</a>.' if run.url else ""
-        return f"<p>Experiment <code>{escape(run.id)}</code> has no report yet.{page}</p>"
+def unreported_html(experiment_id: str, url: str) -> str:
+    """Where to watch an experiment that has no report yet."""
+    page = f' See <a href="{escape(url)}">{escape(url)}</a>.' if url else ""
+    return f"<p>Experiment <code>{escape(experiment_id)}</code> has no report yet.{page}</p>"
 
 
 def report_html(report: ReportDocument) -> str:
+    """The report's sentence, its table, and what follows from it."""
     cells = {(cell.arm, cell.benchmark): cell for cell in report.cells}
     apart = against_control(report)
     heads = ["arm", *(heading(report, name) for name in report.benchmarks)]

@@ -165,9 +165,12 @@ class Run:
         run_blocking(stream.publish(self.settings, [event]))
 
     def _repr_html_(self) -> str:
-        from assay.notebook import run_html
+        from assay.notebook import report_html, unreported_html
 
-        return run_html(self)
+        try:
+            return report_html(self.report())
+        except NotFound:
+            return unreported_html(self.id, self.url)
 
     async def _watch(
         self,

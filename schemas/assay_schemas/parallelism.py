@@ -1,6 +1,6 @@
 """How one job is spread over processes: the degrees of each kind of parallelism, and which device each uses.
 
-Decides nothing; `cost_parallelism` chooses where a specification says `auto`.
+Decides nothing; `cost.parallelism` chooses where a specification says `auto`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from assay_schemas.cost import CostCheck
+from assay_schemas.cost.estimate import CostCheck
 from assay_schemas.jobs import Usage
 
 VerdictWord = Literal["better", "worse", "tied", "underpowered", "broken"]

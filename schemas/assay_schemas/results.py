@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from assay_schemas.artifacts import ArtifactRef, CheckpointRef, DatasetRef, ModelRef
-from assay_schemas.cost import PlanCost
+from assay_schemas.cost.estimate import PlanCost
 from assay_schemas.events import ExperimentOutcome
 from assay_schemas.experiments import ExperimentSpec
 from assay_schemas.ids import ExperimentId, JobKey, JobKind, Sha256

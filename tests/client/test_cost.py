@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from assay.cost import NO_ESTIMATE, cost_lines, flops_in_words
-from assay_schemas.cost import DataTokens, PlanCost
+from assay_schemas.cost.estimate import DataTokens, PlanCost
 
 
 def estimate(**changes: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import contract_cases as cases
 import pytest
 import scheduler_stand_ins as stand_ins
-from assay_schemas.cost import PlanCost
+from assay_schemas.cost.estimate import PlanCost
 from assay_schemas.results import Plan
 
 pytestmark = pytest.mark.real

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from assay_schemas.cost import JobCost, PlanCost, evaluation_cost, plan_cost, training_cost
-from assay_schemas.cost_actual import cost_checks
-from assay_schemas.cost_flops import forward_flops, generation_flops, training_flops
-from assay_schemas.cost_hardware import START_SECONDS, device_named
-from assay_schemas.cost_machine import Piece, machine_of
-from assay_schemas.cost_memory import GIB, held_parameters, training_memory
-from assay_schemas.cost_parallelism import layout_of
-from assay_schemas.cost_shape import ModelShape, shape_of
-from assay_schemas.cost_tokens import Length, TokenSample, sequences_of, token_sample
+from assay_schemas.cost.actual import cost_checks
+from assay_schemas.cost.estimate import JobCost, PlanCost, evaluation_cost, plan_cost, training_cost
+from assay_schemas.cost.flops import forward_flops, generation_flops, training_flops
+from assay_schemas.cost.hardware import START_SECONDS, device_named
+from assay_schemas.cost.machine import Piece, machine_of
+from assay_schemas.cost.memory import GIB, held_parameters, training_memory
+from assay_schemas.cost.parallelism import layout_of
+from assay_schemas.cost.shape import ModelShape, shape_of
+from assay_schemas.cost.tokens import Length, TokenSample, sequences_of, token_sample
 from assay_schemas.experiments import Hardware
 from assay_schemas.jobs import EvalInputs, JobError, TrainingInputs, Usage
 from assay_schemas.parallelism import Parallelism

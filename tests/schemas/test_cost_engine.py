@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from assay_schemas.cost import JobCost, evaluation_cost, training_cost
-from assay_schemas.cost_engine import CPU_CACHE_GIB, LIBRARY_GIB, SHARE_ALONE, SHARE_BESIDE_TRAINING
-from assay_schemas.cost_memory import GIB
-from assay_schemas.cost_shape import ModelShape
-from assay_schemas.cost_tokens import Length, TokenSample
+from assay_schemas.cost.engine import CPU_CACHE_GIB, LIBRARY_GIB, SHARE_ALONE, SHARE_BESIDE_TRAINING
+from assay_schemas.cost.estimate import JobCost, evaluation_cost, training_cost
+from assay_schemas.cost.memory import GIB
+from assay_schemas.cost.shape import ModelShape
+from assay_schemas.cost.tokens import Length, TokenSample
 from assay_schemas.experiments import Hardware
 from assay_schemas.jobs import EvalInputs, TrainingInputs
 from assay_schemas.parallelism import Parallelism

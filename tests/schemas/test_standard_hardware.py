@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from assay_schemas.cost import evaluation_cost, training_cost
-from assay_schemas.cost_hardware import device_named
-from assay_schemas.cost_shape import ModelShape
-from assay_schemas.cost_tokens import Length, TokenSample
+from assay_schemas.cost.estimate import evaluation_cost, training_cost
+from assay_schemas.cost.hardware import device_named
+from assay_schemas.cost.shape import ModelShape
+from assay_schemas.cost.tokens import Length, TokenSample
 from assay_schemas.jobs import EvalInputs, TrainingInputs
 from assay_schemas.standard_hardware import HardwareTableUnreadable, StandardHardware, hardware_table
 

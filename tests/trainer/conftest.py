@@ -71,7 +71,7 @@ def train_afresh(ground: Ground, tmp_path: Path) -> Train:
 def train_in(root: Path, request: TrainingRequest, tmp_path: Path, watch: Watched | None) -> TrainingResult:
     import torch
     from assay_chassis.object_store import SyncObjectStore
-    from assay_trainer.worker import TrainingJob
+    from assay_trainer.training_job import TrainingJob
 
     torch.set_num_threads(1)
     scratch = Path(tempfile.mkdtemp(dir=tmp_path))

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 from assay_schemas.algorithms import Lora, SftHyperparameters
-from assay_schemas.cost_flops import training_flops
-from assay_schemas.cost_shape import shape_of
+from assay_schemas.cost.flops import training_flops
+from assay_schemas.cost.shape import shape_of
 from assay_schemas.experiments import Hardware
 
 pytestmark = pytest.mark.real

@@ -6,14 +6,9 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from assay_chassis.compute.errors import EntrypointInvalid
 
-if TYPE_CHECKING:
-    from assay_chassis.compute.context import JobContext
-
-Entrypoint = Callable[["JobContext"], None]
 FORM = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -24,11 +19,12 @@ def check_entrypoint(text: str) -> str:
     return text
 
 
-def load_entrypoint(text: str) -> Entrypoint:
-    """Import the module and return the function. Raises EntrypointInvalid, or what the import raises."""
+def load_entrypoint(text: str) -> Callable[..., None]:
+    """Import the module and return the function, which takes a JobContext. Raises EntrypointInvalid, or what the
+    import raises."""
     module_name, _, function_name = text.partition(":")
     function = getattr(importlib.import_module(module_name), function_name, None)
     if not callable(function):
         raise EntrypointInvalid(text)
-    found: Entrypoint = function
+    found: Callable[..., None] = function
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from assay_schemas.cost_actual import cost_checks
+from assay_schemas.cost.actual import cost_checks
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.jobs import Usage
 from assay_schemas.reports import Finding, ReportDocument, Verdict, VerdictWord

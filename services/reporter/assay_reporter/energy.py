@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay_schemas.cost_hardware import ASSUMED_DEVICE, device_named
+from assay_schemas.cost.hardware import ASSUMED_DEVICE, device_named
 from assay_schemas.jobs import Usage
 
 RATED_WATTS = {

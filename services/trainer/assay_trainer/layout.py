@@ -9,10 +9,10 @@ import json
 import logging
 
 from assay_chassis.object_store import StoreSettings, SyncObjectStore
-from assay_schemas.cost import memory_per_layout
-from assay_schemas.cost_machine import machine_of
-from assay_schemas.cost_parallelism import layout_of
-from assay_schemas.cost_shape import shape_of
+from assay_schemas.cost.estimate import memory_per_layout
+from assay_schemas.cost.machine import machine_of
+from assay_schemas.cost.parallelism import layout_of
+from assay_schemas.cost.shape import shape_of
 from assay_schemas.jobs import TrainingRequest
 from assay_schemas.parallelism import SINGLE, Parallelism
 

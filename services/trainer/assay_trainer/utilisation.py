@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 from assay_schemas.algorithms import Hyperparameters
-from assay_schemas.cost_flops import training_flops
-from assay_schemas.cost_hardware import device_named
-from assay_schemas.cost_shape import ModelShape, shape_of
+from assay_schemas.cost.flops import training_flops
+from assay_schemas.cost.hardware import device_named
+from assay_schemas.cost.shape import ModelShape, shape_of
 from assay_schemas.experiments import Hardware
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from assay_scheduler.intake.equipping import standard_hardware
 from assay_scheduler.planner import hardware_of
-from assay_schemas.cost_shape import ModelShape
+from assay_schemas.cost.shape import ModelShape
 from assay_schemas.experiments import ExperimentSpec
 from assay_schemas.standard_hardware import hardware_table
 

@@ -30,11 +30,11 @@ from assay_trainer.data.rows import Row
 from assay_trainer.lora import add_adapters
 from assay_trainer.model import recompute_activations
 from assay_trainer.parallel.build import build_stepper
-from assay_trainer.parallel.job import train_rank
 from assay_trainer.parallel.launch import launch
+from assay_trainer.parallel.rank import train_rank
 from assay_trainer.parallel.world import COLLECTIVE_TIMEOUT, leave, world_of
 from assay_trainer.stepper import Stepper
-from assay_trainer.worker import TrainingJob
+from assay_trainer.training_job import TrainingJob
 from safetensors.torch import load_file
 from training_ground import Ground, Watched, build_model, build_tokenizer, preferences, sums
 

@@ -94,7 +94,7 @@ async def test_a_lost_machine_costs_what_came_after_the_last_checkpoint(
     import torch
     from assay_chassis.compute.ray import RayBackend
     from assay_chassis.object_store import SyncObjectStore
-    from assay_trainer.worker import TrainingJob
+    from assay_trainer.training_job import TrainingJob
     from training_ground import Watched
 
     monkeypatch.setenv("ASSAY_OBJECT_STORE", ground.root.as_uri())

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from assay_schemas.cost_engine import CPU_CACHE_GIB, SHARE_ALONE
+from assay_schemas.cost.engine import CPU_CACHE_GIB, SHARE_ALONE
 
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(CPU_CACHE_GIB))

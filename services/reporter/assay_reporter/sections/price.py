@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from assay_schemas.cost import CostCheck
-from assay_schemas.cost_actual import cost_checks
+from assay_schemas.cost.actual import cost_checks
+from assay_schemas.cost.estimate import CostCheck
 from assay_schemas.results import JobEnd
 
 from assay_reporter.blocks import AnyBlock, Section, TableBlock

@@ -11,7 +11,6 @@ import numpy as np
 from assay_schemas.reports import CONFIDENCES, VerdictWord
 
 from assay_reporter.statistics import sentences
-from assay_reporter.statistics.comparison import Family
 from assay_reporter.statistics.interval import (
     LEVEL,
     TIED_LEVEL,
@@ -22,27 +21,12 @@ from assay_reporter.statistics.interval import (
 )
 from assay_reporter.statistics.looks import level_at, spent_for
 from assay_reporter.statistics.power import Precision, flipping_seed_sd
+from assay_reporter.statistics.question import Counts, Question
 from assay_reporter.statistics.scores import ArmScores, BenchmarkScores, FloatArray, PairedScores, pair_scores
 from assay_reporter.statistics.variance import SeedNoise
 
 FEWEST_DIFFERING = 10
 RECOMMENDED_SEEDS = 3
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked: does arm differ from versus on this benchmark, by at least smallest_effect?"""
-
-    arm: str
-    versus: str
-    benchmark: str
-    family: Family
-    smallest_effect: float
-    higher_is_better: bool = True
-    proportion: bool = True
-    look: int = 1
-    looks: int = 1
-    """Which of how many declared looks this is: each has a part of the level, so that all of them together keep it."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +37,6 @@ class Refusal:
     reason: str
     more_seeds: int | None = None
     more_items: int | None = None
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How much data stands behind a comparison; seeds 0 for a fixed model."""
-
-    n_items: int
-    n_dropped: int
-    n_differing: int
-    seeds: int
-    versus_seeds: int
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy as np
 from assay_schemas.experiments import CONTROL, PLACEBO
 
 from assay_reporter.statistics.comparison import Comparison, Family
-from assay_reporter.statistics.estimate import Estimate, Measured, Question, estimate
+from assay_reporter.statistics.estimate import Estimate, Measured, estimate
+from assay_reporter.statistics.question import Question
 from assay_reporter.statistics.scores import BenchmarkScores
 from assay_reporter.statistics.variance import estimate_seed_noise
 from assay_reporter.statistics.verdict import conclude

@@ -5,14 +5,10 @@ Only wording and number formatting; nothing here decides.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from assay_schemas.differences import three_digits
 
 from assay_reporter.statistics.looks import level_at
-
-if TYPE_CHECKING:
-    from assay_reporter.statistics.estimate import Counts, Question
+from assay_reporter.statistics.question import Counts, Question
 
 
 def amount(value: float, *, proportion: bool, signed: bool = False) -> str:

@@ -11,9 +11,10 @@ from assay_schemas.reports import VerdictWord
 
 from assay_reporter.statistics import sentences
 from assay_reporter.statistics.comparison import Comparison, Interval
-from assay_reporter.statistics.estimate import Counts, Estimate, Measured, Question, Refusal
+from assay_reporter.statistics.estimate import Estimate, Measured, Refusal
 from assay_reporter.statistics.interval import LEVEL
 from assay_reporter.statistics.power import Plan, plan_more
+from assay_reporter.statistics.question import Counts, Question
 
 EQUAL_VARIANCE_SEEDS = 5
 FEWEST_DF = 4

@@ -14,10 +14,10 @@ from assay_chassis.app import ServiceApp
 from assay_chassis.object_store import KeyRefused, ObjectDamaged, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from assay_schemas.artifacts import DatasetRef, ModelRef, row_sample_key
 from assay_schemas.canonical import digest_of
-from assay_schemas.cost import JobCost, PlanCost, evaluation_cost, plan_cost, training_cost
-from assay_schemas.cost_evaluation import ASSUMED
-from assay_schemas.cost_shape import ModelShape, shape_of
-from assay_schemas.cost_tokens import SAMPLED_ROWS, TokenSample, token_sample
+from assay_schemas.cost.estimate import JobCost, PlanCost, evaluation_cost, plan_cost, training_cost
+from assay_schemas.cost.evaluation import ASSUMED
+from assay_schemas.cost.shape import ModelShape, shape_of
+from assay_schemas.cost.tokens import SAMPLED_ROWS, TokenSample, token_sample
 from assay_schemas.jobs import EvalInputs, TrainingInputs
 from assay_schemas.results import Plan
 from assay_schemas.specification import hyperparameters_of

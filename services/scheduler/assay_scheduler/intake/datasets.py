@@ -16,7 +16,7 @@ import pydantic_core
 from assay_chassis.object_store import ObjectNotFound, ObjectStore
 from assay_schemas.artifacts import DatasetRef, dataset_prefix, row_sample_key, rows_key
 from assay_schemas.canonical import canonical_json, digest_of
-from assay_schemas.cost_tokens import SAMPLED_ROWS
+from assay_schemas.cost.tokens import SAMPLED_ROWS
 from assay_schemas.datasets import RowSample, SnapshotManifest, formats_of
 from assay_schemas.images import media_type_of_key
 from pydantic import ValidationError

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from assay_schemas.cost_shape import ModelShape
+from assay_schemas.cost.shape import ModelShape
 from assay_schemas.experiments import ExperimentSpec, Hardware
 from assay_schemas.problems import Problem
 from assay_schemas.specification import hyperparameters_of

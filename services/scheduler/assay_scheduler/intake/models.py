@@ -16,7 +16,7 @@ from assay_chassis.object_store import ObjectStore
 from assay_chassis.object_store.digests import sha256_of_file
 from assay_schemas.artifacts import ModelRef, model_prefix
 from assay_schemas.canonical import digest_of
-from assay_schemas.cost_shape import ModelShape, shape_of
+from assay_schemas.cost.shape import ModelShape, shape_of
 from assay_schemas.images import takes_images
 from assay_schemas.results import SavedCheckpoint, TrainingResult
 from pydantic import ValidationError

@@ -24,9 +24,9 @@ def be_rank(config: dict[str, Any]) -> None:
     import ray.train
     from ray.train.torch import get_device
 
-    from assay_trainer.parallel.job import train_in
+    from assay_trainer.parallel.rank import train_in
     from assay_trainer.parallel.world import world_of
-    from assay_trainer.worker import tracked
+    from assay_trainer.tracking import tracked
 
     logging.basicConfig(level=logging.INFO, force=True)
     folder, rank = Path(config["folder"]), ray.train.get_context().get_world_rank()

@@ -14,7 +14,7 @@ from assay_schemas.jobs import TrainingRequest
 from assay_trainer.loop import Watch
 from assay_trainer.parallel.watch import AgreedWatch
 from assay_trainer.parallel.world import World
-from assay_trainer.worker import TrainingJob
+from assay_trainer.training_job import TrainingJob
 
 
 class RankJob(TrainingJob):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from assay_schemas.cost_engine import CPU_CACHE_GIB, SHARE_BESIDE_TRAINING
+from assay_schemas.cost.engine import CPU_CACHE_GIB, SHARE_BESIDE_TRAINING
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay_schemas.cost_hardware import (
+from assay_schemas.cost.hardware import (
     ASSUMED_DEVICE,
     CPU_BANDWIDTH_BYTES_PER_S,
     CPU_FLOPS_PER_S_PER_CORE,
@@ -22,7 +22,7 @@ from assay_schemas.cost_hardware import (
     Work,
     device_named,
 )
-from assay_schemas.cost_memory import Dtype
+from assay_schemas.cost.memory import Dtype
 from assay_schemas.experiments import Hardware
 
 

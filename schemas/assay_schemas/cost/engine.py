@@ -5,9 +5,9 @@ Trainer and evaluator open it with these figures; nothing here imports it.
 
 from __future__ import annotations
 
-from assay_schemas.cost_machine import Machine
-from assay_schemas.cost_memory import GIB, Dtype, bytes_of
-from assay_schemas.cost_shape import ModelShape
+from assay_schemas.cost.machine import Machine
+from assay_schemas.cost.memory import GIB, Dtype, bytes_of
+from assay_schemas.cost.shape import ModelShape
 
 SHARE_BESIDE_TRAINING = 0.3
 """Of a GPU, for the weights, cache and activations of an engine that shares it with the model in training."""

@@ -10,15 +10,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from assay_schemas.cost_evaluation import evaluation_memory, evaluation_pieces, evaluation_tokens
-from assay_schemas.cost_flops import SOURCE
-from assay_schemas.cost_hardware import START_SECONDS
-from assay_schemas.cost_machine import Machine, Piece, machine_of
-from assay_schemas.cost_memory import Dtype, Memory
-from assay_schemas.cost_parallelism import layout_of
-from assay_schemas.cost_shape import ModelShape
-from assay_schemas.cost_tokens import Length, TokenSample
-from assay_schemas.cost_training import Run, memory_of_run, run_of, trained_tokens, training_pieces
+from assay_schemas.cost.evaluation import evaluation_memory, evaluation_pieces, evaluation_tokens
+from assay_schemas.cost.flops import SOURCE
+from assay_schemas.cost.hardware import START_SECONDS
+from assay_schemas.cost.machine import Machine, Piece, machine_of
+from assay_schemas.cost.memory import Dtype, Memory
+from assay_schemas.cost.parallelism import layout_of
+from assay_schemas.cost.shape import ModelShape
+from assay_schemas.cost.tokens import Length, TokenSample
+from assay_schemas.cost.training import Run, memory_of_run, run_of, trained_tokens, training_pieces
 from assay_schemas.experiments import Hardware
 from assay_schemas.ids import JobKind
 from assay_schemas.jobs import EvalInputs, TrainingInputs

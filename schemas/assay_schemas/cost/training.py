@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay_schemas.cost_engine import SHARE_BESIDE_TRAINING, engine_gib
-from assay_schemas.cost_flops import forward_flops, generation_flops, training_flops
-from assay_schemas.cost_machine import Machine, Piece
-from assay_schemas.cost_memory import GIB, Memory, bytes_of, cache_bytes, training_memory
-from assay_schemas.cost_shape import ModelShape
-from assay_schemas.cost_tokens import TokenSample
+from assay_schemas.cost.engine import SHARE_BESIDE_TRAINING, engine_gib
+from assay_schemas.cost.flops import forward_flops, generation_flops, training_flops
+from assay_schemas.cost.machine import Machine, Piece
+from assay_schemas.cost.memory import GIB, Memory, bytes_of, cache_bytes, training_memory
+from assay_schemas.cost.shape import ModelShape
+from assay_schemas.cost.tokens import TokenSample
 from assay_schemas.jobs import TrainingInputs
 from assay_schemas.parallelism import ONLINE_ALGORITHMS, Parallelism
 

@@ -6,12 +6,12 @@ Pure; a harness's own items are not at hand before it runs, so their number and 
 from __future__ import annotations
 
 from assay_schemas.benchmarks import definition_of
-from assay_schemas.cost_engine import SHARE_ALONE, engine_gib
-from assay_schemas.cost_flops import forward_flops, generation_flops
-from assay_schemas.cost_machine import Machine, Piece
-from assay_schemas.cost_memory import Memory, bytes_of, cache_bytes, generation_memory
-from assay_schemas.cost_shape import ModelShape
-from assay_schemas.cost_tokens import Length, TokenSample
+from assay_schemas.cost.engine import SHARE_ALONE, engine_gib
+from assay_schemas.cost.flops import forward_flops, generation_flops
+from assay_schemas.cost.machine import Machine, Piece
+from assay_schemas.cost.memory import Memory, bytes_of, cache_bytes, generation_memory
+from assay_schemas.cost.shape import ModelShape
+from assay_schemas.cost.tokens import Length, TokenSample
 from assay_schemas.jobs import EvalInputs
 
 ASSUMED_ITEMS = TokenSample(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from assay_schemas.cost_shape import ModelShape
+from assay_schemas.cost.shape import ModelShape
 
 SOURCE = (
     "2·N·T forward and 4·N·T backward (Kaplan et al. 2020, section 2.1), and the attention term of Chowdhery et al. "

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from assay_schemas.cost_shape import ModelShape
+from assay_schemas.cost.shape import ModelShape
 from assay_schemas.parallelism import SINGLE, Parallelism
 
 GIB = 2**30

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from assay_schemas.cost_shape import ModelShape
+from assay_schemas.cost.shape import ModelShape
 from assay_schemas.experiments import Hardware
 from assay_schemas.parallelism import SINGLE, Parallelism, why_not
 

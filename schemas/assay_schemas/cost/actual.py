@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay_schemas.cost import CostCheck, PlanCost
+from assay_schemas.cost.estimate import CostCheck, PlanCost
 from assay_schemas.ids import JobKind
 from assay_schemas.results import JobEnd
 

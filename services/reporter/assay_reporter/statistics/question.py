@@ -1,0 +1,34 @@
+"""What one comparison asks, and how much data there is to answer it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay_reporter.statistics.comparison import Family
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: does arm differ from versus on this benchmark, by at least smallest_effect?"""
+
+    arm: str
+    versus: str
+    benchmark: str
+    family: Family
+    smallest_effect: float
+    higher_is_better: bool = True
+    proportion: bool = True
+    look: int = 1
+    looks: int = 1
+    """Which of how many declared looks this is: each has a part of the level, so that all of them together keep it."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much data stands behind a comparison; seeds 0 for a fixed model."""
+
+    n_items: int
+    n_dropped: int
+    n_differing: int
+    seeds: int
+    versus_seeds: int
