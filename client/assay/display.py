@@ -96,9 +96,9 @@ def heading(report: ReportDocument, benchmark: str) -> str:
 
 
 def score(cell: Cell) -> str:
-    """`0.352 ± 0.012`: the mean over seeds and their standard deviation; a dash where there is none."""
+    """`0.352 ± 0.012`: the mean over seeds and their standard deviation; where there is none, a dash or why."""
     if cell.mean is None:
-        return "–"
+        return "cancelled" if cell.cancelled else "–"
     return mean(cell.mean) + (f" ± {mean(cell.seed_sd)}" if cell.seed_sd is not None else "")
 
 
@@ -106,7 +106,7 @@ def _cell(cell: Cell | None, apart: str) -> Text:
     if cell is None:
         return Text("–")
     text = Text(score(cell))
-    if cell.verdict:
+    if cell.verdict and not cell.cancelled:
         text.append(f"  {MARKS[cell.verdict]}", style=STYLES[cell.verdict])
     if apart:
         text.append(f"\n{apart}", style="dim")

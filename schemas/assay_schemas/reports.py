@@ -79,6 +79,7 @@ class Cell(BaseModel):
     seed_means: dict[int, float] = Field(default_factory=dict)
     items: int = 0
     verdict: VerdictWord | None = Field(default=None, description="against control; None for control itself")
+    cancelled: bool = Field(default=False, description="every run was cancelled before it was evaluated here")
 
 
 class Finding(BaseModel):

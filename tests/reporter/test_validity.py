@@ -10,6 +10,7 @@ import pytest
 from assay_reporter.baselines import baselines_of, key_of, moved
 from assay_reporter.compile import compile_report
 from assay_reporter.evidence import Evidence
+from assay_reporter.render.words import cell_text, mark
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -50,6 +51,52 @@ def test_a_lost_run_is_borne_and_most_of_them_are_not(evidence, seeds, word):
     made = evidence()
     lost(made, seeds)
     assert said(made)[0] == word
+
+
+def cancelled(made, arms: dict[str, set[int | None]], what: str = "training") -> Evidence:
+    """The same experiment where somebody cancelled it before these runs of these arms were evaluated."""
+    stopped, rest = set(), set()
+    for one in made.plan.replicates:
+        if one.seed in arms.get(one.arm, ()):
+            steps = [one.training, one.selection, *one.evals.values()]
+            at = steps.index(one.training if what == "training" else one.evals["numeric"])
+            stopped |= {steps[at]} if what == "training" else set(steps[at:])
+            rest |= set(steps[at:]) - stopped
+    words = dict.fromkeys(stopped, "cancelled") | dict.fromkeys(rest, "skipped")
+    ends = [one.model_copy(update={"outcome": words.get(one.key, one.outcome)}) for one in made.result.ends]
+    evaluations = {key: one for key, one in made.evaluations.items() if key not in words}
+    result = made.result.model_copy(update={"outcome": "cancelled", "ends": ends})
+    return replace(made, result=result, evaluations=evaluations)
+
+
+@pytest.mark.parametrize("what", ["training", "evaluation"])
+def test_arms_that_were_cancelled_are_said_to_be_and_their_data_is_not_accused(evidence, what):
+    made = cancelled(evidence(), {"wrong": {0, 1, 2}}, what)
+    word, reason = said(made)
+    assert word == "underpowered"
+    assert "wrong was cancelled before it was evaluated on numeric" in reason
+    assert said(made, "clean")[0] == "better"
+    report = compile_report(made, NOW)
+    cell = next(one for one in report.cells if (one.arm, one.benchmark) == ("wrong", "numeric"))
+    assert (cell_text(cell), mark(cell)) == ("cancelled", "")
+    assert not [one for one in report.verdicts if one.verdict == "broken"]
+
+
+def test_an_arm_waits_for_a_control_that_was_cancelled(evidence):
+    word, reason = said(cancelled(evidence(), {"control": {None}}, "evaluation"), "clean")
+    assert word == "underpowered"
+    assert "control was cancelled before it was evaluated" in reason
+
+
+def test_what_is_left_of_a_cancelled_arm_is_judged_as_far_as_it_goes(evidence):
+    made = cancelled(evidence(), {"wrong": {1, 2}})
+    assert said(made)[0] == "worse"
+    assert "Only 1 of" not in said(made)[1]
+
+
+def test_a_run_that_diverged_before_the_rest_was_cancelled_still_breaks_its_arm(evidence):
+    made = cancelled(evidence(failed={("wrong", 0)}), {"wrong": {1, 2}})
+    assert said(made)[0] == "broken"
 
 
 @pytest.mark.parametrize(("count", "word"), [(5, "worse"), (20, "broken")])

@@ -20,7 +20,7 @@ from assay_reporter.interventions import in_words
 from assay_reporter.scoring import benchmark_scores, cells, smallest_effect
 from assay_reporter.sections import SECTIONS, Findings
 from assay_reporter.statistics import Comparison, compare_experiment
-from assay_reporter.validity import broken_comparisons
+from assay_reporter.validity import broken_comparisons, cancelled_arms
 
 
 def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
@@ -30,12 +30,14 @@ def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
     effects = {benchmark.id: smallest_effect(benchmark, scores[benchmark.id]) for benchmark in plan.benchmarks}
     arms = [arm.name for arm in plan.arms if arm.role == "arm"]
     examined = Examination(evidence, scores)
+    cancelled = cancelled_arms(examined)
     found = compare_experiment(
         list(scores.values()),
         smallest_effects=effects,
         primary=[(arm, benchmark.id) for benchmark in plan.benchmarks for arm in arms],
         first_arm=arms[0] if arms else None,
         broken=broken_comparisons(examined),
+        cancelled=cancelled,
         look=plan.spec.budget.look if plan.spec.budget else 1,
         looks=plan.spec.budget.looks if plan.spec.budget else 1,
     )
@@ -52,7 +54,7 @@ def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
         answers=answers(verdicts),
         arms=[arm.name for arm in plan.arms],
         benchmarks=[benchmark.id for benchmark in plan.benchmarks],
-        cells=cells(evidence, scores, _against_control(verdicts)),
+        cells=cells(evidence, scores, _against_control(verdicts), cancelled),
         verdicts=verdicts,
         missing=missing(evidence),
         findings=[Finding(section=section.anchor, text=text) for section in sections for text in section.findings],

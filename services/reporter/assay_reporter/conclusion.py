@@ -184,6 +184,9 @@ def next_steps(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[
     steps = list(flags)
     if evidence.result.outcome in ("partial", "failed"):
         steps.append(_ask_again(evidence))
+    elif evidence.result.outcome == "cancelled":
+        identity = evidence.plan.experiment_id[:8]
+        steps.append(f"To have it ended after all: `assay retry {identity}` reuses all that was finished.")
     decided = look_at(evidence.plan, verdicts, evidence.result.outcome)
     if decided is not None and decided.next is not None:
         steps.append(f"Wait for the next look: `assay watch {decided.next[:8]}` (look {decided.look + 1}).")

@@ -6,6 +6,7 @@ Joins by item id only; several samples of one item are averaged first.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 from assay_schemas.benchmarks import definition_of
@@ -63,9 +64,13 @@ def smallest_effect(benchmark: PlannedBenchmark, scores: BenchmarkScores) -> flo
 
 
 def cells(
-    evidence: Evidence, scores: dict[str, BenchmarkScores], words: dict[tuple[str, str], VerdictWord]
+    evidence: Evidence,
+    scores: dict[str, BenchmarkScores],
+    words: dict[tuple[str, str], VerdictWord],
+    cancelled: Collection[tuple[str, str]] = (),
 ) -> list[Cell]:
-    """The table's cells, arm by arm; an arm with no scores on a benchmark has an empty one."""
+    """The table's cells, arm by arm; an arm with no scores on a benchmark has an empty one, which says whether its runs
+    were `cancelled`."""
     found = []
     for arm in evidence.plan.arms:
         for benchmark in evidence.plan.benchmarks:
@@ -84,6 +89,7 @@ def cells(
                     seed_means={seed: mean for seed, mean in means.items() if math.isfinite(mean)},
                     items=_items(scores[benchmark.id].arms.get(arm.name)),
                     verdict=words.get((arm.name, benchmark.id)),
+                    cancelled=(arm.name, benchmark.id) in cancelled,
                 )
             )
     return found

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from assay_schemas.benchmarks import MOST_FAILED
 from assay_schemas.experiments import CONTROL, PLACEBO
-from assay_schemas.results import EvalResult
+from assay_schemas.results import EvalResult, PlannedReplicate
 
 from assay_reporter.baselines import moved
 from assay_reporter.diagnosis.columns import Column
 from assay_reporter.diagnosis.contamination import LIMIT
+from assay_reporter.evidence import Evidence
 from assay_reporter.examination import Examination
 from assay_reporter.scoring import smallest_effect
 from assay_reporter.statistics.sentences import amount
@@ -36,9 +37,31 @@ def broken_comparisons(examined: Examination) -> dict[tuple[str, str], str]:
     return found
 
 
+def cancelled_arms(examined: Examination) -> set[tuple[str, str]]:
+    """(arm, benchmark id) where every run was cancelled before it was evaluated, which says nothing about the data."""
+    evidence = examined.evidence
+    return {
+        (arm.name, benchmark.id)
+        for arm in evidence.plan.arms
+        for benchmark in evidence.plan.benchmarks
+        if (wanted := _wanted(evidence, arm.name)) and all(_cancelled(evidence, one, benchmark.id) for one in wanted)
+    }
+
+
+def _wanted(evidence: Evidence, arm: str) -> list[PlannedReplicate]:
+    return [one for one in evidence.plan.replicates if one.arm == arm]
+
+
+def _cancelled(evidence: Evidence, replicate: PlannedReplicate, benchmark: str) -> bool:
+    """Whether a person stopped a step that the replicate's evaluation needed."""
+    steps = (replicate.training, replicate.selection, replicate.evals.get(benchmark))
+    ends = [end for key in steps if (end := evidence.end(key)) is not None]
+    return any(end.outcome == "cancelled" for end in ends)
+
+
 def _failed_runs(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:
-    """A run that diverged, or most runs lost: what is left would flatter the arm."""
-    wanted = [one for one in examined.evidence.plan.replicates if one.arm == arm]
+    """A run that diverged, or most runs lost: what is left would flatter the arm. Cancelled runs are not lost."""
+    wanted = [one for one in _wanted(examined.evidence, arm) if not _cancelled(examined.evidence, one, benchmark)]
     classes = [
         end.error.class_
         for one in wanted

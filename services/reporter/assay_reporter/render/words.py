@@ -17,14 +17,15 @@ MARKS: dict[VerdictWord, str] = {
 def cell_text(cell: Cell | None, *, seeds: bool = True) -> str:
     """`0.352 ± 0.012 (3)`: the mean over seeds, their standard deviation and, if asked for, their number."""
     if cell is None or cell.mean is None:
-        return "–"
+        return "cancelled" if cell is not None and cell.cancelled else "–"
     spread = f" ± {mean(cell.seed_sd)}" if cell.seed_sd is not None else ""
     number = f" ({len(cell.seed_means)})" if seeds and cell.role not in ("control", "reference") else ""
     return f"{mean(cell.mean)}{spread}{number}"
 
 
 def mark(cell: Cell | None) -> str:
-    return MARKS[cell.verdict] if cell is not None and cell.verdict is not None else ""
+    """The verdict's word; none for runs that were cancelled, of whose data nothing is known."""
+    return MARKS[cell.verdict] if cell is not None and cell.verdict is not None and not cell.cancelled else ""
 
 
 def about(verdict: Verdict) -> str:

@@ -5,6 +5,7 @@ Computes; the verdict is given elsewhere, once all comparisons of a family are k
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,12 +77,18 @@ class Estimate:
         return self.means[0] - self.means[1] if self.means else float("nan")
 
 
-def estimate(question: Question, scores: BenchmarkScores, noise: SeedNoise, broken: str | None = None) -> Estimate:
-    """Answer a question from a benchmark's scores and its pooled seed noise; `broken` says why there is no answer."""
+def estimate(
+    question: Question,
+    scores: BenchmarkScores,
+    noise: SeedNoise,
+    broken: str | None = None,
+    cancelled: Collection[str] = (),
+) -> Estimate:
+    """Answer a question from a benchmark's scores and its pooled seed noise; `broken` says why there is no answer.
+    An arm without scores because it was `cancelled` is not known yet, and nothing stands against it."""
     missing = [name for name in (question.arm, question.versus) if name not in scores.arms]
     if missing:
-        reason = sentences.no_scores(missing[0], question.benchmark)
-        return Estimate(question, Counts(0, 0, 0, 0, 0), None, Refusal("broken", reason))
+        return Estimate(question, Counts(0, 0, 0, 0, 0), None, _without_scores(missing, question.benchmark, cancelled))
     arm, versus = scores.arms[question.arm], scores.arms[question.versus]
     pair = pair_scores(arm, versus)
     counts = _counts(arm, versus, pair)
@@ -92,6 +99,13 @@ def estimate(question: Question, scores: BenchmarkScores, noise: SeedNoise, brok
     trained = [name for name in (question.arm, question.versus) if scores.arms[name].trained]
     outcome = _refusal(question, counts, pair, noise, trained) or _measure(pair, noise, trained, question)
     return Estimate(question, counts, means, outcome)
+
+
+def _without_scores(missing: list[str], benchmark: str, cancelled: Collection[str]) -> Refusal:
+    failed = next((name for name in missing if name not in cancelled), None)
+    if failed is not None:
+        return Refusal("broken", sentences.no_scores(failed, benchmark))
+    return Refusal("underpowered", sentences.cancelled(missing, benchmark))
 
 
 def _counts(arm: ArmScores, versus: ArmScores, pair: PairedScores) -> Counts:

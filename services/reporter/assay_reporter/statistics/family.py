@@ -50,6 +50,7 @@ def compare_experiment(
     primary: Collection[tuple[str, str]] | None = None,
     first_arm: str | None = None,
     broken: Mapping[tuple[str, str], str] | None = None,
+    cancelled: Collection[tuple[str, str]] = (),
     look: int = 1,
     looks: int = 1,
 ) -> ExperimentComparisons:
@@ -60,6 +61,7 @@ def compare_experiment(
     but the placebo × every benchmark. A declared pair without scores still counts in the family.
     first_arm: the arm whose data the placebo has; default the first trained arm. broken: why (arm, benchmark)
     may not be judged at all; each comparison with such an arm is `broken`, and still counts in its family.
+    cancelled: the (arm, benchmark) whose runs were cancelled before they had scores; without scores `underpowered`.
     Within the primary family and within the placebo's checks p is corrected by Holm; every other pair of arms
     is exploratory.
     look, looks: which of how many looks at most this is; each p and interval holds for all of them together.
@@ -78,7 +80,8 @@ def compare_experiment(
             )
             reasons = [(broken or {}).get((name, scores.benchmark)) for name in (arm, versus)]
             reason = next((one for one in reasons if one), None)
-            estimates.append(estimate(question, scores, noise, reason))
+            stopped = [name for name in (arm, versus) if (name, scores.benchmark) in cancelled]
+            estimates.append(estimate(question, scores, noise, reason, stopped))
     return ExperimentComparisons(
         tuple(_conclude_family(estimates, "primary", corrected=True))
         + tuple(_conclude_family(estimates, "check", corrected=True))

@@ -38,6 +38,12 @@ def no_scores(arm: str, benchmark: str) -> str:
     return f"{arm} has no scores on {benchmark}: its training or its evaluation did not produce any."
 
 
+def cancelled(arms: list[str], benchmark: str) -> str:
+    """Arms that a person stopped before they had a score."""
+    were = "was cancelled before it was" if len(arms) == 1 else "were cancelled before they were"
+    return f"No verdict: {' and '.join(arms)} {were} evaluated on {benchmark}; nothing is known of the data from that."
+
+
 def empty_seed(arm: str, row: int, seeds: int, benchmark: str) -> str:
     """A replicate without a score; leaving it out would flatter the arm."""
     return (
