@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay_schemas.differences import against_control, device_time, mean
+from assay_schemas.differences import against_control, device_time, duration, mean
 from assay_schemas.ids import JobKind
 from assay_schemas.problems import Problem
 from assay_schemas.reports import Cell, ReportDocument
@@ -67,7 +67,7 @@ def _done(view: ExperimentView, kind: JobKind) -> int:
 
 
 def _running(job: JobView) -> str:
-    left = f", about {job.eta_s:.0f} s left" if job.eta_s is not None else ""
+    left = f", about {duration(job.eta_s)} left" if job.eta_s is not None else ""
     again = f" (attempt {job.attempt})" if job.attempt > 1 else ""
     return f"{job.title}{again}: {job.message or f'{job.fraction:.0%}'}{left}"
 

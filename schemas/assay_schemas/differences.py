@@ -1,6 +1,6 @@
-"""How a difference, its interval and device time are written, the same on pages, in files, terminals and notebooks.
+"""How a difference, its interval, device time and time to come are written, the same on pages, in files, terminals and notebooks.
 
-Only words; every number comes from the verdict.
+Only words; every number is given.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from assay_schemas.experiments import CONTROL
 from assay_schemas.jobs import Usage
 from assay_schemas.reports import ReportDocument, Verdict
+
+LEAST_HOURS = 0.01
 
 
 def in_points(verdict: Verdict) -> bool:
@@ -42,10 +44,27 @@ def three_digits(value: float, sign: str = "") -> str:
     return f"{value:{sign},.0f}" if 1000 <= abs(value) < 1e15 else f"{value:{sign}#.3g}".rstrip(".")
 
 
+def duration(seconds: float) -> str:
+    """A time to come, no finer than anybody can tell: `40 s`, `4 min`, `2 h 10 min`, `3 d 4 h`."""
+    if round(seconds) < 60:
+        return f"{max(0, round(seconds))} s"
+    minutes = round(seconds / 60)
+    units = [(minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min")]
+    first = next(place for place, (count, _) in enumerate(units) if count)
+    return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count)
+
+
+def hours(value: float) -> str:
+    """Hours of a device: three significant digits, so that little is not written as nothing."""
+    if value == 0:
+        return "0"
+    return three_digits(value) if value >= LEAST_HOURS else f"<{LEAST_HOURS}"
+
+
 def device_time(used: Usage) -> str:
-    """`0.42 GPU-hours`; processor-seconds where no GPU was used."""
+    """`0.420 GPU-hours`; processor-seconds where no GPU was used."""
     if used.gpu_s:
-        return f"{used.gpu_s / 3600:.2f} GPU-hours"
+        return f"{hours(used.gpu_s / 3600)} GPU-hours"
     return f"{used.cpu_s:,.0f} processor-second{'' if round(used.cpu_s) == 1 else 's'}"
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from assay.api import Api
 from assay.cli import app
-from assay.display import progress_line
-from assay.view import TOPICS, ExperimentView
+from assay.display import progress, progress_line
+from assay.view import TOPICS, ExperimentView, JobView
 from assay_schemas.artifacts import ArtifactRef, ModelRef
 from assay_schemas.envelope import Event
 from assay_schemas.experiments import ExperimentSpec
 from assay_schemas.jobs import TrainingInputs, job_key
 from assay_schemas.results import Plan, PlannedArm, PlannedJob, PlannedReplicate
 from assay_schemas.topics import consumed_by
+from rich.console import Console
 from typer.testing import CliRunner
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -167,3 +169,12 @@ def test_a_dry_run_says_what_every_job_would_do(tmp_path, monkeypatch):
     monkeypatch.setattr(Api, "plan", lambda self, document: plan(reused=True).model_dump(mode="json"))
     answer = CliRunner().invoke(app, ["submit", str(file), "--dry-run"])
     assert "train a, seed 0  yes" in answer.output
+
+
+def test_a_running_job_says_how_long_it_will_take_in_units_that_people_plan_with() -> None:
+    job = JobView(KEY, "training", "train a", state="running", message="step 3 of 10", eta_s=236.0)
+    printed = Console(file=io.StringIO(), width=100)
+    view = ExperimentView(ID)
+    view.jobs[KEY] = job
+    printed.print(progress(view))
+    assert "step 3 of 10, about 4 min left" in printed.file.getvalue()

@@ -69,3 +69,17 @@ async def test_a_success_of_an_earlier_attempt_holds_in_every_order_also_in_the_
             row = await connection.fetchrow("SELECT * FROM jobs WHERE job_key = $1", str(number))
             assert (row["state"], row["attempt"]) == ("succeeded", 1), order
             assert (known["state"], known["attempt"]) == ("succeeded", 1), order
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [("50%", {"50% of A"}), ("a_b", {"a_b"}), ("\\", {"back\\slash"}), ("OF a", {"50% of A"}), ("%", {"50% of A"})],
+)
+async def test_the_list_is_searched_for_text_as_it_stands(database_url: str, search: str, found: set[str]) -> None:
+    async with read_model(database_url) as (model, _):
+        names = ["50% of A", "a_b", "axb", "back\\slash"]
+        for number, name in enumerate(names, 1):
+            common = {"experiment_id": str(UUID(int=number * 16**24)), "name": name, "owner": "me", "jobs": 1}
+            await model.accepted(ExperimentAccepted(**common, reused=0, plan=PLACE), ACCEPTED_AT, [])
+        assert {row["name"] for row in await model.experiments(search=search)} == found
+        assert [row["name"] for row in await model.experiments(search=str(UUID(int=3 * 16**24))[:8])] == ["axb"]

@@ -10,7 +10,7 @@ from assay_reporter.compile import compile_report
 from assay_reporter.projection import CURVE_POINTS, curve_bucket, latest
 from assay_reporter.web.compare import differences, rows, set_up
 from assay_reporter.web.curves import HEIGHT, WIDTH, charts
-from assay_reporter.web.live import said
+from assay_reporter.web.live import running, said, stages
 from assay_reporter.web.pages import fragment
 from assay_schemas.events import JobProgressed
 
@@ -96,3 +96,14 @@ def test_why_jobs_wait_and_how_they_failed_is_said_once_for_all_that_say_the_sam
     jobs += [job("d", "failed", "<b>NaN</b>"), job("e", "running", "step 1")]
     assert said(jobs, "waiting") == [{"message": "no quota", "titles": ["a", "c"]}]
     assert said(jobs, "failed") == [{"message": "<b>NaN</b>", "titles": ["d"]}]
+
+
+def test_what_runs_says_how_long_it_will_take_in_units_that_people_plan_with():
+    running_job = {"kind": "training", "title": "train a", "state": "running", "message": "step 1", "reused": False}
+    jobs = [{**running_job, "step": 1, "total": 9, "eta_s": 7790.0, "attempt": 1}]
+    jobs.append({**jobs[0], "state": "cancelled"})
+    experiment = {"report_state": None, "report_failure": ""}
+    parts = {"stages": stages(jobs), "running": running(jobs), "waiting": [], "failed": [], "curves": []}
+    live = fragment("live.html", experiment=experiment, deliveries=[], **parts)
+    assert "about 2 h 10 min left" in live
+    assert "1 running, 1 cancelled" in live

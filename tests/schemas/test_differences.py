@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from assay_schemas.differences import difference, mean, three_digits
+from assay_schemas.differences import difference, duration, hours, mean, three_digits
 from assay_schemas.reports import Verdict
 
 
@@ -36,3 +36,21 @@ def test_a_difference_has_the_unit_that_its_sentence_has(proportion: bool | None
         {**told, "higher_is_better": False, "proportion": proportion, "mean": 0.4, "versus_mean": 0.52, "delta": -0.12}
     )
     assert difference(one) == written
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (-3, "0 s"), (0.4, "0 s"), (59.4, "59 s"), (59.7, "1 min"), (236, "4 min"), (3570, "1 h"), (7800, "2 h 10 min"),
+        (86_380, "1 d"), (90_100, "1 d 1 h"), (90_300 + 86_400, "2 d 1 h"), (86_400 + 900, "1 d"),
+    ],
+)  # fmt: skip
+def test_time_to_come_is_said_in_units_that_people_plan_with(seconds: float, written: str) -> None:
+    assert duration(seconds) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(0, "0"), (0.004, "<0.01"), (0.0123, "0.0123"), (1.5, "1.50"), (1234.5, "1,234")]
+)
+def test_a_little_time_of_a_device_is_not_written_as_none(value: float, written: str) -> None:
+    assert hours(value) == written

@@ -78,9 +78,10 @@ SELECT key, experiment_id, value, half_width, measured_at FROM baselines WHERE k
 UPDATE experiments SET sentence = $2 WHERE id = $1;
 
 -- name: list_experiments
+-- What is searched for is text as it stands: no sign in it is a wildcard.
 SELECT id, name, owner, status, jobs, reused, sentence, first_seen_at, ended_at FROM experiments
 WHERE ($1 = '' OR owner = $1) AND ($2 = '' OR status = $2)
-  AND ($3 = '' OR name ILIKE '%' || $3 || '%' OR question ILIKE '%' || $3 || '%' OR id LIKE $3 || '%')
+  AND ($3 = '' OR strpos(lower(name), lower($3)) > 0 OR strpos(lower(question), lower($3)) > 0 OR starts_with(id, $3))
   AND ($4::timestamptz IS NULL OR first_seen_at < $4)
 ORDER BY first_seen_at DESC, id LIMIT $5;
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from assay_schemas.differences import against_control
+from assay_schemas.differences import against_control, duration, hours
 from assay_schemas.reports import ReportDocument
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
@@ -37,6 +37,7 @@ def environment() -> Environment:
     made.globals.update(cell_text=cell_text, mark=mark, direction=direction, facts=facts, about=about)
     made.filters["chart"] = _chart
     made.filters["ticks"] = _ticks
+    made.filters.update(duration=duration, hours=hours)
     return made
 
 

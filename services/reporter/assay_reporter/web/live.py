@@ -23,7 +23,7 @@ def stages(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         done = sum(states[state] for state in ENDED)
         partial = sum(share(job) for job in listed if state_of(job) == "running")
         words = ", ".join(
-            f"{states[name]} {name}" for name in ("reused", "running", "waiting", "failed") if states[name]
+            f"{states[name]} {name}" for name in ("reused", "running", "waiting", "failed", "cancelled") if states[name]
         )
         percent = round(100 * (done + partial) / len(listed))
         found.append({"title": title, "total": len(listed), "done": done, "percent": percent, "words": words})
