@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 from assay_schemas.canonical import canonical_json, sha256_hex
 from assay_schemas.differences import in_points
 from assay_schemas.experiments import CONTROL, PLACEBO
-from assay_schemas.problems import WHOLE_DOCUMENT, Problem, nearest, problems_of
+from assay_schemas.problems import WHOLE_DOCUMENT, Problem, every_problem, nearest, pruned
 from assay_schemas.reports import CONFIDENCES, Verdict
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from assay.errors import Refused
 
@@ -86,8 +86,9 @@ def matching(rule: Rule, benchmarks: Iterable[str]) -> list[str]:
     return [name for name in benchmarks if fnmatchcase(name, rule.benchmark)]
 
 
-def read_policy(document: Any) -> Policy:
-    """The policy in a document. Raises Refused with every problem that can be seen without a report."""
+def read_policy(document: Any, verdicts: Sequence[Verdict] = ()) -> Policy:
+    """The policy in a document. Raises Refused with every problem that can be seen, also those that only show against
+    an experiment's `verdicts` where they are given."""
     if not isinstance(document, Mapping):
         raise Refused([Problem(field=WHOLE_DOCUMENT, message="must be a mapping of keys.")], "policy")
     problems: list[Problem] = []
@@ -95,13 +96,28 @@ def read_policy(document: Any) -> Policy:
         mend = "List benchmarks under must_not_fall or must_rise; '*' stands for all."
         problems.append(Problem(field=WHOLE_DOCUMENT, message="has no rule.", mend=mend))
     problems += _never_provable(document.get("must_not_fall"))
-    try:
-        policy = Policy.model_validate(dict(document))
-    except ValidationError as error:
-        raise Refused([*problems, *problems_of(error, Policy)], "policy") from error
+    problems += every_problem(Policy, document)
+    known = {one.field for one in problems}
+    readable = _as_far_as_readable(document)
+    problems += [one for one in (misfits(readable, verdicts) if verdicts else []) if one.field not in known]
     if problems:
         raise Refused(problems, "policy")
-    return policy
+    return readable
+
+
+def _as_far_as_readable(document: Mapping[str, Any]) -> Policy:
+    """The policy without what is wrong in it: a wrong part of a rule is left out, else the whole key."""
+    left: Any = dict(document)
+    while problems := every_problem(Policy, left):
+        fields = [one.field.split(".") for one in problems]
+        shorn = left
+        for path in fields:
+            shorn = pruned(shorn, path)
+        if shorn == left:
+            heads = {path[0] for path in fields}
+            shorn = {key: value for key, value in left.items() if str(key) not in heads}
+        left = shorn if shorn != left else {}
+    return Policy.model_validate(left)
 
 
 def _never_provable(rules: Any) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""How a difference, its interval, device time and time to come are written, the same on pages, in files, terminals and notebooks.
+"""How differences, intervals and times are written, the same on pages, in files, terminals and notebooks.
 
 Only words; every number is given.
 """

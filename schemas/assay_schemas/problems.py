@@ -69,6 +69,41 @@ def problems_of(
     return [_problem(entry, model, prefix, forms) for entry in error.errors(include_url=False)]
 
 
+def every_problem(model: type[BaseModel], values: Mapping[str, Any]) -> list[Problem]:
+    """Everything wrong with values of a model, also what only shows once keys that nobody knows are taken away."""
+    found: dict[str, Problem] = {}
+    left: Any = dict(values)
+    while problems := _problems_in(model, left):
+        unknown = [one.field for one in problems if one.message == UNKNOWN_KEY and one.field not in found]
+        found |= {one.field: one for one in problems if one.field not in found}
+        if not unknown:
+            break
+        for field in unknown:
+            left = pruned(left, field.split("."))
+    return list(found.values())
+
+
+def _problems_in(model: type[BaseModel], values: Any) -> list[Problem]:
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        return problems_of(error, model)
+    return []
+
+
+def pruned(value: Any, path: Sequence[str]) -> Any:
+    """The value without what a path leads to. A path that leads nowhere (a key with a dot in it, or without a name)
+    prunes nothing."""
+    head, *rest = path
+    if isinstance(value, list) and rest:
+        return [pruned(item, rest) if str(place) == head else item for place, item in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    if not rest:
+        return {key: item for key, item in value.items() if key != head}
+    return {key: pruned(item, rest) if key == head else item for key, item in value.items()}
+
+
 def in_one_line(error: ValidationError) -> str:
     """Every error with its field, without what was given: inputs.seed: Field required; ..."""
     return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))

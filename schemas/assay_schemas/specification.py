@@ -26,7 +26,17 @@ from assay_schemas.endpoints import endpoint_model, is_endpoint
 from assay_schemas.experiments import DEFAULT_SEEDS, RESERVED_ARMS, ArmSpec, ExperimentSpec, safe_location
 from assay_schemas.interventions import intervention_problems
 from assay_schemas.parallelism import NO_OFFLOAD, ONLINE_ALGORITHMS, Parallelism, why_not
-from assay_schemas.problems import UNKNOWN_KEY, WHOLE_DOCUMENT, Problem, joined, nearest, problems_of, shown
+from assay_schemas.problems import (
+    UNKNOWN_KEY,
+    WHOLE_DOCUMENT,
+    Problem,
+    every_problem,
+    joined,
+    nearest,
+    problems_of,
+    pruned,
+    shown,
+)
 from assay_schemas.versions import SHIPPED, Versions
 
 SCHEMA_VERSION = "experiment.requested/1.0"
@@ -159,13 +169,12 @@ def _training_problems(training: Mapping[str, Any], arms: list[Any], versions: V
     if algorithm is None:
         return problems
     shared = _mapping(training.get("hyperparameters"))
-    found = _hyperparameter_problems(algorithm.hyperparameters, shared, "training.hyperparameters")
-    problems += found
+    problems += _hyperparameter_problems(algorithm.hyperparameters, shared, "training.hyperparameters")
     for position, arm in enumerate(arms):
         own = _mapping(_mapping(_mapping(arm).get("training")).get("hyperparameters"))
-        if own and not found:
+        if own:
             where = f"arms.{position}.training.hyperparameters"
-            problems += _hyperparameter_problems(algorithm.hyperparameters, _merged(shared, own), where)
+            problems += _own_problems(algorithm.hyperparameters, shared, own, where)
     return problems
 
 
@@ -200,11 +209,22 @@ def _reward_problems(prefix: str, training: Mapping[str, Any]) -> list[Problem]:
 
 
 def _hyperparameter_problems(model: type[Hyperparameters], values: dict[str, Any], prefix: str) -> list[Problem]:
-    try:
-        model.model_validate(values)
-    except ValidationError as error:
-        return problems_of(error, model, prefix)
-    return []
+    return [_under(prefix, one) for one in every_problem(model, values)]
+
+
+def _under(prefix: str, problem: Problem) -> Problem:
+    return problem.model_copy(
+        update={"field": prefix if problem.field == WHOLE_DOCUMENT else joined(prefix, problem.field)}
+    )
+
+
+def _own_problems(
+    model: type[Hyperparameters], shared: dict[str, Any], own: dict[str, Any], prefix: str
+) -> list[Problem]:
+    """What is wrong with an arm's hyperparameters laid over the shared ones; what is wrong with those is said once."""
+    known = {one.field for one in every_problem(model, shared)}
+    found = every_problem(model, _merged(shared, own))
+    return [_under(prefix, one) for one in found if one.field.split(".")[0] in own or one.field not in known]
 
 
 def _arm_problems(arms: list[Any]) -> list[Problem]:
@@ -288,10 +308,7 @@ def _parameter_problems(prefix: str, name: str, version: str, given: Mapping[str
         message = f"{name} runs programs that a model wrote, without a sandbox."
         mend = "Use the benchmark `code`, with the rows of the same data set as its dataset."
         problems.append(Problem(field=f"{prefix}.name", message=message, mend=mend))
-    try:
-        definition.parameters.model_validate(dict(given))
-    except ValidationError as error:
-        problems += problems_of(error, definition.parameters, where)
+    problems += [_under(where, one) for one in every_problem(definition.parameters, dict(given))]
     dataset = given.get("dataset")
     if definition.item_columns and dataset is None:
         mend = f"Give a JSONL or Parquet file of items with {_columns(definition.item_columns)}."
@@ -413,22 +430,10 @@ def _is_newer_minor(dataschema: str) -> bool:
 
 def _without_unknown(document: dict[str, Any], problems: list[Problem]) -> tuple[dict[str, Any], list[str]]:
     unknown = [problem.field for problem in problems if problem.message == UNKNOWN_KEY]
-    pruned = document
+    shorn = document
     for path in unknown:
-        pruned = _pruned(pruned, path.split("."))
-    return pruned, [f"{path} is not known to this version and was ignored." for path in unknown]
-
-
-def _pruned(value: Any, path: list[str]) -> Any:
-    """A path that leads nowhere (a key with a dot in it, or without a name) prunes nothing: it stays a problem."""
-    head, *rest = path
-    if isinstance(value, list) and rest:
-        return [_pruned(item, rest) if str(place) == head else item for place, item in enumerate(value)]
-    if not isinstance(value, dict):
-        return value
-    if not rest:
-        return {key: item for key, item in value.items() if key != head}
-    return {key: _pruned(item, rest) if key == head else item for key, item in value.items()}
+        shorn = pruned(shorn, path.split("."))
+    return shorn, [f"{path} is not known to this version and was ignored." for path in unknown]
 
 
 def _has(arm: Any, key: str) -> bool:

@@ -104,6 +104,27 @@ def test_every_problem_of_a_policy_is_said_at_once():
     assert "'must_not_fall'" in str(refusal.value) or "'must_rise'" in str(refusal.value)
 
 
+def test_what_is_wrong_in_a_policy_hides_nothing_of_what_does_not_fit_the_experiment():
+    document = {
+        "arms": ["newer"], "against": "contrl", "must_fall": ["a"], "must_not_fall": [3],
+        "must_rise": [{"benchmark": "gsm8", "by": -1, "surely": 1}, {"by": 2}],
+    }  # fmt: skip
+    with pytest.raises(Refused) as refusal:
+        read_policy(document, [verdict(0.1)])
+    fields = [problem.field for problem in refusal.value.problems]
+    assert sorted(fields) == [
+        "against", "arms.0", "must_fall", "must_not_fall.0", "must_rise.0.benchmark", "must_rise.0.by",
+        "must_rise.0.surely", "must_rise.1.by",
+    ]  # fmt: skip
+
+
+def test_the_command_says_all_of_it_at_once(stored, tmp_path):
+    stored(verdict(0.2))
+    answer = run(tmp_path, "must_ris: ['*']\nmust_not_fall: [gsm]", "--json")
+    assert answer.exit_code == 2
+    assert {one["field"] for one in json.loads(answer.output)["problems"]} == {"must_ris", "must_not_fall.0.benchmark"}
+
+
 @pytest.mark.parametrize("document", [{}, {"arms": ["a"]}, {"must_rise": []}, 3])
 def test_a_policy_without_a_rule_is_refused(document):
     with pytest.raises(Refused):

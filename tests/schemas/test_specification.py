@@ -284,3 +284,19 @@ def test_what_the_engine_cannot_spread_is_refused(algorithm, hardware, refused):
 @pytest.mark.parametrize("text", ["x" * 250_000, "a://" * 60_000])
 def test_a_value_that_fills_a_request_is_shown_at_once(text):
     assert shown(text) == f"'{text[:76]}…"
+
+
+def test_a_key_that_nobody_knows_hides_nothing_of_what_is_wrong_beside_it():
+    training = {"algorithm": "SFT", "hyperparameters": {"stpes": 3, "steps": 10, "epochs": 2}}
+    rows = "/data/a.jsonl"
+    arms = [
+        {"name": "a", "dataset": rows, "training": {"hyperparameters": {"learning_rate": -1}}},
+        {"name": "b", "dataset": rows, "training": {"hyperparameters": {"stpes": 4}}},
+        {"name": "c", "dataset": rows, "training": {"hyperparameters": {"batch_size": 4}}},
+    ]
+    assert sorted(fields(with_(training=training, arms=arms))) == [
+        "arms.0.training.hyperparameters.learning_rate",
+        "arms.1.training.hyperparameters.stpes",
+        "training.hyperparameters",
+        "training.hyperparameters.stpes",
+    ]

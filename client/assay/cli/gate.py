@@ -53,17 +53,25 @@ def gate(
 
 def _decision(experiment: str, file: Path, wait: bool, timeout: float | None, publish: bool) -> Any:
     from assay.blocking import run_blocking
+    from assay.errors import AssayError
     from assay.files import read_document
     from assay.gate import decide
     from assay.lookup import find_run
     from assay.policy import read_policy
     from assay.stream import publish as publish_events
 
-    policy = read_policy(read_document(file, "policy"))
-    run = find_run(experiment)
+    document = read_document(file, "policy")
     if wait:
-        run.wait(timeout)
-    decision = decide(policy, run.id, run.report().verdicts)
+        read_policy(document)  # a wrong one is not waited for
+    try:
+        run = find_run(experiment)
+        if wait:
+            run.wait(timeout)
+        verdicts = run.report().verdicts
+    except AssayError:
+        read_policy(document)
+        raise
+    decision = decide(read_policy(document, verdicts), run.id, verdicts)
     if publish:
         run_blocking(publish_events(run.settings, [decision.event(run.settings.source, datetime.now(UTC))]))
     return decision

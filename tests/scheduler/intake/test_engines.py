@@ -46,6 +46,19 @@ async def test_an_engine_that_no_evaluator_has_is_refused_with_the_mend(document
     assert "ASSAY_EVALUATES_WITH_VLLM" in str(found.problems[0])
 
 
+async def test_what_this_system_lacks_is_said_beside_whatever_else_is_wrong(document, tmp_path: Path) -> None:
+    document |= {"qestion": "?", "hardware": {"cpus": 99, "gpu": 1}, "evaluation_hardware": {"memory_gib": 999}}
+    document["arms"][0]["notes"] = "x" * 70_000
+    document["arms"][0]["training"] = {"notes": "x" * 70_000}
+    document["benchmarks"].append({"name": "visual_multiple_choice", "engine": "vllm"})
+    found = await inspector(tmp_path, "transformers").inspect(document)
+    last = len(document["benchmarks"]) - 1
+    assert {problem.field for problem in found.problems} >= {
+        "qestion", "hardware.cpus", "hardware.gpu", "evaluation_hardware.memory_gib", "arms.0.notes",
+        "arms.0.training", "benchmarks.0.engine", f"benchmarks.{last}.engine",
+    }  # fmt: skip
+
+
 async def test_an_engine_that_evaluators_have_is_the_same_for_control_and_every_arm(document, tmp_path: Path) -> None:
     found = await inspector(tmp_path, "transformers", "vllm").inspect(document)
     assert found.problems == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,19 +20,17 @@ async def test_a_model_that_sees_is_known_by_its_configuration(config: dict[str,
     models = ModelIntake(store, None, None, None)  # type: ignore[arg-type]
     inspector = Inspector(None, models, Resources(1, 0, 1), 1)  # type: ignore[arg-type]
     names = ("numeric", "visual_multiple_choice", "gsm8k")
-    asked = [SimpleNamespace(name=name, harness_version=None, engine=None) for name in names]
-    spec: Any = SimpleNamespace(benchmarks=asked)
+    asked = [(place, {"name": name}) for place, name in enumerate(names)]
     model = ModelRef(uri=store.uri("models/m"), digest="0" * 64)
-    found = await inspector._blind_problems(spec, model)
+    found = await inspector._blind_problems(asked, model)
     assert [problem.field for problem in found] == ["benchmarks.1.name"] * problems
 
 
 async def test_images_on_an_engine_that_takes_none_are_refused_at_once() -> None:
     inspector = Inspector(None, None, Resources(1, 0, 1), 1)  # type: ignore[arg-type]
     names = ("visual_multiple_choice", "numeric", "mmmu_val_art")
-    asked = [SimpleNamespace(name=name, harness_version=None, engine="vllm") for name in names]
-    spec: Any = SimpleNamespace(benchmarks=asked)
-    found = await inspector._blind_problems(spec, ModelRef(uri="file:///m", digest="0" * 64))
+    asked = [(place, {"name": name, "engine": "vllm"}) for place, name in enumerate(names)]
+    found = await inspector._blind_problems(asked, ModelRef(uri="file:///m", digest="0" * 64))
     assert [problem.field for problem in found] == ["benchmarks.0.engine", "benchmarks.2.engine"]
     assert "vllm takes none" in str(found[0])
 

@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 from assay_schemas.algorithms import ALGORITHMS
 from assay_schemas.artifacts import DatasetRef, ModelRef
-from assay_schemas.benchmarks import NEWEST_HARNESS, definition_of
-from assay_schemas.canonical import canonical_json
 from assay_schemas.comparability import version_warnings
 from assay_schemas.endpoints import Endpoint, is_endpoint
 from assay_schemas.experiments import ExperimentSpec, Hardware, Location
@@ -25,6 +23,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from assay_scheduler.findings import Findings
 from assay_scheduler.intake.behind_api import usable_endpoint
+from assay_scheduler.intake.beyond import (
+    Benchmarks,
+    bulky,
+    definition_in,
+    missing_engines,
+    on_blind_engines,
+    showing_images,
+)
 from assay_scheduler.intake.datasets import DatasetIntake
 from assay_scheduler.intake.equipping import Equipped, standard_hardware
 from assay_scheduler.intake.models import ModelIntake
@@ -35,7 +41,6 @@ from assay_scheduler.policy import Resources, never_fits
 
 _LOCATION: TypeAdapter[str] = TypeAdapter(Location)
 Found = TypeVar("Found")
-MAX_PART_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -85,17 +90,16 @@ class Inspector:
         known = {problem.field for problem in reading.problems}
         look_up = _LookUps(self, document, known)
         await look_up.run()
-        problems = [*reading.problems, *look_up.problems, *self.hardware_problems(document.get("hardware"), known)]
+        problems = [*reading.problems, *look_up.problems]
+        problems += await self._independent_problems(document, look_up.model, {one.field for one in problems})
         if look_up.away and not problems:
             return Inspection(away=look_up.away)
         if problems or reading.spec is None or look_up.model is None:
             return Inspection(problems=problems, warnings=reading.warnings)
-        if unusable := _bulky(reading.spec) + await self._blind_problems(reading.spec, look_up.model):
-            return Inspection(problems=unusable, warnings=reading.warnings)
         equipped = await self.equipped(reading.spec, look_up.model)
         if equipped.problems:
             return Inspection(problems=equipped.problems, warnings=reading.warnings)
-        if unavailable := not_yet_available(equipped.spec) + self._engine_problems(reading.spec):
+        if unavailable := not_yet_available(equipped.spec):
             return Inspection(problems=unavailable, warnings=reading.warnings)
         arms = {reading.spec.arms[place].name: found for place, found in look_up.datasets.items()}
         references = {reading.spec.arms[place].name: found for place, found in look_up.references.items()}
@@ -123,36 +127,38 @@ class Inspector:
             found.problems += self.hardware_problems(found.spec.evaluation_hardware, set(), "evaluation_hardware")
         return found
 
-    async def _blind_problems(self, spec: ExperimentSpec, model: ModelRef) -> list[Problem]:
-        """Benchmarks that show images, where the model sees none, or the engine takes none."""
-        known = [definition_of(one.name, one.harness_version or NEWEST_HARNESS) for one in spec.benchmarks]
-        shown = [place for place, benchmark in enumerate(known) if benchmark is not None and benchmark.shows_images]
-        if blind := [place for place in shown if spec.benchmarks[place].engine == "vllm"]:
-            message = "shows images, and the engine vllm takes none here."
-            mend = "Leave engine out: transformers asks models that see."
-            return [Problem(field=f"benchmarks.{place}.engine", message=message, mend=mend) for place in blind]
-        if not shown or await self.models.sees(model):
+    async def _independent_problems(
+        self, document: Mapping[str, Any], model: ModelRef | None, known: set[str]
+    ) -> list[Problem]:
+        """What this system cannot do, each part looked at by itself: what is wrong elsewhere hides none of it."""
+        benchmarks, apart = _mappings(document.get("benchmarks")), document.get("evaluation_hardware")
+        found = [
+            *self.hardware_problems(document.get("hardware"), known),
+            *(self.hardware_problems(apart, known, "evaluation_hardware") if apart is not None else []),
+            *bulky(document),
+            *missing_engines(benchmarks, self._evaluation_engines),
+            *await self._blind_problems(benchmarks, model),
+        ]
+        return [problem for problem in found if problem.field not in known]
+
+    async def _blind_problems(self, benchmarks: Benchmarks, model: ModelRef | None) -> list[Problem]:
+        """Benchmarks that show images, where the base model sees none; which model that is may not be known."""
+        shown = showing_images(benchmarks)
+        if blind := on_blind_engines(shown):
+            return blind
+        if not shown or model is None or await self.models.sees(model):
             return []
         message = "shows images, and the base model takes none: its config.json has no vision_config."
         mend = "Use a base model that sees, or leave the benchmark out."
-        return [Problem(field=f"benchmarks.{place}.name", message=message, mend=mend) for place in shown]
-
-    def _engine_problems(self, spec: ExperimentSpec) -> list[Problem]:
-        """Benchmarks whose engine no evaluator has."""
-        return [
-            Problem(
-                field=f"benchmarks.{place}.engine",
-                message=f"{benchmark.engine} is not installed where this system evaluates.",
-                mend="Leave engine out, or install it there and set ASSAY_EVALUATES_WITH_VLLM for the scheduler.",
-            )
-            for place, benchmark in enumerate(spec.benchmarks)
-            if benchmark.engine is not None and benchmark.engine not in self._evaluation_engines
-        ]
+        return [Problem(field=f"benchmarks.{place}.name", message=message, mend=mend) for place, _ in shown]
 
     def hardware_problems(self, declared: Any, known: set[str], prefix: str = "hardware") -> list[Problem]:
-        """What a job asks for that this system never has."""
+        """What a job asks for that this system never has; keys that nobody knows are no reason not to look."""
+        given = {} if declared is None else declared
+        if not isinstance(given, Mapping):
+            return []
         try:
-            hardware = Hardware.model_validate(declared or {})
+            hardware = Hardware.model_validate({key: given[key] for key in given if key in Hardware.model_fields})
         except ValidationError:
             return []
         problems = []
@@ -169,20 +175,6 @@ class Inspector:
             mend = f"Ask for at most {there:g}, or run the scheduler with more capacity."
             problems.append(Problem(field=f"{prefix}.{name}", message=message, mend=mend))
         return [problem for problem in problems if problem.field not in known]
-
-
-def _bulky(spec: ExperimentSpec) -> list[Problem]:
-    """What would not fit into the event that asks for a job."""
-    parts: dict[str, Any] = {"training.hyperparameters": spec.training.hyperparameters}
-    for place, arm in enumerate(spec.arms):
-        parts[f"arms.{place}.training"] = arm.training
-    for place, benchmark in enumerate(spec.benchmarks):
-        parts[f"benchmarks.{place}.parameters"] = benchmark.parameters
-    return [
-        Problem(field=name, message=f"is over {MAX_PART_BYTES // 1024} KiB.", mend="Put data into files and name them.")
-        for name, part in parts.items()
-        if len(canonical_json(part)) > MAX_PART_BYTES
-    ]
 
 
 class _LookUps:
@@ -259,7 +251,7 @@ class _LookUps:
             parameters = benchmark.get("parameters")
             given = parameters.get("dataset") if isinstance(parameters, Mapping) else None
             location = self._location(field_path, given)
-            needs = needs_of_benchmark(_definition(benchmark))
+            needs = needs_of_benchmark(definition_in(benchmark))
             if location and (found := await self._found(field_path, self._dataset(location, needs))):
                 self.items[place] = found
 
@@ -285,11 +277,6 @@ class _LookUps:
             noted = self.away if isinstance(error, NotThereNow) else self.problems
             noted.append(error.as_problem(field_path))
             return None
-
-
-def _definition(benchmark: Mapping[str, Any]) -> Any:
-    name, version = benchmark.get("name"), benchmark.get("harness_version") or NEWEST_HARNESS
-    return definition_of(name, version) if isinstance(name, str) and isinstance(version, str) else None
 
 
 def _mappings(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
