@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := schemas chassis services/scheduler services/trainer services/evaluator services/reporter client deploy/local
 
-.PHONY: demo test test-unit simulate fault-points test-faults fuzz fuzz-api audit test-nodes test-kubernetes test-kueue control-plane check bench notebooks venv generate clean help
+.PHONY: demo test test-unit simulate fault-points test-faults kill-places fuzz fuzz-api audit test-nodes test-kubernetes test-kueue control-plane check bench notebooks venv generate clean help
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,6 +33,9 @@ fault-points: $(STAMP) ## kill a process at every fault point of a simulated run
 
 test-faults: $(STAMP) ## real parts stopped, cut off, lost and broken in mid-work (about seven minutes)
 	ASSAY_TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults --numprocesses 2 --no-loadscope-reorder
+
+kill-places: $(STAMP) ## kill real services at every place that speaks to database, broker or store (about fifteen minutes)
+	ASSAY_TEST_FAULTS=all $(BIN)/python -m pytest tests/faults/test_kills.py --reruns 0 -s
 
 fuzz: $(STAMP) ## a million malformed inputs at every entrance (about ten minutes)
 	$(BIN)/python -m fuzzing --inputs 1000000 --result
