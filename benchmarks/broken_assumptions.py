@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from assay_reporter.statistics.interval import LEVEL, SeedTerms, half_width
+from assay_reporter.statistics.scores import cluster_totals
 from assay_reporter.statistics.variance import pool, seed_components
 from scipy import special
 
@@ -128,6 +129,19 @@ def undeclared_clusters(draws: Draws) -> Scores:
     return draws.clustered()
 
 
+def declared_clusters(draws: Draws) -> Scores:
+    """The same, and a `cluster` column says so: they are summed as the product sums them."""
+    arms, control = draws.clustered()
+    items = [str(place) for place in range(draws.cell.items)]
+    clusters = {item: str(place // CLUSTER) for place, item in enumerate(items)}
+
+    def summed(scores: Array) -> Array:
+        rows = cluster_totals(scores.reshape(-1, len(items)).astype(np.float64), items, clusters)
+        return rows.reshape(*scores.shape[:-1], -1).astype(np.float32)
+
+    return summed(arms), summed(control)
+
+
 def skewed_scores(draws: Draws) -> Scores:
     """Scores have moments that few items show: here the exponential of a normal number, as losses are."""
     cell, seed_sd = draws.cell, SEED_SD / SLOPE
@@ -158,6 +172,7 @@ WORLDS: tuple[Callable[[Draws], Scores], ...] = (
     one_arm_wilder,
     seeds_move_kinds,
     undeclared_clusters,
+    declared_clusters,
     skewed_scores,
     near_the_ceiling,
     few_items_move,
@@ -172,8 +187,9 @@ def simulate(
     for start in range(0, experiments, size):
         arms, control = world(Draws(cell, min(size, experiments - start), random))
         v, mean_square = seed_components(arms)
-        c = mean_square / cell.items
-        yield Experiments(cell, arms, control, c, pool(v, c, np.full(cell.arms, cell.seeds))), v
+        observed = replace(cell, items=arms.shape[-1])
+        c = mean_square / observed.items
+        yield Experiments(observed, arms, control, c, pool(v, c, np.full(cell.arms, cell.seeds))), v
 
 
 def rates(world: Callable[[Draws], Scores], cell: Cell, experiments: int, random: np.random.Generator) -> list[Array]:
@@ -186,7 +202,7 @@ def rates(world: Callable[[Draws], Scores], cell: Cell, experiments: int, random
             own = SeedTerms(
                 v[:, trained], chunk.c[:, trained], np.full(len(trained), cell.seeds - 1.0), pair.terms.seeds
             )
-            own_width = half_width(LEVEL, pair.item_variance, cell.items, own)
+            own_width = half_width(LEVEL, pair.item_variance, chunk.cell.items, own)
             size = np.abs(pair.delta)
             given = [pair.given if method == "assay" else np.ones_like(pair.given) for method in METHODS]
             false = [each & (size > pair.widths[method]) for each, method in zip(given, METHODS, strict=True)]

@@ -26,6 +26,9 @@ COLUMNS: dict[RowFormat, tuple[str, ...]] = {
 }
 CATEGORY_COLUMNS = ("category", "subject", "domain", "topic", "level", "difficulty", "type", "subset")
 """Columns that say of which kind a benchmark item is; reports split differences by the first that there is."""
+CLUSTER_COLUMN = "cluster"
+"""The column that says which benchmark items hang together: one question in several wordings, or several on one text.
+They stand on one side of selection, and count as one where it is asked how sure a difference is."""
 
 
 class SnapshotManifest(BaseModel):
@@ -88,6 +91,12 @@ def row_ids(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             unique = f"{base}~{seen[base]}"
         ids[unique] = None
     return list(ids)
+
+
+def cluster_of(row: Mapping[str, Any]) -> str | None:
+    """What an item hangs together with, by name; None where it stands by itself."""
+    named = row.get(CLUSTER_COLUMN)
+    return str(named) if isinstance(named, str | int) and named != "" else None
 
 
 def in_share(row_id: str, share: float, salt: str) -> bool:

@@ -51,9 +51,10 @@ class ItemSplit(Inputs):
     side: Literal["selection", "reported"]
     salt: str = SELECTION_SALT
 
-    def holds(self, item_id: str) -> bool:
-        """Whether an item is on this side. Repeats of one id (`a`, `a~2`) are on the same side."""
-        chosen = in_share(REPEATS.sub("", item_id), self.share, self.salt)
+    def holds(self, item_id: str, cluster: str | None = None) -> bool:
+        """Whether an item is on this side. Items of one cluster are on the same side, and so are repeats of one id
+        (`a`, `a~2`)."""
+        chosen = in_share(cluster or REPEATS.sub("", item_id), self.share, self.salt)
         return chosen == (self.side == "selection")
 
 

@@ -54,6 +54,9 @@ class Verdict(BaseModel):
     smallest_effect: float | None = None
     detectable_effect: float | None = None
     items: int = 0
+    clusters: int | None = Field(
+        default=None, description="how many independent observations the items are, where some hang together"
+    )
     items_dropped: int = 0
     seeds: int = 0
     versus_seeds: int = 0

@@ -157,6 +157,16 @@ def test_items_that_cannot_be_asked_fail_and_do_not_count_as_wrong(evaluated, su
     assert "holds no number" in failed.error
 
 
+def test_items_that_hang_together_say_so_in_their_samples_and_have_no_interval_of_their_own(evaluated, sums) -> None:
+    rows = [{**row, "cluster": "a" if number < 3 else None} for number, row in enumerate(sums[:6])]
+    result, samples = evaluated("numeric", [*rows, {"id": "blue", "prompt": "?", "answer": "blue", "cluster": "a"}])
+    named = {sample.item_id: json.loads(sample.details).get("cluster") for sample in samples}
+    assert named == {**{row["id"]: row["cluster"] for row in rows}, "blue": "a"}
+    assert result.metrics["numeric"].interval is None
+    alone, _ = evaluated("numeric", sums[:6])
+    assert alone.metrics["numeric"].interval is not None
+
+
 def test_a_window_without_any_item_is_bad_input_and_no_empty_result(evaluated) -> None:
     rows = [{"prompt": "def f():", "tests": "f()", "released": day} for day in ("2023-05-01", "2024-01-01", None)]
     with pytest.raises(JobFailed, match="none of 3 rows is among those they ask for; widen the window") as caught:

@@ -183,6 +183,20 @@ def test_cells_keep_every_seeds_mean(evidence):
     assert cell.mean == pytest.approx(sum(cell.seed_means.values()) / 3)
 
 
+def test_items_of_one_cluster_count_once_in_every_comparison(evidence):
+    made = evidence()
+    alone = compile_report(made, NOW).verdicts[0]
+    for key, evaluated in made.evaluations.items():
+        details = [f'{{"cluster": "{number // 5}"}}' for number in range(evaluated.samples.num_rows)]
+        samples = evaluated.samples.append_column("details", [details])
+        made.evaluations[key] = replace(evaluated, samples=samples)
+    together = compile_report(made, NOW).verdicts[0]
+    assert alone.clusters is None
+    assert (together.items, together.clusters) == (150, 30)
+    assert together.delta == pytest.approx(alone.delta)
+    assert "150 items in 30 clusters" in together.reason
+
+
 def test_a_harness_task_is_led_by_the_metric_its_results_name(evidence):
     made = evidence()
     unnamed = [one.model_copy(update={"primary": "", "higher_is_better": True}) for one in made.plan.benchmarks]

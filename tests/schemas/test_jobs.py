@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from assay_schemas.canonical import canonical_json, digest_of
-from assay_schemas.datasets import formats_of, in_share, row_ids, snapshot_bytes
+from assay_schemas.datasets import cluster_of, formats_of, in_share, row_ids, snapshot_bytes
 from assay_schemas.ids import event_id, experiment_id
 from assay_schemas.jobs import EvalInputs, ItemSplit, JobError, SelectionInputs, TrainingInputs, job_key
 from hypothesis import given
@@ -84,6 +84,21 @@ def test_the_sides_of_a_split_are_disjoint_whole_and_near_the_share(share):
     assert all(choosing.holds(one) != reported.holds(one) for one in ids)
     assert abs(sum(map(choosing.holds, ids)) / len(ids) - share) < 0.05
     assert all(choosing.holds(f"{one}~2") == choosing.holds(f"{one}~2~13") == choosing.holds(one) for one in ids)
+
+
+def test_the_items_of_a_cluster_are_all_on_one_side_of_a_split():
+    choosing = ItemSplit(share=0.5, side="selection")
+    for cluster in ("a", "b", "c", "d"):
+        assert len({choosing.holds(f"{cluster}-{number}", cluster) for number in range(50)}) == 1
+    assert len({choosing.holds(f"a-{number}") for number in range(50)}) == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "cluster"),
+    [({"cluster": "x"}, "x"), ({"cluster": 7}, "7"), ({"cluster": ""}, None), ({"cluster": ["x"]}, None), ({}, None)],
+)
+def test_a_cluster_is_a_name_or_a_number(row, cluster):
+    assert cluster_of(row) == cluster
 
 
 def test_row_ids_survive_reordering_and_number_repeats():

@@ -103,7 +103,7 @@ def made_ready(inputs: EvalInputs, snapshot: DatasetRef | None, store: SyncObjec
     if snapshot is None:
         return Evaluation(inputs, parameters, None, cache)
     items, split = ordered_items(read_rows(store, snapshot)), inputs.split
-    asked = [item for item in items if split is None or split.holds(item.id)]
+    asked = [item for item in items if split is None or split.holds(item.id, item.cluster)]
     definition = definition_of(inputs.benchmark, inputs.harness_version)
     if definition is not None and definition.shows_images:
         # The harness counts a limit itself, over each task's documents.

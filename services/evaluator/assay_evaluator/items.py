@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assay_schemas.datasets import row_ids
+from assay_schemas.datasets import cluster_of, row_ids
 
 ORDER_SALT = "item-order"
 PLACE = "<image>"
@@ -34,6 +34,11 @@ class Item:
     index: int
     row: Mapping[str, Any]
     images: Mapping[int, ShownImage] = field(default_factory=dict)
+
+    @property
+    def cluster(self) -> str | None:
+        """What the item hangs together with; None where it stands by itself."""
+        return cluster_of(self.row)
 
 
 def order_key(item_id: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from assay_schemas.benchmarks import OwnParameters
-from assay_schemas.datasets import CATEGORY_COLUMNS
+from assay_schemas.datasets import CATEGORY_COLUMNS, CLUSTER_COLUMN
 from assay_schemas.results import Sample
 from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
@@ -76,10 +76,13 @@ def evaluate_own(
         "samples"
     ][name]
     fail_cut_prompts(lm, logged)
-    samples = [failed_sample(item.id, item.index, failures[item.id]) for item in asked if item.id in failures]
+    failed = [item for item in asked if item.id in failures]
+    samples = [_with_kind(failed_sample(item.id, item.index, failures[item.id]), item) for item in failed]
     for item, entry in zip(chosen, logged, strict=True):
         samples += [_with_kind(sample, item) for sample in _samples(lm, benchmark, item, usable[item.id], entry)]
     found = {key: metric for (key, _), metric in task_metrics(task, logged).items()}
+    if any(item.cluster for item in asked):
+        found = {key: metric.model_copy(update={"interval": None}) for key, metric in found.items()}
     metrics = {benchmark.renamed.get(key, key): metric for key, metric in found.items()}
     texts = {item.id: item_texts(item.row) for item in asked}
     return Scored(benchmark.primary, metrics, in_item_order(samples), texts)
@@ -126,8 +129,11 @@ def _samples(lm: Any, benchmark: OwnBenchmark, item: Item, document: Document, e
 
 
 def _with_kind(sample: Sample, item: Item) -> Sample:
-    """The sample with what its item's row says of the item's kind, by which reports split differences."""
+    """The sample with what its item's row says of the item's kind, by which reports split differences, and of what it
+    hangs together with."""
     kind = {name: item.row[name] for name in CATEGORY_COLUMNS if isinstance(item.row.get(name), str | int)}
-    if not kind or sample.error:
+    known = {**({} if sample.error else kind), **({CLUSTER_COLUMN: item.cluster} if item.cluster else {})}
+    if not known:
         return sample
-    return sample.model_copy(update={"details": json.dumps({**kind, **json.loads(sample.details)}, ensure_ascii=False)})
+    details = json.dumps({**known, **json.loads(sample.details or "{}")}, ensure_ascii=False)
+    return sample.model_copy(update={"details": details})

@@ -91,6 +91,7 @@ def _verdict(one: Comparison, evidence: Evidence) -> Verdict:
         smallest_effect=one.smallest_effect,
         detectable_effect=one.smallest_detectable_effect,
         items=one.n_items,
+        clusters=one.n_observations if one.n_observations < one.n_items else None,
         items_dropped=one.n_dropped,
         seeds=one.seeds,
         versus_seeds=one.versus_seeds,

@@ -14,7 +14,8 @@ from assay_schemas.experiments import CONTROL
 from assay_schemas.reports import Cell, VerdictWord
 from assay_schemas.results import PlannedBenchmark
 
-from assay_reporter.diagnosis.columns import floats
+from assay_reporter.diagnosis.columns import Column, floats
+from assay_reporter.diagnosis.strata import clusters
 from assay_reporter.evidence import Evidence
 from assay_reporter.statistics import ArmScores, BenchmarkScores, average_samples
 from assay_reporter.statistics.scores import FloatArray
@@ -25,15 +26,17 @@ UNTRAINED = ("control", "reference")
 def benchmark_scores(evidence: Evidence, benchmark: PlannedBenchmark) -> BenchmarkScores:
     """Every arm's scores on a benchmark, arms in the plan's order; an arm without samples is left out."""
     found: dict[str, list[tuple[int, list[str], FloatArray]]] = {}
+    together: dict[str, str] = {}
     column, ids = None, []
     for replicate, evaluated in evidence.evaluated(benchmark):
         seed = -1 if replicate.seed is None else replicate.seed
         items, scores = (evaluated.samples.column(name) for name in ("item_id", "score"))
         if column is None or not items.equals(column):  # mostly all have the same items in the same order
             column, ids = items, items.to_pylist()
+            together.update(clusters(ids, Column(evaluated.samples).texts("details")))
         found.setdefault(replicate.arm, []).append((seed, ids, floats(scores)))
     arms = {
-        arm.name: average_samples(found[arm.name], trained=arm.role not in UNTRAINED)
+        arm.name: average_samples(found[arm.name], trained=arm.role not in UNTRAINED, clusters=together)
         for arm in evidence.plan.arms
         if arm.name in found
     }

@@ -1,4 +1,4 @@
-"""Kinds of benchmark items: by the category that the item names, and by the length of its prompt.
+"""Kinds of benchmark items: by the category that the item names, by the length of its prompt; and what hangs together.
 
 Splits items; compares nothing.
 """
@@ -6,14 +6,16 @@ Splits items; compares nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
-from assay_schemas.datasets import CATEGORY_COLUMNS
+from assay_schemas.datasets import CATEGORY_COLUMNS, CLUSTER_COLUMN
 
 from assay_reporter.diagnosis.columns import Column
 from assay_reporter.diagnosis.contamination import question_of
 
 PARTS = ("short", "middling", "long")
+_CLUSTER = f'"{CLUSTER_COLUMN}"'
 
 
 def categories(column: Column) -> dict[str, str]:
@@ -30,6 +32,12 @@ def categories(column: Column) -> dict[str, str]:
         if named is not None:
             found[item] = str(named)
     return found
+
+
+def clusters(items: Sequence[str], details: Sequence[str]) -> dict[str, str]:
+    """By item id: the cluster that its samples' details name; nothing for items that stand by themselves."""
+    named = ((item, json.loads(text)) for item, text in zip(items, details, strict=True) if _CLUSTER in text)
+    return {item: str(found[CLUSTER_COLUMN]) for item, found in named if found.get(CLUSTER_COLUMN)}
 
 
 def prompt_lengths(column: Column) -> dict[str, str]:

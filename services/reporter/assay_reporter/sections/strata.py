@@ -87,17 +87,17 @@ def _of_kind(
 def _only(scores: ArmScores, items: list[str]) -> ArmScores:
     wanted = set(items)
     kept = [place for place, item in enumerate(scores.items) if item in wanted]
-    return ArmScores(tuple(scores.items[place] for place in kept), scores.scores[:, kept], scores.trained)
+    return scores.at(kept)
 
 
 def _difference(arm: ArmScores, control: ArmScores) -> tuple[int, float, float] | None:
     """Items, mean difference, and half the width of its item-paired 95 % interval."""
     pair = pair_scores(arm, control)
-    if pair.n_items < FEWEST_ITEMS:
+    if pair.n_observations < FEWEST_ITEMS:
         return None
     differences = pair.differences()
-    error = float(differences.std(ddof=1)) / pair.n_items**0.5
-    return pair.n_items, float(differences.mean()), float(special.stdtrit(pair.n_items - 1, 0.975)) * error
+    error = float(differences.std(ddof=1)) / pair.n_observations**0.5
+    return pair.n_items, float(differences.mean()), float(special.stdtrit(pair.n_observations - 1, 0.975)) * error
 
 
 def _number(value: float, scores: BenchmarkScores) -> str:

@@ -23,6 +23,7 @@ class Comparison(BaseModel):
     freedom the interval leans on (None for two fixed models). seed_sd: estimated sd of an arm's expected
     score over training seeds. half_widths: by one-sided confidence. own_interval: the interval from the arms'
     own seed variances.
+    n_observations: items that are independent of each other, a cluster being one; n_differing is of these.
     more_seeds: seeds to add to each trained arm; more_items: items to add; None where no plan is offered.
     """
 
@@ -48,6 +49,7 @@ class Comparison(BaseModel):
     p: float | None = None
     p_holm: float | None = None
     n_items: int = 0
+    n_observations: int = 0
     n_dropped: int = 0
     n_differing: int = 0
     seeds: int = 0

@@ -88,7 +88,8 @@ def estimate(
     An arm without scores because it was `cancelled` is not known yet, and nothing stands against it."""
     missing = [name for name in (question.arm, question.versus) if name not in scores.arms]
     if missing:
-        return Estimate(question, Counts(0, 0, 0, 0, 0), None, _without_scores(missing, question.benchmark, cancelled))
+        refusal = _without_scores(missing, question.benchmark, cancelled)
+        return Estimate(question, Counts(0, 0, 0, 0, 0, 0), None, refusal)
     arm, versus = scores.arms[question.arm], scores.arms[question.versus]
     pair = pair_scores(arm, versus)
     counts = _counts(arm, versus, pair)
@@ -111,7 +112,7 @@ def _without_scores(missing: list[str], benchmark: str, cancelled: Collection[st
 def _counts(arm: ArmScores, versus: ArmScores, pair: PairedScores) -> Counts:
     differing = int(np.count_nonzero(pair.differences())) if pair.n_items and arm.seeds and versus.seeds else 0
     seeds, versus_seeds = (each.seeds if each.trained else 0 for each in (arm, versus))
-    return Counts(pair.n_items, pair.n_dropped, differing, seeds, versus_seeds)
+    return Counts(pair.n_items, pair.n_observations, pair.n_dropped, differing, seeds, versus_seeds)
 
 
 def _broken(question: Question, arm: ArmScores, versus: ArmScores, pair: PairedScores) -> str | None:
@@ -135,10 +136,10 @@ def _refusal(
     question: Question, counts: Counts, pair: PairedScores, noise: SeedNoise, trained: list[str]
 ) -> Refusal | None:
     """Why there are scores but no interval: too few items that differ, or no replicate anywhere."""
-    differing, total = counts.n_differing, counts.n_items
+    differing, total = counts.n_differing, counts.n_observations
     if differing < FEWEST_DIFFERING:
-        more = -(-FEWEST_DIFFERING * total // differing) - total if differing else None
-        reason = sentences.few_differing(question, differing, total, FEWEST_DIFFERING, more)
+        more = counts.items_for(-(-FEWEST_DIFFERING * total // differing) - total if differing else None)
+        reason = sentences.few_differing(question, counts, FEWEST_DIFFERING, more)
         return Refusal("underpowered", reason, more_items=more)
     if trained and any(name not in noise.arms for name in trained):
         return Refusal("underpowered", _one_seed(question, pair, len(trained)), RECOMMENDED_SEEDS - 1)
@@ -148,18 +149,18 @@ def _refusal(
 def _one_seed(question: Question, pair: PairedScores, n_trained: int) -> str:
     """What two checkpoints of one seed each can tell: an item-paired interval, about these two alone."""
     differences = pair.differences()
-    item_variance = float(differences.var(ddof=1)) / pair.n_items
+    item_variance = float(differences.var(ddof=1)) / pair.n_observations
     delta = float(pair.arm.mean() - pair.versus.mean())
     nothing = SeedTerms(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
-    width = float(half_width(LEVEL, item_variance, pair.n_items, nothing))
-    flip = flipping_seed_sd(delta, item_variance, pair.n_items, n_trained)
+    width = float(half_width(LEVEL, item_variance, pair.n_observations, nothing))
+    flip = flipping_seed_sd(delta, item_variance, pair.n_observations, n_trained)
     return sentences.one_seed(question, delta, width, flip)
 
 
 def _measure(pair: PairedScores, noise: SeedNoise, trained: list[str], question: Question) -> Measured:
     look, looks = question.look, question.looks
     differences = pair.differences()
-    n_items = pair.n_items
+    n_items = pair.n_observations
     item_variance = float(differences.var(ddof=1)) / n_items
     terms = noise.terms(trained, n_items)
     arms = [noise.arms[name] for name in trained]

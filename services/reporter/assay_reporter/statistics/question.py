@@ -25,10 +25,25 @@ class Question:
 
 @dataclass(frozen=True)
 class Counts:
-    """How much data stands behind a comparison; seeds 0 for a fixed model."""
+    """How much data stands behind a comparison; seeds 0 for a fixed model.
+
+    n_observations: items that are independent of each other, a cluster of items being one; n_differing is of these.
+    """
 
     n_items: int
+    n_observations: int
     n_dropped: int
     n_differing: int
     seeds: int
     versus_seeds: int
+
+    @property
+    def clustered(self) -> bool:
+        """Whether some items hang together."""
+        return self.n_observations < self.n_items
+
+    def items_for(self, observations: int | None) -> int | None:
+        """Items that so many observations would be, of as many items each as those that are there."""
+        if observations is None or not self.clustered:
+            return observations
+        return -(-observations * self.n_items // self.n_observations)

@@ -22,18 +22,38 @@ LARGEST_SCORE = 1e50
 """Scores from here on, infinity among them, have no mean worth the name."""
 
 
+def cluster_totals(scores: FloatArray, items: Sequence[str], clusters: Mapping[str, str]) -> FloatArray:
+    """Scores (S, I) of items as scores (S, C) of their clusters; an item that is in none is one by itself.
+
+    x_c = (C / I) Σ_{i in c} y_i: the estimator from totals of clusters of unequal sizes (Cochran 1977, Sampling
+    Techniques, section 9A.1). Its mean over clusters is the mean over items, and the variance of its differences over
+    clusters is, where there is no difference, that of cluster-robust standard errors (Liang and Zeger 1986).
+    """
+    places: dict[tuple[bool, str], int] = {}
+    of_item = [places.setdefault((item in clusters, clusters.get(item, item)), len(places)) for item in items]
+    if len(places) == len(items):
+        return scores
+    columns, share = np.array(of_item), len(places) / len(items)
+    totals = np.zeros((len(scores), len(places)))
+    for total, row in zip(totals, scores, strict=True):
+        total += share * np.bincount(columns, weights=row, minlength=len(places))
+    return totals
+
+
 @dataclass(frozen=True, eq=False)
 class ArmScores:
     """One arm's scores on one benchmark.
 
     items: I stable item ids, each once. scores: array (S, I), one row per seed; NaN = the item failed.
     trained: False for control and reference arms: one fixed model, one row, no seed variance.
+    clusters: by item id, what an item hangs together with; the items of a cluster are one observation.
     Raises ValueError where the shapes do not agree.
     """
 
     items: tuple[str, ...]
     scores: FloatArray
     trained: bool = True
+    clusters: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         scores = np.asarray(self.scores, dtype=np.float64)
@@ -62,8 +82,17 @@ class ArmScores:
         failed = np.isnan(self.scores).any(axis=0) | (self.seeds == 0)
         if not failed.any():
             return self
-        scored = np.flatnonzero(~failed)
-        return ArmScores(tuple(self.items[i] for i in scored), self.scores[:, scored], self.trained)
+        return self.at(np.flatnonzero(~failed))
+
+    def at(self, places: Sequence[int] | npt.NDArray[np.intp]) -> ArmScores:
+        """The items at these places alone."""
+        items = tuple(self.items[place] for place in places)
+        return ArmScores(items, self.scores[:, places], self.trained, self.clusters)
+
+    @property
+    def observations(self) -> FloatArray:
+        """The scores (S, C) of what is independent of each other: an item, or a cluster of items."""
+        return cluster_totals(self.scores, self.items, self.clusters)
 
     def mean(self) -> float | None:
         """Mean of the scores that are there, or None when none is."""
@@ -92,19 +121,21 @@ class BenchmarkScores:
 
 @dataclass(frozen=True, eq=False)
 class PairedScores:
-    """Two arms on the items both have: arm (S_a, I), versus (S_b, I); n_dropped items of either left out."""
+    """Two arms on the items both have: arm (S_a, C), versus (S_b, C), a column for each independent observation of
+    the n_items in the join; n_dropped items of either left out."""
 
     arm: FloatArray
     versus: FloatArray
+    n_items: int
     n_dropped: int
 
     @property
-    def n_items(self) -> int:
-        """Items I in the join."""
+    def n_observations(self) -> int:
+        """C: items, or clusters of them."""
         return int(self.arm.shape[1])
 
     def differences(self) -> FloatArray:
-        """d_i, shape (I,): the item's mean over seeds of arm minus that of versus; rounding set to 0."""
+        """d_c, shape (C,): the observation's mean over seeds of arm minus that of versus; rounding set to 0."""
         difference = self.arm.mean(axis=0) - self.versus.mean(axis=0)
         return np.where(np.abs(difference) <= RELATIVE_ROUNDING * self.scale(), 0.0, difference)
 
@@ -117,20 +148,24 @@ def pair_scores(arm: ArmScores, versus: ArmScores) -> PairedScores:
     """Join two arms by item id on the items that both have scored in every seed."""
     left, right = arm.complete, versus.complete
     if left.items == right.items and left is arm and right is versus:
-        return PairedScores(left.scores, right.scores, 0)
+        return PairedScores(left.observations, right.observations, len(left.items), 0)
     column = {item: index for index, item in enumerate(right.items)}
     shared = [(index, column[item]) for index, item in enumerate(left.items) if item in column]
-    left_index = [index for index, _ in shared]
-    right_index = [index for _, index in shared]
+    left, right = left.at([index for index, _ in shared]), right.at([index for _, index in shared])
     dropped = len(set(arm.items) | set(versus.items)) - len(shared)
-    return PairedScores(left.scores[:, left_index], right.scores[:, right_index], dropped)
+    return PairedScores(left.observations, right.observations, len(shared), dropped)
 
 
-def average_samples(evaluations: Iterable[tuple[int, Sequence[str], FloatArray]], *, trained: bool = True) -> ArmScores:
+def average_samples(
+    evaluations: Iterable[tuple[int, Sequence[str], FloatArray]],
+    *,
+    trained: bool = True,
+    clusters: Mapping[str, str] | None = None,
+) -> ArmScores:
     """Make an arm's scores from its evaluations (seed, item ids, scores), averaging an item's several samples first.
 
-    Several samples of one question are one cluster, so one item. An item with a failed (NaN) sample, or
-    without any in some seed, has failed in that seed: the rest of its samples would not be a fair mean.
+    Several samples of one question are one item; `clusters` says which items hang together. An item with a failed
+    (NaN) sample, or without any in some seed, has failed in that seed: the rest would not be a fair mean.
     """
     listed = list(evaluations)
     seeds = sorted({seed for seed, _, _ in listed})
@@ -150,4 +185,4 @@ def average_samples(evaluations: Iterable[tuple[int, Sequence[str], FloatArray]]
         np.add.at(sums[row], columns, scores)
         np.add.at(counts[row], columns, 1)
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    return ArmScores(tuple(items), means, trained)
+    return ArmScores(tuple(items), means, trained, clusters or {})

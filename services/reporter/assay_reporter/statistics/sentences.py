@@ -70,13 +70,14 @@ def unbounded_scores(arm: str, versus: str, benchmark: str) -> str:
     )
 
 
-def few_differing(question: Question, differing: int, items: int, fewest: int, wanted: int | None) -> str:
+def few_differing(question: Question, counts: Counts, fewest: int, wanted: int | None) -> str:
     """The rule of ten."""
+    differing = counts.n_differing
     more = f" About {count(wanted, 'more item')} would give {fewest} that differ." if wanted else ""
     if not differing:
         more = " Items that are harder, or easier, may tell them apart."
     return (
-        f"{question.arm} and {question.versus} differ on {differing} of {count(items, 'item')}; with fewer than "
+        f"{question.arm} and {question.versus} differ on {differing} of {_observations(counts)}; with fewer than "
         f"{fewest} no interval can be trusted, so there is no verdict.{more}"
     )
 
@@ -105,8 +106,18 @@ def effect(question: Question, counts: Counts, delta: float, width: float) -> st
     )
     return (
         f"{by}{unit(proportion=question.proportion)} (95 % interval {low} to {high}; "
-        f"{seeds_text(counts)}, {count(counts.n_items, 'item')})"
+        f"{seeds_text(counts)}, {items_text(counts)})"
     )
+
+
+def items_text(counts: Counts) -> str:
+    """How many items, and in how many clusters where some hang together."""
+    clusters = f" in {count(counts.n_observations, 'cluster')}" if counts.clustered else ""
+    return f"{count(counts.n_items, 'item')}{clusters}"
+
+
+def _observations(counts: Counts) -> str:
+    return count(counts.n_observations, "cluster" if counts.clustered else "item")
 
 
 def seeds_text(counts: Counts) -> str:

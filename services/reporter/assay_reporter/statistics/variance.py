@@ -101,16 +101,16 @@ class SeedNoise:
 def estimate_seed_noise(arms: Mapping[str, ArmScores]) -> SeedNoise:
     """Estimate the seed noise of a benchmark from every trained arm (the placebo's replicates included).
 
-    Each arm is taken on its own complete items; one with an infinite score is left out. An arm with one
+    Each arm is taken on its own complete items, those of a cluster as one; one with an infinite score is left out. An
+    arm with one
     seed takes the pooled c and σ̂². Empty with nu = 0 when no arm has two seeds and two items.
     """
-    complete = {name: arm.complete for name, arm in arms.items() if arm.trained and arm.bounded}
-    replicated = {name: arm for name, arm in complete.items() if arm.seeds > 1 and len(arm.items) > 1}
+    complete = {name: arm.complete.observations for name, arm in arms.items() if arm.trained and arm.bounded}
+    replicated = {name: scores for name, scores in complete.items() if min(scores.shape) > 1}
     if not replicated:
         return SeedNoise({}, 0)
-    seeds = np.array([arm.seeds for arm in replicated.values()])
-    items = np.array([len(arm.items) for arm in replicated.values()])
-    parts = [seed_components(arm.scores) for arm in replicated.values()]
+    seeds, items = (np.array([scores.shape[axis] for scores in replicated.values()]) for axis in (0, 1))
+    parts = [seed_components(scores) for scores in replicated.values()]
     v = np.array([float(part[0]) for part in parts])
     residual = np.array([float(part[1]) for part in parts])
     pooled = pool(v, residual / items, seeds)
@@ -126,7 +126,7 @@ def estimate_seed_noise(arms: Mapping[str, ArmScores]) -> SeedNoise:
         for g, name in enumerate(replicated)
     }
     borrowed = float(((seeds - 1) * residual).sum() / pooled.nu)
-    for name, arm in complete.items():
-        if arm.seeds == 1:
+    for name, scores in complete.items():
+        if scores.shape[0] == 1:
             noise[name] = ArmNoise(1, borrowed, float(pooled.sigma2), float(pooled.nu), None, False)
     return SeedNoise(noise, pooled.nu)

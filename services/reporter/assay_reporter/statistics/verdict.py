@@ -5,6 +5,7 @@ Gives one of five words with a sentence; never touches scores.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from assay_schemas.reports import VerdictWord
@@ -41,7 +42,7 @@ def conclude(estimate: Estimate, p_holm: float | None, family_size: int) -> Comp
         question.smallest_effect,
         higher_is_better=question.higher_is_better,
     )
-    plan = plan_more(measured.precision, question.smallest_effect) if word == "underpowered" else Plan(None, None)
+    plan = _plan(measured, estimate) if word == "underpowered" else Plan(None, None)
     return Comparison(
         **_head(estimate),
         verdict=word,
@@ -60,6 +61,12 @@ def conclude(estimate: Estimate, p_holm: float | None, family_size: int) -> Comp
         more_items=plan.more_items,
         notes=tuple(_notes(word, estimate, measured, plan)),
     )
+
+
+def _plan(measured: Measured, estimate: Estimate) -> Plan:
+    """What would settle it, in seeds and in items."""
+    plan = plan_more(measured.precision, estimate.question.smallest_effect)
+    return replace(plan, more_items=estimate.counts.items_for(plan.more_items))
 
 
 def _refused(estimate: Estimate, refusal: Refusal) -> Comparison:
