@@ -125,7 +125,7 @@ def problem_list(problems: Sequence[Problem]) -> RenderableType:
 
 def _price(report: ReportDocument) -> str:
     """What the jobs that were not reused took."""
-    return device_time(report.usage)
+    return device_time(report.usage) + (" of what was finished" if report.outcome == "cancelled" else "")
 
 
 def missing_lines(missing: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from assay_schemas.experiments import CONTROL
 from assay_schemas.jobs import Usage
 from assay_schemas.reports import ReportDocument, Verdict
 
-LEAST_HOURS = 0.01
+LEAST_HOURS = 0.001
 
 
 def in_points(verdict: Verdict) -> bool:

@@ -156,6 +156,11 @@ class ExperimentBudget(Payload):
     next: ExperimentId | None = None
     saved_runs: int = Field(default=0, description="runs of the budget that were not needed; once it has ended")
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is open any more that more runs could have settled."""
+        return all(arm.action in ("decided", "out_of_reach") for arm in self.arms)
+
 
 class DatasetPublished(Payload):
     snapshot: DatasetRef

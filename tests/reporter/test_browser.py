@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -108,6 +109,21 @@ async def test_tables_and_plots_are_read_on_a_phone_without_scrolling_sideways(
         assert "second" in await browser.value(
             "getComputedStyle(document.querySelectorAll('td[data-of]')[1], '::before').content"
         )
+
+
+async def test_on_a_phone_an_item_is_a_fold_with_its_scores_and_opens(
+    reporter, ground, store_evidence, renamed, browser
+):
+    folds = "[...document.querySelectorAll('details.folds')]"
+    async with filled(reporter, ground, store_evidence, renamed) as running:
+        await browser.open(running.url + PAGES["responses"][0], 390)
+        assert await browser.value(f"{folds}.length > 3 && {folds}.every(one => !one.open)")
+        assert re.match(r"control 0 · clean 1 1 1|control 1 · clean ", await browser.value(f"{folds}[0].innerText"))
+        assert await browser.value("document.documentElement.scrollHeight") < 20_000
+        await browser.value(f"{folds}[0].querySelector('summary').click()")
+        assert EVIL in await browser.value(f"{folds}[0].innerText")
+        await browser.open(running.url + PAGES["responses"][0], 1200)
+        assert await browser.value(f"{folds}.every(one => one.open)")
 
 
 async def test_a_page_is_used_by_keys_alone(reporter, ground, store_evidence, renamed, browser):

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from assay_reporter.budget import look_at, next_look, request_id
 from assay_reporter.compile import compile_report
+from assay_reporter.examination import Examination
 from assay_reporter.publication import events_of_the_look
+from assay_reporter.sections.budget import budget as budget_section
+from assay_reporter.sections.findings import Findings
 from assay_reporter.statistics.looks import level_at, spent_for
 from assay_schemas.experiments import Budget
 from assay_schemas.ids import experiment_id
@@ -49,6 +52,16 @@ def test_an_experiment_whose_verdicts_are_given_ends_and_says_what_it_saved(evid
     assert (decided.next, decided.used, decided.saved_runs) == (None, 9, 21)
     section = next(one for one in report.sections if one["anchor"] == "budget")
     assert "21 runs of the budget not needed" in str(section)
+
+
+def test_runs_that_are_left_while_a_verdict_is_open_are_not_called_unneeded(evidence):
+    made = budgeted(evidence(), looks=2, look=2)
+    verdicts = opened(compile_report(made, NOW).verdicts, "wrong")
+    decided = look_at(made.plan, verdicts)
+    assert {one.arm: one.reason for one in decided.arms}["wrong"] == "looks are used up"
+    assert (decided.settled, decided.saved_runs > 0) == (False, True)
+    section = budget_section(Findings(Examination(made, {}), verdicts))
+    assert "runs of the budget not used" in str(section)
 
 
 def test_without_a_budget_nothing_is_said_of_one(evidence):

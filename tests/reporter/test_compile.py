@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from html import unescape
 
 import pytest
-from assay_reporter.blocks import Curve, CurvePlot
+from assay_reporter.blocks import Curve, CurvePlot, TableBlock
 from assay_reporter.compile import compile_report
 from assay_reporter.conclusion import answers, conclusion, next_steps
 from assay_reporter.evidence import with_leading_metrics
 from assay_reporter.render import FORMS, charts, render_email, render_html, render_json, render_markdown
 from assay_reporter.render.picture import picture_spec, render_picture
+from assay_reporter.sections.why import Endings
+from assay_reporter.sections.why import _odd_endings as odd_endings
 from assay_schemas.differences import against_control
 from assay_schemas.reports import ReportDocument, Verdict
 from assay_schemas.results import Metric
@@ -59,6 +61,13 @@ def test_the_first_screen_says_which_arm_is_better_than_which_and_what_the_place
         assert unescape(render(report)).count(placebo) == 1
 
 
+def test_a_placebo_without_an_interval_is_told_without_empty_brackets(evidence):
+    report = compile_report(evidence(), NOW)
+    bare = [one.model_copy(update={"interval": None}) if one.family == "check" else one for one in report.verdicts]
+    assert "()" not in answers(bare)[-1]
+    assert " points on numeric and " in answers(bare)[-1]
+
+
 def on_many(report, count: int, **changes) -> list[Verdict]:
     """The report's declared verdicts on numeric, as if they had been given on so many benchmarks."""
     one_benchmark = [one for one in report.verdicts if (one.benchmark, one.family) == ("numeric", "primary")]
@@ -96,7 +105,7 @@ def test_a_mail_says_which_benchmark_each_sentence_is_about_and_shows_commands_a
 def test_lines_of_curves_differ_by_more_than_their_colour():
     curve = Curve(label="a, seed 0", group="a", x=[1, 2], y=[1, 2])
     drawn = charts.curves_spec(CurvePlot(title="t", x_title="step", y_title="loss", curves=[curve]))["encoding"]
-    assert drawn["strokeDash"] == drawn["color"]
+    assert drawn["strokeDash"]["field"] == drawn["color"]["field"] == "group"
 
 
 def test_what_settles_a_verdict_names_seeds_and_items_where_both_are_needed(evidence):
@@ -343,3 +352,38 @@ def test_where_nothing_can_be_compared_the_sentence_says_why(evidence):
     assert conclusion(made, two, []) == "No verdict: Its runs diverged. See Comparisons for the other reasons."
     lost = evidence(failed=frozenset({("wrong", 1)}))
     assert conclusion(lost, none, []).endswith("1 of 9 trainings failed (diverged). See What is missing.")
+
+
+def test_arms_that_end_alike_are_told_of_together():
+    def ended(cut: float, read: float) -> Endings:
+        one = object.__new__(Endings)
+        one.length, one.cut, one.read, one.refused = 10.0, cut, read, 0.0
+        return one
+
+    arms = {"control": ended(0.1, 0.9), "a": ended(0.7, 0.9), "b": ended(0.85, 0.5), "c": ended(0.7, 0.9)}
+    assert list(odd_endings("numeric", arms)) == [
+        "b on numeric: the scorer finds an answer in 50 % of responses (control: 90 %).",
+        "a, b and c on numeric: 70 to 85 % of responses are cut at the limit (control: 10 %).",
+    ]
+
+
+def test_long_tables_of_details_are_folded_and_short_ones_open():
+    rows = [[str(place)] for place in range(13)]
+    assert TableBlock.of_details("Every pair", rows, columns=["pair"]).folded == "Every pair (13)"
+    assert TableBlock.of_details("Every pair", rows[:12], columns=["pair"]).folded == ""
+
+
+def test_every_arm_has_a_colour_of_its_own_that_reads_on_light_and_dark_paper():
+    def contrast(colour: str, paper: float) -> float:
+        channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in channels]
+        bright = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        return (max(bright, paper) + 0.05) / (min(bright, paper) + 0.05)
+
+    curves = [Curve(label=f"a{n}, seed 0", group=f"a{n}", x=[0, 1], y=[1, n]) for n in (3, 1, 2)]
+    drawn = charts.curves_spec(CurvePlot(title="t", x_title="step", y_title="loss", curves=curves))["encoding"]
+    scale = drawn["color"]["scale"]
+    assert scale["domain"] == ["a3", "a1", "a2"]
+    assert len(set(scale["range"])) == 3
+    white, nearly_black = 1.0, 0.007
+    assert all(contrast(colour, paper) >= 3 for colour in charts.LINES for paper in (white, nearly_black))

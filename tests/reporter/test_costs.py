@@ -57,6 +57,9 @@ async def test_a_shared_job_is_paid_for_once_and_what_reuse_saved_is_counted(dat
             await model.used([ended])
         found = costs_of(await model.costs_by_month(MAY, ""), await model.costs_by_experiment(MAY, "", 10))
         assert await model.costs_by_month(JUNE, "") == []
+        said = TrainingCompleted(job_key="2" * 64, attempt=1, outcome="succeeded", result=RESULT, completed_at=MAY)
+        await model.used([said])
+        assert len(await model.costs_by_month(MAY, "")) == 1
     await database.close()
     (month,) = found.months
     assert (month["owner"], month["attempts"], month["without_result"]) == ("a", 2, 1)

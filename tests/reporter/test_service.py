@@ -146,6 +146,9 @@ async def test_pages_show_the_experiment_while_it_runs_and_after(reporter, evide
         flips = await running.client.get(f"/experiments/{ID}/responses?benchmark=numeric&only=losses")
         assert "wrong lost" in flips.text
         assert "wrong-solutions" in (await running.client.get(f"/compare?ids={ID},{ID}")).text
+        whole = await running.client.get(f"/experiments/{ID[:8]}", follow_redirects=False)
+        assert (whole.status_code, whole.headers["location"]) == (307, f"/experiments/{ID}")
+        assert (await running.client.get(f"/experiments/{ID[:3]}")).status_code == 404
 
 
 async def test_a_rejected_experiment_shows_every_problem(reporter):

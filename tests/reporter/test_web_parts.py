@@ -59,6 +59,13 @@ def test_curves_have_a_line_for_each_run_and_a_style_for_each_arm():
     assert "b, seed 0 at 3" in drawn[0].summary
 
 
+def test_an_arm_looks_the_same_in_every_chart_also_where_others_have_no_line():
+    only_b = {"title": "train b, seed 0", "step": 2, "metrics": {"validation_loss": 1.0}}
+    drawn = charts([*points(("train a, seed 0", [2, 1]), ("train b, seed 0", [3, 2])), only_b])
+    styles = {chart.metric: {line.arm: line.style for line in chart.lines} for chart in drawn}
+    assert styles == {"loss": {"a": 0, "b": 1}, "validation loss": {"b": 1}}
+
+
 @pytest.mark.parametrize("values", [[1.0, 1.0], [float("nan")], [1e308, -1e308], [float("inf"), 1.0]])
 def test_curves_of_strange_values_stay_within_their_chart(values):
     for chart in charts(points(("train <b>, seed 0", values))):

@@ -17,7 +17,7 @@ def test_of_several_earlier_jobs_the_nearest_is_named_with_what_differs() -> Non
     training = chain()[0].inputs
     near = training.model_copy(update={"dataset": "e" * 64})
     far = near.model_copy(update={"seed": 7, "model": "f" * 64})
-    said = nearest_difference(training, [Earlier(far, "that of X"), Earlier(near, "that of Y, arm a")])
+    said = nearest_difference(training, [Earlier(far, "X"), Earlier(near, "Y, arm a")])
     assert said == "never seen before: dataset digest differs from that of Y, arm a"
 
 
@@ -25,7 +25,17 @@ def test_differences_inside_hyperparameters_are_named_by_their_path() -> None:
     training = chain()[0].inputs.model_copy(update={"hyperparameters": {"steps": 10, "lora": {"rank": 4}}})
     other = training.model_copy(update={"hyperparameters": {"steps": 20, "lora": {"rank": 8}}})
     said = nearest_difference(training, [Earlier(other, "X")])
-    assert said == "never seen before: hyperparameters.steps, hyperparameters.lora.rank differ from X"
+    assert said == "never seen before: hyperparameters.steps and hyperparameters.lora.rank differ from those of X"
+
+
+def test_of_many_differences_the_first_are_named_in_a_sentence_that_reads() -> None:
+    evaluation = chain()[2].inputs
+    changed = {"limit": 3, "engine": "vllm", "items": "d" * 64, "selection": "a" * 64, "benchmark": "other"}
+    said = nearest_difference(evaluation, [Earlier(evaluation.model_copy(update=changed), "X")])
+    assert said == (
+        "never seen before: checkpoint selection (and so the training before it), benchmark, benchmark items' digest "
+        "and 2 more inputs differ from those of X"
+    )
 
 
 def test_the_first_of_its_kind_is_said_to_be_the_first() -> None:

@@ -50,7 +50,8 @@ def test_time_to_come_is_said_in_units_that_people_plan_with(seconds: float, wri
 
 
 @pytest.mark.parametrize(
-    ("value", "written"), [(0, "0"), (0.004, "<0.01"), (0.0123, "0.0123"), (1.5, "1.50"), (1234.5, "1,234")]
+    ("value", "written"),
+    [(0, "0"), (0.0004, "<0.001"), (0.00456, "0.00456"), (0.0123, "0.0123"), (1.5, "1.50"), (1234.5, "1,234")],
 )
 def test_a_little_time_of_a_device_is_not_written_as_none(value: float, written: str) -> None:
     assert hours(value) == written

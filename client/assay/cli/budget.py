@@ -30,6 +30,8 @@ def budget(experiment: ExperimentId, as_json: JsonFlag = False) -> None:
 
 
 def _show(looks: list[dict[str, Any]]) -> None:
+    from assay_schemas.events import ExperimentBudget
+
     out = console()
     for one in looks:
         head = f"look {one['look']} of at most {one['looks']}  {one['experiment_id']}"
@@ -43,4 +45,5 @@ def _show(looks: list[dict[str, Any]]) -> None:
     if last["next"]:
         out.print(f"The next look is experiment {last['next']}: assay watch {last['next'][:8]}", soft_wrap=True)
     else:
-        out.print(f"This was the last look; {last['saved_runs']} of {last['runs']} runs were not needed.")
+        were = "needed" if ExperimentBudget.model_validate(last).settled else "used, and verdicts are still open"
+        out.print(f"This was the last look; {last['saved_runs']} of {last['runs']} runs were not {were}.")

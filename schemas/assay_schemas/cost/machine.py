@@ -89,8 +89,9 @@ def _gpus(hardware: Hardware, dtype: Dtype) -> Machine:
 
 
 def _cores(hardware: Hardware) -> Machine:
+    count = hardware.cpus * hardware.nodes
     return Machine(
-        name=f"{hardware.cpus * hardware.nodes:g} cores",
+        name=f"{count:g} core{'' if count == 1 else 's'}",
         on_gpu=False,
         devices=hardware.cpus * hardware.nodes,
         flops_per_s=CPU_FLOPS_PER_S_PER_CORE,

@@ -5,7 +5,7 @@ Blocks hold values, never markup; model text in them is plain text and stays so.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +27,10 @@ class Bullets(Block):
     items: list[str]
 
 
+LONGEST_OPEN = 12
+"""Rows of a table of details that is always shown; a longer one is folded."""
+
+
 class TableBlock(Block):
     """Text cells under headings; `numeric` columns are set right. `folded`: what stands on the fold of a table that
     is shown when asked for; empty for one that is always shown."""
@@ -37,6 +41,11 @@ class TableBlock(Block):
     numeric: list[int] = Field(default_factory=list)
     caption: str = ""
     folded: str = ""
+
+    @classmethod
+    def of_details(cls, what: str, rows: list[list[str]], **more: Any) -> TableBlock:
+        """A table that is folded under `what` and its number of rows where it is long."""
+        return cls(rows=rows, folded=f"{what} ({len(rows)})" if len(rows) > LONGEST_OPEN else "", **more)
 
 
 class Interval(Block):

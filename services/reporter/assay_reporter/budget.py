@@ -39,7 +39,8 @@ def look_at(
     for name in sorted(wanted, key=lambda arm: wanted[arm] or budget.runs):
         added = min(wanted[name], share)
         share -= added
-        arms[name] = _after(arms[name], added, waits=bool(items) and not wanted[name], over=not (looks_left and left))
+        over = "" if looks_left and left else f"{'runs' if looks_left else 'looks'} are used up"
+        arms[name] = _after(arms[name], added, waits=bool(items) and not wanted[name], over=over)
     more = any(one.added for one in arms.values()) or (bool(items) and any(a.action == "kept" for a in arms.values()))
     goes_on = more and outcome in ("succeeded", "partial")
     return ExperimentBudget(
@@ -152,11 +153,12 @@ def _wanted(arm: str, verdicts: Sequence[Verdict]) -> int:
     return min(numbers) if numbers else int(any(more is None for more in known))
 
 
-def _after(arm: BudgetedArm, added: int, *, waits: bool, over: bool) -> BudgetedArm:
+def _after(arm: BudgetedArm, added: int, *, waits: bool, over: str) -> BudgetedArm:
+    """`over`: why nothing can be added any more, where nothing can."""
     if added:
         reason = f"{added} more seed{'s' if added > 1 else ''}: what its open verdict needs, as far as runs go"
         return arm.model_copy(update={"action": "added", "added": added, "reason": reason})
     if waits:
         return arm.model_copy(update={"reason": "its open verdict needs items, not seeds"})
-    reason = "runs or looks are used up" if over else "runs go first to arms that fewer would settle"
+    reason = over or "runs go first to arms that fewer would settle"
     return arm.model_copy(update={"action": "stopped" if over else "kept", "reason": reason})

@@ -125,11 +125,16 @@ def _placebo(verdicts: Sequence[Verdict]) -> Iterator[str]:
     if not checks:
         return
     first = checks[0].versus
-    apart = _joined([f"{difference(one)} on {one.benchmark} ({interval(one)})" for one in checks])
+    apart = _joined([f"{difference(one)} on {one.benchmark}{_limits(one)}" for one in checks])
     yield (
         f"Placebo check: trained on {first}'s data with other seeds, it differs from {first} by {apart}: "
         f"{_of_the_check(checks)}."
     )
+
+
+def _limits(verdict: Verdict) -> str:
+    """The interval in brackets; nothing where none can be trusted."""
+    return f" ({interval(verdict)})" if verdict.interval is not None else ""
 
 
 def _of_the_check(checks: Sequence[Verdict]) -> str:

@@ -140,7 +140,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (job_key, attempt) DO NOTHING;
 
 -- name: costs_by_month
--- A job is paid for by the experiment that had it done: the first that did not reuse it. Times are UTC.
+-- A job is paid for by the experiment that had it done: the first that did not reuse it. Times are UTC. What the
+-- scheduler itself says, as of control's checkpoint, is part of no plan and took nothing: it is no attempt.
 WITH payer AS (
     SELECT DISTINCT ON (p.job_key) p.job_key, e.id, e.owner
     FROM experiment_jobs p JOIN experiments e ON e.id = p.experiment_id
@@ -151,7 +152,7 @@ SELECT to_char(u.ended_at AT TIME ZONE 'UTC', 'YYYY-MM') AS month, coalesce(paye
     sum(u.gpu_s) AS gpu_s, sum(u.cpu_s) AS cpu_s,
     sum(u.gpu_s) FILTER (WHERE u.outcome <> 'succeeded') AS lost_gpu_s
 FROM job_usage u LEFT JOIN payer ON payer.job_key = u.job_key
-WHERE u.ended_at >= $1 AND ($2 = '' OR payer.owner = $2)
+WHERE u.ended_at >= $1 AND ($2 = '' OR payer.owner = $2) AND (payer.id IS NOT NULL OR u.wall_s > 0 OR u.cpu_s > 0)
 GROUP BY 1, 2 ORDER BY 1 DESC, sum(u.gpu_s) DESC, sum(u.cpu_s) DESC, 2;
 
 -- name: costs_by_experiment

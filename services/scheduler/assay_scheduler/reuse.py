@@ -19,7 +19,7 @@ WORDS = {
     "dataset": "dataset digest",
     "model": "model digest",
     "items": "benchmark items' digest",
-    "selection": "checkpoint selection, and so the training before it,",
+    "selection": "checkpoint selection (and so the training before it)",
     "training": "training run",
 }
 
@@ -87,14 +87,15 @@ def nearest_difference(inputs: JobInputs, earlier: Iterable[Earlier]) -> str:
     if best is None:
         return f"{NEVER_SEEN}: the first {inputs.kind} job here"
     differing, candidate = best
-    return f"{NEVER_SEEN}: {_listed(differing)} from {candidate.origin}"
+    return f"{NEVER_SEEN}: {_listed(differing)} of {candidate.origin}"
 
 
 def _listed(differing: list[str]) -> str:
     shown = [WORDS.get(name, name) for name in differing[:3]]
-    more = f" and {len(differing) - 3} more inputs" if len(differing) > 3 else ""
-    verb = "differ" if len(differing) > 1 else "differs"
-    return f"{', '.join(shown)}{more} {verb}"
+    left = len(differing) - 3
+    shown += [f"{left} more input{'s' if left > 1 else ''}"] if left > 0 else []
+    listed = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
+    return f"{listed} {'differ from those' if len(differing) > 1 else 'differs from that'}"
 
 
 def _differing(wanted: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -26,7 +26,10 @@ SHAPES = {
     "underpowered": "circle",
     "broken": "cross",
 }
+LINES = ("#3b7dd8", "#d1495b", "#2e8b57", "#b8860b", "#8b5fd0", "#0e8f9e", "#c4508f", "#7a7f87", "#a0622d", "#5f8f1f")
+"""Colours of arms: each reads on light and on dark paper; dashes tell apart what comes round again."""
 WIDTH = 420
+LEGEND_COLUMNS = 4
 ROW_HEIGHT = 26
 CURVE_HEIGHT = 200
 PIXELS = 2.0
@@ -107,14 +110,17 @@ def curves_spec(block: CurvePlot) -> Spec:
         for curve in block.curves
         for x, y in list(zip(curve.x, curve.y, strict=True))[:: max(1, every)]
     ]
+    groups = list(dict.fromkeys(curve.group for curve in block.curves))
+    colours = {"domain": groups, "range": [LINES[place % len(LINES)] for place in range(len(groups))]}
+    legend = {"columns": LEGEND_COLUMNS}
     return {
         "data": {"values": points},
-        "mark": {"type": "line", "strokeWidth": 1.3, "opacity": 0.85},
+        "mark": {"type": "line", "strokeWidth": 1.5, "opacity": 0.9},
         "encoding": {
             "x": _number("x", title=block.x_title),
             "y": _number("y", title=block.y_title, scale={"zero": False}),
-            "color": {"field": "group", "type": "nominal", "title": None},
-            "strokeDash": {"field": "group", "type": "nominal", "title": None},
+            "color": {"field": "group", "type": "nominal", "title": None, "scale": colours, "legend": legend},
+            "strokeDash": {"field": "group", "type": "nominal", "title": None, "scale": {"domain": groups}},
             "detail": {"field": "run", "type": "nominal"},
         },
         "width": WIDTH,

@@ -50,5 +50,6 @@ def table_cells(report: ReportDocument) -> dict[tuple[str, str], Cell]:
 def facts(report: ReportDocument) -> str:
     """The line under the sentence: outcome, jobs, reuse, cost."""
     reused = f", {report.reused} reused" if report.reused else ""
-    cost = device_time(report.usage)
+    # Runs that were stopped say what they took only after the report is made.
+    cost = device_time(report.usage) + (" of what was finished" if report.outcome == "cancelled" else "")
     return f"{report.outcome} · {report.jobs} jobs{reused} · {cost} · {report.generated_at:%Y-%m-%d %H:%M} UTC"

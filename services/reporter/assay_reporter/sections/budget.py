@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from assay_schemas.differences import hours as hours_text
+from assay_schemas.events import ExperimentBudget
+
 from assay_reporter.blocks import AnyBlock, Paragraph, Section, TableBlock
 from assay_reporter.budget import look_at
 from assay_reporter.sections.findings import Findings
@@ -11,7 +14,7 @@ WORDS = {
     "out_of_reach": "stopped: out of reach",
     "added": "goes on",
     "kept": "waits",
-    "stopped": "stopped: budget used up",
+    "stopped": "stopped: still open",
 }
 
 
@@ -27,18 +30,20 @@ def budget(findings: Findings) -> Section | None:
     if decided.more_items:
         limits = ", ".join(f"{name} {limit:,}" for name, limit in decided.more_items.items())
         blocks.append(Paragraph(text=f"Items at the next look: {limits}."))
-    blocks.append(Paragraph(text=_ending(findings, decided.next, decided.saved_runs)))
+    blocks.append(Paragraph(text=_ending(findings, decided)))
     return Section(title="Budget", anchor="budget", blocks=blocks)
 
 
-def _ending(findings: Findings, following: str | None, saved: int) -> str:
-    if following is not None:
-        return f"The next look is experiment {following}; it reuses all that was done here."
+def _ending(findings: Findings, decided: ExperimentBudget) -> str:
+    if decided.next is not None:
+        return f"The next look is experiment {decided.next}; it reuses all that was done here."
+    saved = decided.saved_runs
     if not saved:
         return "This was the last look."
     hours = _hours_a_run(findings)
-    about = f", about {saved * hours:.3g} device-hours of training" if hours else ""
-    return f"This was the last look: {saved} run{'s' if saved > 1 else ''} of the budget not needed{about}."
+    about = f", about {hours_text(saved * hours)} device-hours of training" if hours else ""
+    settled = "not needed" if decided.settled else "not used"
+    return f"This was the last look: {saved} run{'s' if saved > 1 else ''} of the budget {settled}{about}."
 
 
 def _hours_a_run(findings: Findings) -> float:

@@ -99,7 +99,8 @@ def _overlaps(rows: Mapping[str, TrainingRows]) -> TableBlock | None:
         "only in the first",
     ]
     caption = "Shares of the first arm's rows."
-    return TableBlock(columns=columns, rows=listed, numeric=[1, 2, 3, 4], caption=caption) if listed else None
+    table = TableBlock.of_details("Every pair of arms", listed, columns=columns, numeric=[1, 2, 3, 4], caption=caption)
+    return table if listed else None
 
 
 def _benchmarks(findings: Findings) -> TableBlock | None:
@@ -118,7 +119,10 @@ def _benchmarks(findings: Findings) -> TableBlock | None:
         "In its rows: items that stand there word for word, or by most of their runs of 13 words. Items made from one "
         "template share runs of words without being the same item."
     )
-    return TableBlock(columns=columns, rows=rows, numeric=[2, 3, 4, 5], caption=caption) if rows else None
+    table = TableBlock.of_details(
+        "Items that stand in training rows", rows, columns=columns, numeric=[2, 3, 4, 5], caption=caption
+    )
+    return table if rows else None
 
 
 def _off_topic(findings: Findings, arm: str, rows: Mapping[str, TrainingRows]) -> str:

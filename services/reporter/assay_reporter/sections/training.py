@@ -93,7 +93,8 @@ def _scores(metric: str, higher_is_better: bool, found: list[tuple[str, Selectio
         for who, one in found
     ]
     columns = ["replicate", *(f"step {step}" for step in steps)]
-    return [Paragraph(text=words), TableBlock(columns=columns, rows=rows, numeric=list(range(1, len(columns))))]
+    numeric = list(range(1, len(columns)))
+    return [Paragraph(text=words), TableBlock.of_details("Every checkpoint", rows, columns=columns, numeric=numeric)]
 
 
 def _plots(logs: list[tuple[str, str, Records]]) -> Iterator[CurvePlot]:

@@ -5,7 +5,7 @@ A strict difference and the lenient one beside it; the verdict stays that of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from assay_schemas.experiments import CONTROL, PLACEBO
@@ -151,21 +151,36 @@ def _odd_endings(benchmark: str, endings: dict[str, Endings]) -> Iterator[str]:
     control = endings.get(CONTROL)
     if control is None:
         return
-    for arm, one in endings.items():
-        if arm == CONTROL:
-            continue
-        if one.length > INFLATION * control.length > 0:
-            ratio = one.length / control.length
-            yield f"{arm} on {benchmark}: responses are {ratio:.1f} times as long as control's (length inflation)."
-        if one.read is not None and control.read is not None and one.read < control.read - UNREAD_SHARE:
-            read, before = _share(one.read), _share(control.read)
-            yield f"{arm} on {benchmark}: the scorer finds an answer in {read} of responses (control: {before})."
-        if one.cut > CUT_SHARE + control.cut:
-            cut, before = _share(one.cut), _share(control.cut)
-            yield f"{arm} on {benchmark}: {cut} of responses are cut at the limit (control: {before})."
-        if one.refused > REFUSED_SHARE + control.refused:
-            refused, before = _share(one.refused), _share(control.refused)
-            yield f"{arm} on {benchmark}: {refused} of responses refuse (control: {before})."
+    arms = {arm: one for arm, one in endings.items() if arm != CONTROL}
+    base = control.length
+    longer = {arm: one.length / base for arm, one in arms.items() if one.length > INFLATION * base > 0}
+    if longer:
+        times = _range(longer.values(), lambda ratio: f"{ratio:.1f}")
+        yield f"{_names(longer)} on {benchmark}: responses are {times} times as long as control's (length inflation)."
+    fewest = (control.read or 0.0) - UNREAD_SHARE
+    unread = {arm: one.read for arm, one in arms.items() if one.read is not None and one.read < fewest}
+    if unread:
+        of = f"{_range(unread.values(), _share)} of responses (control: {_share(control.read or 0.0)})"
+        yield f"{_names(unread)} on {benchmark}: the scorer finds an answer in {of}."
+    for what, most, words in (("cut", CUT_SHARE, "are cut at the limit"), ("refused", REFUSED_SHARE, "refuse")):
+        shares = {arm: getattr(one, what) for arm, one in arms.items()}
+        told = {arm: share for arm, share in shares.items() if share > most + getattr(control, what)}
+        if told:
+            of = f"{_range(told.values(), _share)} of responses {words} (control: {_share(getattr(control, what))})"
+            yield f"{_names(told)} on {benchmark}: {of}."
+
+
+def _names(arms: Iterable[str]) -> str:
+    """Arms that say the same: `clean, wrong and placebo`."""
+    *others, last = arms
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _range(values: Iterable[float], words: Callable[[float], str]) -> str:
+    """One value in words, or the smallest and the largest: `74 to 89 %`."""
+    found = sorted(values)
+    low, high = words(found[0]), words(found[-1])
+    return low if low == high else f"{low.removesuffix(' %')} to {high}"
 
 
 def _points(value: float) -> str:

@@ -18,6 +18,7 @@ from assay_reporter.web.pages import not_found, page
 
 WORDS = {
     202: "Is being prepared; reload in a moment",
+    307: "The whole id, where the beginning of one was given",
     400: "An address with a null character",
     404: "There is no such thing",
     413: "Larger than pages show",

@@ -47,7 +47,8 @@ class Chart:
 
 def charts(points: Sequence[dict[str, Any]]) -> list[Chart]:
     """A chart for each of the few metrics that say most; runs that said nothing yet are not there."""
-    return [chart for metric in _metrics(points) if (chart := _chart(metric, points)) is not None]
+    arms = list(dict.fromkeys(arm_of(point["title"]) for point in points))
+    return [chart for metric in _metrics(points) if (chart := _chart(metric, points, arms)) is not None]
 
 
 def _metrics(points: Iterable[dict[str, Any]]) -> list[str]:
@@ -56,7 +57,8 @@ def _metrics(points: Iterable[dict[str, Any]]) -> list[str]:
     return [name for name in ranked if name not in LEFT_OUT][:CHARTS]
 
 
-def _chart(metric: str, points: Sequence[dict[str, Any]]) -> Chart | None:
+def _chart(metric: str, points: Sequence[dict[str, Any]], arms: list[str]) -> Chart | None:
+    """`arms`: all that are drawn anywhere, so that each looks the same in every chart."""
     runs: dict[str, list[tuple[int, float]]] = {}
     for point in points:
         value = point["metrics"].get(metric)
@@ -67,7 +69,6 @@ def _chart(metric: str, points: Sequence[dict[str, Any]]) -> Chart | None:
     values = [value for run in runs.values() for _, value in run]
     low, high = min(values), max(values)
     last_step = max(step for run in runs.values() for step, _ in run)
-    arms = list(dict.fromkeys(arm_of(title) for title in runs))
     lines = [
         Line(
             title=title.removeprefix("train "),

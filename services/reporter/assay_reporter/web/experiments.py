@@ -11,7 +11,7 @@ from assay_chassis.object_store import ObjectNotFound
 from assay_schemas.artifacts import report_prefix
 from assay_schemas.reports import ReportDocument
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
 from assay_reporter.render import FORMS
@@ -24,6 +24,7 @@ from assay_reporter.web.live import running, said, stages
 from assay_reporter.web.pages import not_found, page
 
 PAGE_SIZE = 50
+FEWEST_OF_AN_ID = 4
 
 
 async def load_report(app: ServiceApp, experiment_id: str) -> ReportDocument | None:
@@ -82,10 +83,22 @@ def router(app: ServiceApp) -> APIRouter:
         filters = {"owner": owner, "status": status, "q": q}
         return page("index.html", experiments=rows, filters=filters, older=older, owners=owners)
 
-    @routes.get("/experiments/{experiment_id}", response_class=HTMLResponse, responses=pages(404))
-    async def experiment_page(experiment_id: str) -> HTMLResponse:
+    async def _begins_with(short: str) -> str | None:
+        """The one experiment whose id begins so, as commands and lists write it."""
+        if len(short) < FEWEST_OF_AN_ID:
+            return None
+        async with app.database.connection() as connection:
+            rows = await ReadModel(connection).experiments(search=short, limit=PAGE_SIZE)
+        whole = [row["id"] for row in rows if row["id"].startswith(short)]
+        return whole[0] if len(whole) == 1 else None
+
+    @routes.get("/experiments/{experiment_id}", response_class=HTMLResponse, responses=pages(307, 404))
+    async def experiment_page(experiment_id: str) -> Response:
         live = await live_context(app, experiment_id)
         if live is None:
+            whole = await _begins_with(experiment_id)
+            if whole is not None:
+                return RedirectResponse(f"/experiments/{whole}")
             return page("unknown.html", 404, experiment_id=experiment_id)
         report = await load_report(app, experiment_id) if live["experiment"]["report_state"] == "made" else None
         if report is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from assay_chassis.app import ServiceApp
 from assay_schemas.results import PlannedBenchmark
@@ -69,11 +69,19 @@ def router(app: ServiceApp) -> APIRouter:
             view=view,
             metric=_metric(chosen),
             total=total,
-            items=items,
+            items=[{**item, "scores": in_short(item["answers"])} for item in items],
             pages=-(-total // wanted.size),
         )
 
     return routes
+
+
+def in_short(answers: list[dict[str, Any]]) -> str:
+    """Every answer's score, arm by arm, as it stands on an item's fold: `control 1 · clean 0 1 1 · wrong ✗ 0 0`."""
+    scores: dict[str, list[str]] = {}
+    for one in answers:
+        scores.setdefault(one["arm"], []).append("✗" if one["score"] is None else f"{one['score']:.3g}")
+    return " · ".join(f"{arm} {' '.join(found)}" for arm, found in scores.items())
 
 
 def _metric(benchmark: PlannedBenchmark) -> str:

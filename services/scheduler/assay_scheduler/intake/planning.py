@@ -61,7 +61,7 @@ class Planning:
 def _origin(row: dict[str, str]) -> str:
     """Names an earlier job for a person: experiment prompting-strategies (1b9d6bcd), arm strategy-a."""
     arm = f", arm {row['arm']}" if row["arm"] else ""
-    return f"that of experiment {row['name']} ({row['id'][:8]}){arm}"
+    return f"experiment {row['name']} ({row['id'][:8]}){arm}"
 
 
 def _judged(planned: PlannedJob, existing: Job | None, earlier: Sequence[Earlier]) -> PlannedJob:
