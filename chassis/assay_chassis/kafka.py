@@ -10,12 +10,14 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from assay_schemas.envelope import Event, Record
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker as FastStreamBroker
+from faststream.kafka.publisher.producer import AioKafkaFastProducerImpl
 
 from assay_chassis.clock import Clock, SystemClock
 from assay_chassis.errors import BrokerUnavailable
@@ -36,6 +38,17 @@ RETRY_BACKOFF_MS = 200
 SESSION_TIMEOUT_MS, HEARTBEAT_MS = 10_000, 3_000
 WRITES_FAIL_FOR_S = 120.0
 PROBE_EVERY_S = 5.0
+
+
+class ClosedWhereItFails(AioKafkaFastProducerImpl):
+    """FastStream's producer, which closes a client that could not start: of each try one stayed open before."""
+
+    async def connect(self, producer: AIOKafkaProducer, *arguments: Any, **options: Any) -> None:
+        try:
+            await super().connect(producer, *arguments, **options)
+        except BaseException:
+            await producer.stop()
+            raise
 
 
 class KafkaBroker:
@@ -86,7 +99,7 @@ class KafkaBroker:
             self._tasks += [asyncio.create_task(one) for one in work]
 
     def _connectable(self) -> FastStreamBroker:
-        return FastStreamBroker(
+        broker = FastStreamBroker(
             bootstrap_servers(self._settings),
             security=security(self._settings),
             client_id=self._client_id,
@@ -101,6 +114,8 @@ class KafkaBroker:
             apply_types=False,
             logger=None,
         )
+        broker.config.broker_config.producer = ClosedWhereItFails(parser=None, decoder=None)
+        return broker
 
     def _subscriber(self, broker: FastStreamBroker, on_record: OnRecord) -> KafkaReader:
         reader = KafkaReader(self._topics, on_record, self._clock, self._settings.shutdown_timeout_s, self._on_several)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 from assay_chassis import kafka as kafka_module
@@ -54,6 +55,22 @@ async def test_members_share_the_partitions_and_one_takes_over_from_the_other(ka
     for key in range(50):
         numbers = list(dict.fromkeys(number for _, number in handled if number % 50 == key))
         assert numbers == sorted(numbers)
+
+
+async def test_a_try_to_connect_while_kafka_is_away_leaves_nothing_open() -> None:
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    away = client("127.0.0.1:1")
+
+    async def on_record(record: Record) -> None:
+        raise AssertionError(record)
+
+    away.subscribe([TOPIC], "away", on_record)
+    for _ in range(2):
+        with pytest.raises(BrokerUnavailable):
+            await away.start()
+    gc.collect()
+    assert complaints == []
 
 
 async def test_a_record_tried_for_long_holds_only_its_partition_and_keeps_the_membership(
