@@ -108,7 +108,9 @@ class Experiment:
     engine_version: str | None = None
 
     def document(self, store: Store) -> dict[str, Any]:
-        """The specification as it is published."""
+        """The specification as it is published. Raises Refused where arms or benchmarks are something else."""
+        if problems := [*_other_than(Arm, "arms", self.arms), *_other_than(Benchmark, "benchmarks", self.benchmarks)]:
+            raise Refused(problems)
         training = {"algorithm": self.algorithm, "hyperparameters": dict(self.hyperparameters)}
         if self.engine_version:
             training["engine_version"] = self.engine_version
@@ -130,6 +132,23 @@ class Experiment:
         """Snapshots rows, publishes `experiment.requested` and returns at once."""
         settings = settings or load_settings()
         return submit_document(self.document(Store(settings)), Path.cwd(), settings)
+
+
+WRITTEN = {Arm: "Arm('clean', rows)", Benchmark: "Benchmark('gsm8k', limit=200)"}
+
+
+def _other_than(kind: type, field_path: str, given: Any) -> list[Problem]:
+    """Where a list of arms or benchmarks is none, or holds names, mappings or whatever else in their place."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        found = [(field_path, f"must be a list of {kind.__name__}s.", f"Write [{WRITTEN[kind]}].", given)]
+    else:
+        wrong = [(place, one) for place, one in enumerate(given) if not isinstance(one, kind)]
+        must = f"must be made by {kind.__name__}."
+        found = [(f"{field_path}.{place}", must, f"Write {WRITTEN[kind]}.", one) for place, one in wrong]
+    return [
+        Problem(field=where, message=message, mend=f"{mend} Given: {type(one).__name__}.")
+        for where, message, mend, one in found
+    ]
 
 
 def submit_document(document: Mapping[str, Any], folder: Path, settings: ClientSettings) -> Run:

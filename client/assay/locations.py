@@ -60,12 +60,12 @@ def snapshot(rows: Iterable[Mapping[str, Any]], store: Store, source: str = "", 
     """
     listed = with_images(rows, folder or Path(), store)
     if not listed:
-        raise AssayError("There are no rows to snapshot; a dataset has at least one.")
+        raise AssayError(f"There are no rows to snapshot{_of(source)}; a dataset has at least one.")
     try:
         data = snapshot_bytes(listed)
     except (TypeError, ValueError) as error:
         raise AssayError(
-            f"A row holds a value that JSON cannot: {error}. Use text, numbers, lists and mappings."
+            f"A row{_of(source)} holds a value that JSON cannot: {error}. Use text, numbers, lists and mappings."
         ) from error
     digest = sha256_hex(data)
     columns = tuple(sorted(set().union(*listed)))
@@ -76,6 +76,10 @@ def snapshot(rows: Iterable[Mapping[str, Any]], store: Store, source: str = "", 
     store.write(f"{dataset_prefix(digest)}/rows.jsonl", data)
     store.write(f"{dataset_prefix(digest)}/manifest.json", canonical_json(manifest))
     return f"sha256:{digest}"
+
+
+def _of(source: str) -> str:
+    return f" of {source}" if source else ""
 
 
 def _with_shown(benchmark: Any, folder: Path, store: Store) -> Any:

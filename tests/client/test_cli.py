@@ -12,7 +12,7 @@ import pytest
 from assay import cli, dead_letters, diagnosis
 from assay.api import Api
 from assay.cli import app, experiments
-from assay.cli.experiments import short
+from assay.cli.experiments import _why, short
 from assay.errors import NotFound, Refused
 from assay.files import read_document
 from assay.run import Run
@@ -236,3 +236,32 @@ def test_an_interrupt_says_that_the_experiment_goes_on(monkeypatch, capsys):
     with pytest.raises(KeyboardInterrupt):
         Run("3f1c0000-0000", ClientSettings()).wait()
     assert "the experiment goes on. `assay watch 3f1c0000` follows it" in capsys.readouterr().err
+
+
+def test_a_key_given_twice_is_refused_with_its_lines(tmp_path) -> None:
+    file = tmp_path / "twice.yaml"
+    file.write_text("seeds: 1\narms:\n  - {name: a, name: b}\n  - &c {name: c}\n  - *c\nseeds: 2\n")
+    with pytest.raises(Refused) as refusal:
+        read_document(file)
+    assert [(one.field, one.message) for one in refusal.value.problems] == [
+        ("arms.0.name", "is given twice, in line 3 and in line 3."),
+        ("seeds", "is given twice, in line 1 and in line 6."),
+    ]
+
+
+def test_what_is_no_yaml_is_said_with_its_line_and_without_the_parsers_words(tmp_path) -> None:
+    file = tmp_path / "tab.yaml"
+    file.write_text("name: x\n\tarms: []\n")
+    with pytest.raises(Refused, match=r"is not YAML: line 2, column 1: found character") as refusal:
+        read_document(file)
+    assert "unicode string" not in str(refusal.value)
+    file.write_text("arms: &a [*a]\n")
+    assert read_document(file)["arms"]
+
+
+def test_the_status_of_a_running_job_says_how_far_it_is_and_how_long_it_will_take() -> None:
+    job = {"reason": "never seen before", "waiting": "", "status": "running"}
+    assert _why({**job, "progress": {"step": 3, "total": 10, "eta_s": 236.0}}) == (
+        "never seen before. Step 3 of 10, about 4 min left"
+    )
+    assert _why({**job, "progress": None}) == "never seen before"

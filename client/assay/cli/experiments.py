@@ -179,8 +179,19 @@ def status(experiment: ExperimentId, as_json: JsonFlag = False) -> None:
 
 
 def _why(job: dict[str, Any]) -> str:
-    """Why it was or was not reused, and while it waits, for what."""
-    return ". ".join(said.rstrip(".") for said in (job["reason"], job["waiting"]) if said)
+    """Why it was or was not reused; while it waits, for what, and while it runs, how far it is."""
+    return ". ".join(said.rstrip(".") for said in (job["reason"], job["waiting"], _going(job)) if said)
+
+
+def _going(job: dict[str, Any]) -> str:
+    from assay_schemas.differences import duration
+
+    progress = job.get("progress")
+    if job.get("status") != "running" or not progress:
+        return ""
+    steps = f"Step {progress['step']} of {progress['total']}" if progress.get("total") else "Runs"
+    left = progress.get("eta_s")
+    return steps if left is None else f"{steps}, about {duration(left)} left"
 
 
 def watch(experiment: ExperimentId, timeout: Timeout = None, as_json: JsonFlag = False) -> None:
