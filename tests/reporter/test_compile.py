@@ -367,6 +367,14 @@ def test_arms_that_end_alike_are_told_of_together():
     ]
 
 
+def test_steps_are_whole_numbers_on_their_axis_also_of_a_short_training():
+    curve = Curve(label="a, seed 0", group="a", x=[1, 2, 3, 4], y=[1, 2, 3, 4])
+    labels = re.findall(
+        r">([\d.]+)</text>", charts.curves_svg(CurvePlot(title="t", x_title="step", y_title="l", curves=[curve]))
+    )
+    assert labels[:4] == ["1", "2", "3", "4"]
+
+
 def test_long_tables_of_details_are_folded_and_short_ones_open():
     rows = [[str(place)] for place in range(13)]
     assert TableBlock.of_details("Every pair", rows, columns=["pair"]).folded == "Every pair (13)"

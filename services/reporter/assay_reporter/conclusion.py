@@ -32,7 +32,7 @@ def conclusion(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[
     """The answer in a sentence: every arm against control, benchmark by benchmark."""
     primary = [one for one in verdicts if one.family == "primary"]
     if evidence.result.outcome == "cancelled":
-        return "The experiment was cancelled before it ended; what follows is what was finished."
+        return "The experiment was cancelled before it ended; only what was finished is judged."
     if not primary or all(one.delta is None for one in primary):
         return _no_verdict(evidence, primary)
     arms = [arm.name for arm in evidence.plan.arms if arm.role == "arm"]

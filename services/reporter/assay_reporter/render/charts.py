@@ -117,7 +117,7 @@ def curves_spec(block: CurvePlot) -> Spec:
         "data": {"values": points},
         "mark": {"type": "line", "strokeWidth": 1.5, "opacity": 0.9},
         "encoding": {
-            "x": _number("x", title=block.x_title),
+            "x": _number("x", title=block.x_title, axis={"tickMinStep": 1, "labelOverlap": True}),
             "y": _number("y", title=block.y_title, scale={"zero": False}),
             "color": {"field": "group", "type": "nominal", "title": None, "scale": colours, "legend": legend},
             "strokeDash": {"field": "group", "type": "nominal", "title": None, "scale": {"domain": groups}},
