@@ -48,6 +48,25 @@ async def test_a_completed_experiment_becomes_one_published_report(reporter, evi
         assert (await running.client.get(f"/experiments/{ID[:-1]}1/report.png")).status_code == 404
 
 
+async def test_the_first_chart_is_drawn_once_the_start_is_over_or_with_the_first_report(
+    reporter, evidence, store_evidence, monkeypatch
+):
+    warmed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr("assay_reporter.publication.warm_up", lambda: loop.call_soon_threadsafe(warmed.set))
+    monkeypatch.setattr("assay_reporter.publication.WARM_UP_AFTER_S", 600.0)
+    async with reporter() as running:
+        await asyncio.sleep(0.5)
+        assert not warmed.is_set()
+        await running.completed(evidence(), store_evidence)
+        assert await running.until(running.published_reports)
+        assert warmed.is_set()
+    warmed.clear()
+    monkeypatch.setattr("assay_reporter.publication.WARM_UP_AFTER_S", 0.1)
+    async with reporter():
+        await asyncio.wait_for(warmed.wait(), 30)
+
+
 async def test_the_first_baseline_is_kept_and_a_later_one_that_moved_breaks_its_comparisons(
     reporter, evidence, store_evidence
 ):

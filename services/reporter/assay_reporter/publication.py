@@ -38,6 +38,8 @@ from assay_reporter.store import DueReport, ReadModel
 from assay_reporter.training_rows import with_training_rows
 
 POLL_S = 1.0
+WARM_UP_AFTER_S = 2.0
+"""Drawing the first chart holds up the whole process for most of a second: not while it is waited for to be ready."""
 MOST_TRIES = 8
 LONGEST_EVENT_VERDICTS = 100
 Made = tuple[ReportDocument, dict[str, str]]
@@ -68,14 +70,20 @@ class Publication:
     async def run(self) -> None:
         """Makes reports one after another, for ever; those that were given up once more first, since what broke them
         may be mended by what this start brings."""
-        await asyncio.to_thread(warm_up)
         async with self._app.transaction() as tx:
             await ReadModel(tx.connection).failed_reports_again(MOST_TRIES - 1)
+        if not await self.make_one():
+            await self._pause(WARM_UP_AFTER_S)
+            await asyncio.to_thread(warm_up)
         while True:
             if not await self.make_one():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), POLL_S)
-                self._news.clear()
+                await self._pause(POLL_S)
+
+    async def _pause(self, seconds: float) -> None:
+        """Until something may be due, or until that time is over."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), seconds)
+        self._news.clear()
 
     async def make_one(self) -> bool:
         """Makes the report that is longest due; False where none is."""
