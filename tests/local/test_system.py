@@ -16,6 +16,7 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from assay_local import commands, processes
+from assay_local.broker_admin import topic_names
 from assay_local.commands import Condition
 from assay_local.errors import AlreadyRunning, NotStarted
 from assay_local.state import StateFolder, SystemRecord
@@ -67,6 +68,13 @@ async def test_it_starts_and_says_where_everything_is(system: EmbeddedSystem) ->
     connection = await asyncpg.connect(settings["ASSAY_DATABASE_URL"])
     await connection.close()
     assert urllib.request.urlopen(f"{record.web_url}/readyz").status == 200
+
+
+def test_the_topic_that_groups_need_is_made_before_any_service_asks_for_it(system: EmbeddedSystem) -> None:
+    record = system.start()
+    if record.kafka != "apache":
+        pytest.skip("the mock broker has no such topic")
+    wait_for(lambda: "__consumer_offsets" in topic_names(record.kafka_bootstrap_servers))
 
 
 def test_no_secret_is_where_others_can_read_it(system: EmbeddedSystem) -> None:

@@ -17,6 +17,7 @@ from assay_local.errors import LocalError
 
 _TIMEOUT_S = 30.0
 _POLL_S = 0.05
+_ANY_GROUP = "assay"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,17 @@ def create_topics(
     _settle(results, "create", KafkaError.TOPIC_ALREADY_EXISTS)
     wanted = {topic.topic for topic in new}
     _await_metadata(admin, lambda known: wanted <= {name for name, topic in known.items() if _led(topic)})
+
+
+def begin_groups(bootstrap_servers: str) -> AdminClient:
+    """Have a new broker make the topic that consumer groups need. It makes it when somebody first asks for a group,
+    and then lets everybody wait for a second.
+
+    Waits for nothing; the question ends with the client that is returned.
+    """
+    admin = _admin(bootstrap_servers)
+    admin.describe_consumer_groups([_ANY_GROUP])
+    return admin
 
 
 def delete_topics(bootstrap_servers: str, names: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Literal
 
 from assay_local import processes
-from assay_local.broker_admin import create_topics
+from assay_local.broker_admin import begin_groups, create_topics
 from assay_local.broker_choice import BrokerKind, choose_broker
 from assay_local.broker_topics import embedded_topics, production_topics
 from assay_local.component import Command, Component, Process, spawn
@@ -140,7 +140,9 @@ class EmbeddedSystem:
         if self._external.kafka_bootstrap_servers:
             create_topics(self._bootstrap_servers, production_topics(), self._external.kafka_options)
         elif isinstance(self._broker, KafkaServer):
+            asked = begin_groups(self._bootstrap_servers)
             create_topics(self._bootstrap_servers, embedded_topics())
+            del asked
 
     def _start_services(self, warm: WarmServices) -> None:
         remembered = {**_PREFERRED_PORTS, **self.state.remembered_ports()}
