@@ -15,10 +15,12 @@ import asyncpg
 import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from assay_chassis.compute import ComputeSettings
 from assay_local import commands, processes
 from assay_local.broker_admin import topic_names
 from assay_local.commands import Condition
 from assay_local.errors import AlreadyRunning, NotStarted
+from assay_local.service import SERVICES
 from assay_local.state import StateFolder, SystemRecord
 from assay_local.system import EmbeddedSystem
 
@@ -75,6 +77,16 @@ def test_the_topic_that_groups_need_is_made_before_any_service_asks_for_it(syste
     if record.kafka != "apache":
         pytest.skip("the mock broker has no such topic")
     wait_for(lambda: "__consumer_offsets" in topic_names(record.kafka_bootstrap_servers))
+
+
+def test_what_jobs_import_is_loaded_soon_trainings_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ASSAY_WARM_UP_AFTER_S", raising=False)
+    system = EmbeddedSystem(tmp_path, services={})
+    after = {name: system._environment(name).get("ASSAY_WARM_UP_AFTER_S") for name in SERVICES}
+    assert 0 < float(after["trainer"] or 0) < float(after["evaluator"] or 0) < ComputeSettings().warm_up_after_s
+    assert after["scheduler"] is after["reporter"] is None
+    monkeypatch.setenv("ASSAY_WARM_UP_AFTER_S", "600")
+    assert system._environment("trainer")["ASSAY_WARM_UP_AFTER_S"] == "600"
 
 
 def test_no_secret_is_where_others_can_read_it(system: EmbeddedSystem) -> None:

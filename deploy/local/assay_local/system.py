@@ -32,6 +32,9 @@ from assay_local.warm_services import WarmServices
 _MOCK_FETCH_WAIT_MS = "20"
 _READABLE_ROOTS = "/"
 """One's own machine: experiments may name every file that its user can read."""
+_WARM_UP_AFTER_S = {"trainer": "1", "evaluator": "3"}
+"""Seconds after a service's start: the start of the others is nearly over, and who submits at once finds jobs' imports
+under way. Trainings come first, and evaluations' warm parent is forked from theirs."""
 _PREFERRED_PORTS = {"scheduler": 8710, "reporter": 8711, "trainer": 8712, "evaluator": 8713}
 
 
@@ -203,6 +206,8 @@ class EmbeddedSystem:
             "ASSAY_API_URL": self._url("scheduler"),
             "ASSAY_WEB_URL": self._url("reporter"),
         }
+        if name in _WARM_UP_AFTER_S:
+            settings["ASSAY_WARM_UP_AFTER_S"] = os.environ.get("ASSAY_WARM_UP_AFTER_S", _WARM_UP_AFTER_S[name])
         if isinstance(self._broker, MockKafka):
             settings["ASSAY_KAFKA_FETCH_MAX_WAIT_MS"] = _MOCK_FETCH_WAIT_MS
         return settings
