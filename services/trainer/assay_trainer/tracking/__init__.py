@@ -8,13 +8,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from assay_chassis.compute import run_name
 from assay_schemas.jobs import TrainingRequest
 
-from assay_trainer.loop import Watch
 from assay_trainer.tracking.base import TrackedRun, TrackedWatch, Tracker, TrackerUnusable
 from assay_trainer.tracking.settings import TrackingSettings
+
+if TYPE_CHECKING:
+    from assay_trainer.loop import Watch
 
 TRACKERS: Mapping[str, str] = {
     "tensorboard": "assay_trainer.tracking.tensorboard:TensorBoard",
