@@ -12,13 +12,13 @@ from assay_schemas.benchmarks import MOST_FAILED
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.results import EvalResult, PlannedReplicate
 
+from assay_reporter.amounts import amount
 from assay_reporter.baselines import moved
 from assay_reporter.diagnosis.columns import Column
 from assay_reporter.diagnosis.contamination import LIMIT
 from assay_reporter.evidence import Evidence
 from assay_reporter.examination import Examination
 from assay_reporter.scoring import smallest_effect
-from assay_reporter.statistics.sentences import amount
 
 MOST_FAILED_RUNS = 0.5
 DIVERGED = "diverged"

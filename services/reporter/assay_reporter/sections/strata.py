@@ -11,13 +11,13 @@ from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.results import PlannedBenchmark
 from scipy import special
 
+from assay_reporter.amounts import amount
 from assay_reporter.blocks import AnyBlock, Paragraph, Section, TableBlock
 from assay_reporter.diagnosis.strata import PARTS, categories, prompt_lengths
 from assay_reporter.examination import Examination
 from assay_reporter.sections.findings import Findings
 from assay_reporter.statistics import ArmScores, BenchmarkScores
 from assay_reporter.statistics.scores import pair_scores
-from assay_reporter.statistics.sentences import amount
 
 FEWEST_ITEMS = 10
 MOST_STRATA = 12

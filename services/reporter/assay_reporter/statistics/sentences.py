@@ -5,17 +5,9 @@ Only wording and number formatting; nothing here decides.
 
 from __future__ import annotations
 
-from assay_schemas.differences import three_digits
-
+from assay_reporter.amounts import amount
 from assay_reporter.statistics.looks import level_at
 from assay_reporter.statistics.question import Counts, Question
-
-
-def amount(value: float, *, proportion: bool, signed: bool = False) -> str:
-    """A difference in words: points of 100 for proportions, three significant digits otherwise; a true minus sign."""
-    sign = "+" if signed else ""
-    text = f"{value * 100 + 0.0:{sign}.1f}" if proportion else three_digits(value, sign)
-    return text.replace("-", "−")
 
 
 def unit(*, proportion: bool) -> str:

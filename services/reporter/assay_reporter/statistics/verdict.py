@@ -10,6 +10,7 @@ from typing import Any
 
 from assay_schemas.reports import VerdictWord
 
+from assay_reporter.amounts import amount
 from assay_reporter.statistics import sentences
 from assay_reporter.statistics.comparison import Comparison, Interval
 from assay_reporter.statistics.estimate import Estimate, Measured, Refusal
@@ -112,13 +113,13 @@ def _reason(
         p = sentences.p_text(measured.p if p_holm is None else p_holm)
         return f"{question.arm} is {word} than {question.versus}: {effect}, {p}{corrected}."
     if word == "tied":
-        size = sentences.amount(question.smallest_effect, proportion=question.proportion)
+        size = amount(question.smallest_effect, proportion=question.proportion)
         within = f"the 90 % interval lies within ±{size}{sentences.unit(proportion=question.proportion)}"
         return f"{pair} are tied: {effect}; {within}, the smallest effect of interest."
     opening = f"No verdict yet: {question.arm} against {question.versus} {effect}"
     if measured.p <= LEVEL:
         opening += f", but not after correction for {family_size} comparisons"
-    detectable = sentences.amount(measured.detectable, proportion=question.proportion)
+    detectable = amount(measured.detectable, proportion=question.proportion)
     points = sentences.unit(proportion=question.proportion)
     settle = sentences.settle(question, plan.more_seeds, plan.more_items)
     return f"{opening}. Effects under {detectable}{points} would often be missed. {settle}"

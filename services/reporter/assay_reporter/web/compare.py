@@ -18,8 +18,8 @@ from assay_schemas.results import Plan
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
+from assay_reporter.amounts import amount
 from assay_reporter.render.words import direction, table_cells
-from assay_reporter.statistics.sentences import amount
 from assay_reporter.web.answers import pages
 from assay_reporter.web.experiments import load_report
 from assay_reporter.web.pages import not_found, page
