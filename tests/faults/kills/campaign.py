@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ GRACE_S = 1.5
 """How long after a round's end a service may still come to a point of it."""
 SLOW_S = 45.0
 """The same for points that services come to now and then: the dead letters are looked at twice a minute."""
-LEFT_OVER_AT_ONCE, LEFT_OVER_TRIES = 5, 2
+LAST_TRIES = 3
 Points = dict[str, list[str]]
 """Points by service."""
 
@@ -83,28 +83,35 @@ class Campaign:
         self.outcome = Outcome()
 
     async def go(self, count: int, every: int = 1) -> Outcome:
-        """Two calm rounds, then `count` rounds that share each `every`th point; then what is left over, more slowly."""
+        """Two calm rounds, then `count` rounds that share each `every`th point; then what is left, more slowly."""
         began, since, outcome, registers = time.monotonic(), now(), self.outcome, self._registers
         registers.arm({name: [] for name in SERVICES})
         await self._round({}, GRACE_S)
         await self._round({}, GRACE_S)
         told = {name: points[::every] for name, points in registers.survived().items()}
-        for share in shares(told, count):
-            await self._round(share, GRACE_S)
-        for _ in range(LEFT_OVER_TRIES):
-            await self._left_over(told if every > 1 else registers.passed())
+        later = shares(told, count)
+        while later:
+            later = later[1:]
+            await self._round(self._due(told, later, whole=every == 1), GRACE_S)
+        for _ in range(LAST_TRIES):
+            left = self._due(told, (), whole=every == 1)
+            if any(left.values()):
+                self._start_again(name for name, ones in left.items() if ones)
+                await self._round(left, SLOW_S)
         await rounds.nothing_twice(self._system, since)
         outcome.passed, outcome.died, outcome.wall_s = registers.passed(), registers.died(), time.monotonic() - began
         return outcome
 
-    async def _left_over(self, told: Points) -> None:
-        """What nobody came to in its round, or was come to for the first time in a round of deaths."""
-        survived = self._registers.survived()
-        left = {name: [one for one in survived[name] if one in ones] for name, ones in told.items()}
-        most = max(map(len, left.values()))
-        for share in shares(left, -(-most // LEFT_OVER_AT_ONCE)):
-            self._start_again(name for name, ones in share.items() if ones)
-            await self._round(share, SLOW_S)
+    def _due(self, told: Points, later: Sequence[Points], *, whole: bool) -> Points:
+        """What was dealt to this round, and what earlier ones did not come to or, of a `whole` campaign, came to for
+        the first time."""
+        return {
+            name: [
+                one for one in ones
+                if (whole or one in told[name]) and not any(one in share[name] for share in later)
+            ]
+            for name, ones in self._registers.survived().items()
+        }  # fmt: skip
 
     def _start_again(self, names: Iterable[str]) -> None:
         """Some points are come to at a start alone."""
@@ -148,7 +155,6 @@ class Campaign:
             print(f"  BROKEN so far: {self.outcome.broken}", flush=True)
 
 
-def shares(points: Points, count: int) -> Iterator[Points]:
+def shares(points: Points, count: int) -> list[Points]:
     """Each service's points dealt out in turn: a share has some of every phase, in their order."""
-    for number in range(count):
-        yield {name: ones[number::count] for name, ones in points.items()}
+    return [{name: ones[number::count] for name, ones in points.items()} for number in range(count)]

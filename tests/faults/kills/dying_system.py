@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import system_conftest
 from assay_local import supervisor, system
 from assay_local.component import Command
+from assay_local.system import EmbeddedSystem
 from assay_local.warm_services import ForkedService, WarmServices
 
 HERE = Path(__file__).parent
@@ -22,6 +24,13 @@ webhook:
   away: {{url: "http://127.0.0.1:9/", secrets: [whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=]}}
 """
 """One that takes every report, and one where nobody listens."""
+
+
+class SilentSystem(EmbeddedSystem):
+    """Its supervisors would tell of every death."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named, tell=lambda _: None)
 
 
 class DyingServices(WarmServices):
@@ -36,6 +45,7 @@ class DyingServices(WarmServices):
 def dying(start: Callable[..., AbstractContextManager[Any]], folder: Path) -> Iterator[Any]:
     """`start` makes a system; `folder` is where its services keep their registers, and people their mail."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(system_conftest, "EmbeddedSystem", SilentSystem)
         patch.setattr(system, "WarmServices", DyingServices)
         # A service that dies again and again is started again at once.
         patch.setattr(supervisor, "_STEADY_S", 0.0)

@@ -26,6 +26,8 @@ WITHIN_S = 240.0
 NEVER = 1000
 """A checkpoint every so many steps or more: none but the last, whatever the number, so that only the key differs."""
 UNPUBLISHED = "SELECT count(*) FROM {}.outbox WHERE published_at IS NULL"
+TOLD = "SELECT aggregatetype, id FROM {}.outbox WHERE created_at >= $1"
+TRANSACTIONAL = ("scheduler", "reporter")
 ONCE = ("experiment.accepted", "experiment.rejected", "experiment.completed", "report.published")
 WORKERS = ("/trainer", "/evaluator")
 SINKS = ["email:people", "webhook:away"]
@@ -130,7 +132,7 @@ def api_of(system: Any) -> str:
 
 async def ended_well(system: Any, asked: Asked, seen: int) -> Said:
     """Nothing lost, nothing twice; what the whole experiment says in the end. `seen`: how many records there are."""
-    await nothing_waits(system.system._database_url)
+    told = await told_since(asked.since, system.system._database_url)
     plans = {run: run.plan() for run in (asked.whole, asked.joined)}
     tape = await system.tape(
         asked.since,
@@ -138,6 +140,7 @@ async def ended_well(system: Any, asked: Asked, seen: int) -> Said:
             len(tape.records) >= seen
             and asked.have_ended(tape)
             and all(all_ended(tape, plan) for plan in plans.values())
+            and told <= {(event.type, event.id) for event in tape.events}
         ),
         within_s=WITHIN_S,
     )
@@ -174,14 +177,15 @@ def about(tape: ground.Tape) -> set[str]:
     return {headers_of(letter)[SOURCE] for letter in tape.letters()}
 
 
-async def nothing_waits(url: str, schemas: Sequence[str] = ("scheduler", "reporter"), within_s: float = 60.0) -> None:
-    """The outboxes are empty, within a time."""
+async def told_since(since: datetime, url: str, within_s: float = 60.0) -> set[tuple[str, str]]:
+    """Topic and id of every event that services have committed to saying; nothing waits any more to be said."""
     connection = await asyncpg.connect(url)
     try:
         async with asyncio.timeout(within_s):
-            for schema in schemas:
+            for schema in TRANSACTIONAL:
                 while await connection.fetchval(UNPUBLISHED.format(schema)):
                     await asyncio.sleep(0.1)
+        return {tuple(row) for schema in TRANSACTIONAL for row in await connection.fetch(TOLD.format(schema), since)}
     finally:
         await connection.close()
 
