@@ -31,10 +31,10 @@ simulate: $(STAMP) ## 10,000 seeds of the whole system under faults, and every p
 fault-points: $(STAMP) ## kill a process at every fault point of a simulated run (several minutes)
 	$(BIN)/python -m simulation --every-point 25 --result
 
-test-faults: $(STAMP) ## real parts stopped, cut off, lost and broken in mid-work (about seven minutes)
+test-faults: $(STAMP) ## real parts stopped, cut off, lost and broken in mid-work (about eight minutes)
 	ASSAY_TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults --numprocesses 2 --no-loadscope-reorder
 
-kill-places: $(STAMP) ## kill real services at every place that speaks to database, broker or store (about fifteen minutes)
+kill-places: $(STAMP) ## kill real services at every place that speaks to database, broker or store (about twenty minutes)
 	ASSAY_TEST_FAULTS=all $(BIN)/python -m pytest tests/faults/test_kills.py --reruns 0 -s
 
 fuzz: $(STAMP) ## a million malformed inputs at every entrance (about ten minutes)

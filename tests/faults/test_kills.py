@@ -1,6 +1,6 @@
 """Every service killed at places of its code that speak to database, broker or store, before and after each.
 
-A sample of them with the other faults; with `ASSAY_TEST_FAULTS=all` every one, which takes some ten minutes
+A sample of them with the other faults; with `ASSAY_TEST_FAULTS=all` every one, which takes some twenty minutes
 (`make kill-places`), and the result is written.
 """
 

@@ -93,7 +93,7 @@ class Campaign:
         while later:
             later = later[1:]
             await self._round(self._due(told, later, whole=every == 1), GRACE_S)
-        for _ in range(LAST_TRIES):
+        for _ in range(LAST_TRIES if every == 1 else 1):
             left = self._due(told, (), whole=every == 1)
             if any(left.values()):
                 self._start_again(name for name, ones in left.items() if ones)
