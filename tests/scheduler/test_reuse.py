@@ -38,6 +38,11 @@ def test_of_many_differences_the_first_are_named_in_a_sentence_that_reads() -> N
     )
 
 
+def test_where_nothing_differs_that_is_said() -> None:
+    training = chain()[0].inputs
+    assert nearest_difference(training, [Earlier(training, "X")]) == "the same as that of X"
+
+
 def test_the_first_of_its_kind_is_said_to_be_the_first() -> None:
     evaluation = chain()[2].inputs
     said = nearest_difference(evaluation, [Earlier(chain()[0].inputs, "X")])

@@ -73,7 +73,8 @@ def _error(job: Job) -> str:
 
 
 def nearest_difference(inputs: JobInputs, earlier: Iterable[Earlier]) -> str:
-    """Why nothing fits `inputs`: which of them differ from the most similar earlier job of its kind."""
+    """Why nothing fits `inputs`: which of them differ from the most similar earlier job of its kind. None may: who asks
+    for a single job twice is told before it is known that the first is joined."""
     wanted = _flat(inputs.model_dump(mode="json"))
     best: tuple[list[str], Earlier] | None = None
     for candidate in earlier:
@@ -82,11 +83,13 @@ def nearest_difference(inputs: JobInputs, earlier: Iterable[Earlier]) -> str:
         differing = _differing(wanted, candidate.flat)
         if best is None or len(differing) < len(best[0]):
             best = (differing, candidate)
-        if len(differing) == 1:
+        if len(differing) <= 1:
             break
     if best is None:
         return f"{NEVER_SEEN}: the first {inputs.kind} job here"
     differing, candidate = best
+    if not differing:
+        return f"the same as that of {candidate.origin}"
     return f"{NEVER_SEEN}: {_listed(differing)} of {candidate.origin}"
 
 
