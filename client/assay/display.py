@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay_schemas.differences import against_control, device_time, duration, mean
+from assay_schemas.differences import against_control, duration, mean, price
 from assay_schemas.ids import JobKind
 from assay_schemas.problems import Problem
 from assay_schemas.reports import Cell, ReportDocument
@@ -106,7 +106,7 @@ def _cell(cell: Cell | None, apart: str) -> Text:
     if cell is None:
         return Text("–")
     text = Text(score(cell))
-    if cell.verdict and not cell.cancelled:
+    if cell.verdict:
         text.append(f"  {MARKS[cell.verdict]}", style=STYLES[cell.verdict])
     if apart:
         text.append(f"\n{apart}", style="dim")
@@ -121,11 +121,6 @@ def problem_list(problems: Sequence[Problem]) -> RenderableType:
         if problem.mend:
             parts.append(Text(f"      {problem.mend}", style="dim"))
     return Group(*parts)
-
-
-def _price(report: ReportDocument) -> str:
-    """What the jobs that were not reused took."""
-    return device_time(report.usage) + (" of what was finished" if report.outcome == "cancelled" else "")
 
 
 def missing_lines(missing: Sequence[str]) -> list[str]:
@@ -147,7 +142,7 @@ def show_report(report: ReportDocument, console: Console) -> None:
         console.print(Text("What stands out", style="bold"))
         for finding in report.findings:
             console.print(Text(f"  • {finding.text}"))
-    console.print(f"{report.jobs} jobs, {report.reused} of them reused; {_price(report)}.")
+    console.print(f"{report.jobs} jobs, {report.reused} of them reused; {price(report)}.")
     for line in missing_lines(report.missing):
         console.print(Text(f"missing: {line}", style="yellow"))
     if report.next_steps:

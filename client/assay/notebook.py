@@ -60,5 +60,5 @@ def _listed(title: str, lines: Sequence[str]) -> str:
 def _cell(cell: Cell | None, apart: str) -> str:
     if cell is None:
         return "–"
-    shown = escape(score(cell) + (f" {MARKS[cell.verdict]}" if cell.verdict and not cell.cancelled else ""))
+    shown = escape(score(cell) + (f" {MARKS[cell.verdict]}" if cell.verdict else ""))
     return f"{shown}<br><small>{escape(apart)}</small>" if apart else shown

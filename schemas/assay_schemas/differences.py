@@ -61,6 +61,11 @@ def hours(value: float) -> str:
     return three_digits(value) if value >= LEAST_HOURS else f"<{LEAST_HOURS}"
 
 
+def price(report: ReportDocument) -> str:
+    """What the jobs that were not reused took. Runs that were stopped say so only after the report is made."""
+    return device_time(report.usage) + (" of what was finished" if report.outcome == "cancelled" else "")
+
+
 def device_time(used: Usage) -> str:
     """`0.420 GPU-hours`; processor-seconds where no GPU was used."""
     if used.gpu_s:

@@ -81,7 +81,9 @@ class Cell(BaseModel):
     seed_sd: float | None = None
     seed_means: dict[int, float] = Field(default_factory=dict)
     items: int = 0
-    verdict: VerdictWord | None = Field(default=None, description="against control; None for control itself")
+    verdict: VerdictWord | None = Field(
+        default=None, description="against control; None for control itself, and where `cancelled`"
+    )
     cancelled: bool = Field(default=False, description="every run was cancelled before it was evaluated here")
 
 

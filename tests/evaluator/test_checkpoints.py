@@ -153,6 +153,18 @@ def test_no_item_that_chooses_is_reported_however_its_id_is_repeated_or_limited(
     assert {one.item_id.split("~")[0] for one in choosing}.isdisjoint(one.item_id.split("~")[0] for one in reported)
 
 
+def test_no_checkpoint_is_chosen_on_a_question_that_is_reported_in_other_words(evaluated, sums: Rows) -> None:
+    rows = [{**row, "cluster": f"question-{place // 4}"} for place, row in enumerate(sums)]
+    of_item = {row["id"]: row["cluster"] for row in rows}
+    choosing, reported = (
+        {of_item[one.item_id] for one in evaluated("perplexity", rows, split=ItemSplit(share=0.5, side=side))[1]}
+        for side in ("selection", "reported")
+    )
+    assert choosing
+    assert reported
+    assert choosing.isdisjoint(reported)
+
+
 def test_both_sides_together_are_all_items_and_a_harness_task_is_split_the_same_way(evaluated, sums: Rows) -> None:
     rows = [{"id": row["id"], "question": row["prompt"], "answer": f"#### {row['answer']}"} for row in sums]
     sides = {}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from assay_reporter.statistics import BenchmarkScores, compare_experiment
 from assay_reporter.statistics.comparison import Comparison
-from assay_reporter.statistics.scores import ArmScores, cluster_totals
+from assay_reporter.statistics.scores import ArmScores, cluster_totals, pair_scores
 from assay_schemas.experiments import CONTROL
 
 QUESTIONS, WORDINGS = 60, 5
@@ -84,3 +84,13 @@ def test_too_few_clusters_that_differ_give_no_verdict_and_what_would_is_said_in_
     assert found.verdict == "underpowered"
     assert "differ on 9 of 100 clusters" in found.reason
     assert found.more_items == 12 * WORDINGS  # 112 clusters would have ten that differ
+
+
+def test_arms_that_share_only_some_items_are_paired_by_the_clusters_of_those() -> None:
+    clusters = {"a": "x", "b": "x", "c": "x"}
+    arm = ArmScores(("a", "b", "d"), np.array([[1.0, 0.0, 1.0]]), False, clusters)
+    versus = ArmScores(("d", "c", "b", "a"), np.array([[0.0, 0.0, 1.0, 1.0]]), False, clusters)
+    pair = pair_scores(arm, versus)
+    assert (pair.n_items, pair.n_observations, pair.n_dropped) == (3, 2, 1)
+    assert pair.arm.mean() == pytest.approx(2 / 3)
+    assert pair_scores(arm.at([0, 1]), versus).n_observations == 1

@@ -79,6 +79,7 @@ def cells(
         for benchmark in evidence.plan.benchmarks:
             means = _seed_means(evidence, scores[benchmark.id].arms.get(arm.name), arm.name, benchmark)
             values = list(means.values())
+            stopped = (arm.name, benchmark.id) in cancelled
             # JSON has no infinity, and a mean over the other seeds would hide the one that has it.
             finite = bool(values) and all(map(math.isfinite, values))
             found.append(
@@ -91,8 +92,8 @@ def cells(
                     seed_sd=float(np.std(values, ddof=1)) if finite and len(values) > 1 else None,
                     seed_means={seed: mean for seed, mean in means.items() if math.isfinite(mean)},
                     items=_items(scores[benchmark.id].arms.get(arm.name)),
-                    verdict=words.get((arm.name, benchmark.id)),
-                    cancelled=(arm.name, benchmark.id) in cancelled,
+                    verdict=None if stopped else words.get((arm.name, benchmark.id)),
+                    cancelled=stopped,
                 )
             )
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay_schemas.differences import device_time, mean
+from assay_schemas.differences import mean, price
 from assay_schemas.reports import Cell, ReportDocument, Verdict, VerdictWord
 
 MARKS: dict[VerdictWord, str] = {
@@ -24,8 +24,7 @@ def cell_text(cell: Cell | None, *, seeds: bool = True) -> str:
 
 
 def mark(cell: Cell | None) -> str:
-    """The verdict's word; none for runs that were cancelled, of whose data nothing is known."""
-    return MARKS[cell.verdict] if cell is not None and cell.verdict is not None and not cell.cancelled else ""
+    return MARKS[cell.verdict] if cell is not None and cell.verdict is not None else ""
 
 
 def about(verdict: Verdict) -> str:
@@ -50,6 +49,5 @@ def table_cells(report: ReportDocument) -> dict[tuple[str, str], Cell]:
 def facts(report: ReportDocument) -> str:
     """The line under the sentence: outcome, jobs, reuse, cost."""
     reused = f", {report.reused} reused" if report.reused else ""
-    # Runs that were stopped say what they took only after the report is made.
-    cost = device_time(report.usage) + (" of what was finished" if report.outcome == "cancelled" else "")
+    cost = price(report)
     return f"{report.outcome} · {report.jobs} jobs{reused} · {cost} · {report.generated_at:%Y-%m-%d %H:%M} UTC"
