@@ -6,48 +6,22 @@ Prints; decides nothing about what is right.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 
 from simulation.crew import side_by_side
 from simulation.every_point import PointsTried, tried_at_each
+from simulation.life import Outcome, live, simulate
 from simulation.minimise import minimised
 from simulation.parts.replacements import quiet
 from simulation.planted import BUGS, plant
-from simulation.world import Options, Outcome, SimulatedWorld, simulate
+from simulation.summary import Found, Summary
+from simulation.world import Options, SimulatedWorld
 
 SHOWN_LINES = 60
 SEEDS_A_PROCESS = 50
-
-
-@dataclass
-class Summary:
-    """What many seeds were, in figures."""
-
-    seeds: int = 0
-    steps: int = 0
-    simulated_s: float = 0.0
-    experiments: int = 0
-    attempts: int = 0
-    schedules: set[str] = field(default_factory=set)
-    faults: Counter[str] = field(default_factory=Counter)
-    broken: list[Outcome] = field(default_factory=list)
-    processor_s: float = 0.0
-
-    def add(self, outcome: Outcome) -> None:
-        self.seeds += 1
-        self.steps += outcome.steps
-        self.simulated_s += outcome.seconds
-        self.experiments += outcome.experiments
-        self.attempts += outcome.attempts
-        self.schedules.add(outcome.digest)
-        self.processor_s += outcome.processor_s
-        self.faults.update(outcome.faults)
-        if outcome.broken:
-            self.broken.append(outcome)
 
 
 def many(first: int, seeds: int, processes: int, within_s: float, write_result: bool) -> int:
@@ -96,7 +70,7 @@ class Seed:
 def _left_behind(seed: Seed) -> Outcome:
     """A seed that is not cleared away: its process does not live long."""
     with plant(seed.bug) if seed.bug else nullcontext():
-        return SimulatedWorld(seed.number).run()
+        return live(SimulatedWorld(seed.number))
 
 
 def one(seed: int, bug: str, *, minimise: bool) -> int:
@@ -152,17 +126,6 @@ def _shown(found: Found) -> Found:
     place = f"seed {found.seed}" if found.broken else "not found"
     print(f"{found.bug:35} {place:>10}  {found.broken}", flush=True)
     return found
-
-
-@dataclass(frozen=True)
-class Found:
-    """By which seed a planted bug was found, after how many, and which promise it broke (none: it was not found)."""
-
-    bug: str
-    words: str
-    seed: int
-    tried: int
-    broken: str
 
 
 def found_after(name: str, seeds: range, processes: int) -> Found:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Generic, TypeVar
 
-from simulation.world import let_them_lie
+from simulation.life import let_them_lie
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")

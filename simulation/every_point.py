@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 
 from simulation.crew import WorkerDied, side_by_side
 from simulation.faults import KINDS
-from simulation.world import Options, SimulatedWorld, let_them_lie
+from simulation.life import let_them_lie, live
+from simulation.world import Options, SimulatedWorld
 
 
 @dataclass
@@ -87,7 +88,7 @@ def _try_share(share: Share) -> Tried:
         points.append(_heard(share.seed, number, reading, child))
         return False
 
-    outcome = SimulatedWorld(share.seed, Options(without=KINDS, is_the_end=forked)).run()
+    outcome = live(SimulatedWorld(share.seed, Options(without=KINDS, is_the_end=forked)))
     broken = str(outcome.broken[0]) if outcome.broken else ""
     for number, writing in goes_on:
         os.write(writing, _POINT.dump_json(Point(number, outcome.killed, broken)))

@@ -100,6 +100,8 @@ FAVOURED_ALONE = frozenset[Kind]({"process stopped in a decision", "every traine
 AT_WORST: dict[Kind, tuple[float, ...]] = {"process stopped holding locks": (0.1, 0.1, 0.3, 1.0)}
 """Shares of the worst for favoured kinds, where not simply all: schedulers that write signs of life twice a second and
 are stopped whenever they can be never hear for a whole lease, and so judge nobody."""
+LEASE_S = 20.0
+"""How long an attempt counts as alive without a sign of life."""
 ABOUT_A_LEASE_S, AND_A_SESSION_S = (17.0, 26.0), (31.0, 40.0)
 """When what has just been given up comes back; and when that happens to those who have taken over."""
 PAST_A_LEASE_S = (22.0, 32.0)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulation.faults import KINDS
+from simulation.life import Outcome, simulate
 from simulation.workload import MOST_EXPERIMENTS
-from simulation.world import Options, Outcome, simulate
+from simulation.world import Options
 
 
 def minimised(outcome: Outcome) -> tuple[Options, Outcome]:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from simulation.harm import Harm
 from simulation.loop import Process
 
 
@@ -17,7 +18,7 @@ class Points:
     """`is_the_end`: whether the process that came to a point, by its number from 1, dies there."""
 
     is_the_end: Callable[[int], bool]
-    kill: Callable[[Process, str], None]
+    harm: Harm
     reached: int = 0
     killed: str = ""
     kinds: dict[str, int] = field(default_factory=dict)
@@ -31,7 +32,7 @@ class Points:
         if not self.is_the_end(self.reached):
             return False
         self.killed = f"{process.name} {where}"
-        self.kill(process, where)
+        self.harm.kill(process, where)
         return True
 
 

@@ -6,13 +6,11 @@ Never writes the figures of a handful of seeds, and never more seeds than were r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.results_file import figures, load, write
-
-if TYPE_CHECKING:
-    from simulation.commands import Found, Summary
-    from simulation.every_point import PointsTried
+from simulation.every_point import PointsTried
+from simulation.summary import Found, Summary
 
 FEWEST = 100
 COMMAND = "make simulate"

@@ -75,6 +75,8 @@ FAVOURED: dict[Mood, tuple[Kind, ...]] = {
 """Faults that go with such people."""
 STEADY, OF_THEM = 0.6, (1, 2, 4, 6)
 """How likely there are no other faults, and how many of these."""
+CAPACITY_CPUS = 3.0
+"""What all jobs together may hold at once."""
 QUOTA_CPUS = {"bob": 2.0}
 """What the jobs of an owner may hold at once; the others have no limit."""
 

@@ -14,7 +14,8 @@ import asyncpg
 from simulation.database.chassis_statements import LEAD
 from simulation.database.locks import GONE, Holder
 from simulation.database.server import Row, Server, Transaction
-from simulation.faults import Faults, Kind
+from simulation.faults import Faults
+from simulation.harm import Harm
 from simulation.loop import Process, SimulatedLoop, current_process
 from simulation.points import Points, for_ever
 
@@ -35,11 +36,8 @@ class Record(dict[str, Any]):
 class Sessions:
     """All sessions of one server, which may be cut off by faults or by the end of their process."""
 
-    def __init__(
-        self, server: Server, loop: SimulatedLoop, faults: Faults, points: Points, kill: Callable[[Process, str], None]
-    ) -> None:
-        self.server, self.loop, self.faults, self.points, self.kill = server, loop, faults, points, kill
-        self.stop: Callable[[Process, Kind], None] = lambda _process, _kind: None
+    def __init__(self, server: Server, loop: SimulatedLoop, faults: Faults, points: Points, harm: Harm) -> None:
+        self.server, self.loop, self.faults, self.points, self.harm = server, loop, faults, points, harm
         self.tell: Callable[[str], None] = lambda _: None
         self.open: list[Session] = []
         server.notify = self._notify
@@ -188,11 +186,11 @@ class Session(Holder):
         if faults.strikes_now("slow statement", name):
             delay = faults.between("slow statement", 0.5, 8.0)
         if faults.strikes_now("process stopped at the database", name):
-            self._sessions.stop(self.process, "process stopped at the database")
+            self._sessions.harm.stop(self.process, "process stopped at the database")
         elif self.tx is not None and self.tx.locks and faults.strikes_now("process stopped holding locks", name):
-            self._sessions.stop(self.process, "process stopped holding locks")
+            self._sessions.harm.stop(self.process, "process stopped holding locks")
         elif self._decides() and faults.strikes_now("process stopped in a decision", name):
-            self._sessions.stop(self.process, "process stopped in a decision")
+            self._sessions.harm.stop(self.process, "process stopped in a decision")
         await self._sessions.loop.sleep(delay)
         if not self._closed and faults.strikes_now("connection lost", self.process.name):
             self.drop()
@@ -260,7 +258,7 @@ class Session(Holder):
             await self._sessions.loop.sleep(faults.between("slow commit", 0.02, 2.0))
         await self._travel()
         if faults.strikes_now("process killed before commit", name):
-            self._sessions.kill(self.process, "before commit")
+            self._sessions.harm.kill(self.process, "before commit")
             self.drop()
             await for_ever()
         tx, self.tx = self.tx, None
@@ -270,7 +268,7 @@ class Session(Holder):
         if self._sessions.points.dies_here(self.process, "after a commit"):
             await for_ever()
         if faults.strikes_now("process killed after commit", name):
-            self._sessions.kill(self.process, "after commit")
+            self._sessions.harm.kill(self.process, "after commit")
             await for_ever()
         if faults.strikes_now("commit unheard", name):
             self.drop()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assay_schemas.artifacts import manifest_key
 from assay_schemas.envelope import Unreadable
@@ -20,9 +20,7 @@ from simulation.database.server import Row
 from simulation.invariants.read_model import ONCE
 from simulation.parts.inspection import dataset
 from simulation.workload import is_valid
-
-if TYPE_CHECKING:
-    from simulation.world import SimulatedWorld
+from simulation.world import SimulatedWorld
 
 PENDING = frozenset({"waiting", "ready"})
 HOLDING = frozenset({"requested", "running", "cancelling"})

@@ -9,7 +9,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assay_chassis.outbox import Transaction as Opened
 from assay_reporter.handlers import Handlers
@@ -19,9 +19,7 @@ from assay_schemas.events import COMPLETION_TOPIC
 
 from simulation.database import reporter_statements
 from simulation.database.server import Row, Server, Transaction
-
-if TYPE_CHECKING:
-    from simulation.world import SimulatedWorld
+from simulation.world import SimulatedWorld
 
 ONCE = ("experiment.accepted", "experiment.rejected", "experiment.completed")
 TOPICS = (*ONCE, "job.progressed", *COMPLETION_TOPIC.values())

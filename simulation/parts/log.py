@@ -9,21 +9,29 @@ import asyncio
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from aiokafka import TopicPartition
 from assay_schemas.envelope import Record
 
 from simulation.faults import Faults
-from simulation.loop import SimulatedLoop
+from simulation.loop import Process, SimulatedLoop
 from simulation.points import Points
-
-if TYPE_CHECKING:
-    from simulation.parts.consumer import Consumer
 
 SESSION_TIMEOUT_S = 10.0
 REBALANCE_WITHIN_S = 15.0
 EPOCH_MS = 1_767_225_600_000
+
+
+class Member(Protocol):
+    """A consumer, as its group sees it."""
+
+    process: Process
+    topics: list[str]
+
+    def assign(self, places: list[TopicPartition], generation: int) -> None: ...
+    def has(self, place: TopicPartition) -> None: ...
+    async def revoke(self) -> None: ...
 
 
 class Log:
@@ -91,24 +99,24 @@ class Group:
 
     def __init__(self, log: Log, name: str) -> None:
         self.log, self.name = log, name
-        self.members: list[Consumer] = []
+        self.members: list[Member] = []
         self.topics: list[str] = []
         self.committed: dict[TopicPartition, int] = {}
         self.generation = 0
         self._again = False
         self._rebalancing = False
 
-    def join(self, member: Consumer) -> None:
+    def join(self, member: Member) -> None:
         self.members.append(member)
         self.topics = member.topics
         self.rebalance()
 
-    def leave(self, member: Consumer) -> None:
+    def leave(self, member: Member) -> None:
         if member in self.members:
             self.members.remove(member)
             self.rebalance()
 
-    def expire(self, member: Consumer) -> None:
+    def expire(self, member: Member) -> None:
         """Nothing was heard of a member for the session timeout."""
         if member.process.stopped_until > self.log.loop.time() or not member.process.alive:
             self.leave(member)

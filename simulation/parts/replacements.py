@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import patch
 
 import asyncpg
@@ -26,9 +26,7 @@ from simulation.database.sessions import Pool
 from simulation.parts.inspection import NoCosting, SimulatedInspector
 from simulation.parts.reports import REPLACEMENTS as REPORTS
 from simulation.workload import QUOTA_CPUS
-
-if TYPE_CHECKING:
-    from simulation.world import SimulatedWorld
+from simulation.world import SimulatedWorld
 
 Apply = Callable[[Database, Sequence[Event], HandlerOfSeveral], Awaitable[list[Event]]]
 # Seconds between looks of loops that poll, made longer where the real value would cost a simulation its time.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import TYPE_CHECKING
 
 from assay_chassis.app import ServiceApp
 from assay_chassis.job_service import JobService
@@ -20,15 +19,15 @@ from assay_scheduler.app import build
 from assay_scheduler.settings import SchedulerSettings
 from assay_trainer.handlers import TRAINING
 
+from simulation.faults import LEASE_S
 from simulation.loop import current_process
 from simulation.parts.broker import SimulatedBroker
 from simulation.parts.compute import ClusterBackend
+from simulation.workload import CAPACITY_CPUS
+from simulation.world import SimulatedWorld
 
-if TYPE_CHECKING:
-    from simulation.world import SimulatedWorld
-
-CAPACITY_CPUS, CAPACITY_GIB = 3.0, 64.0
-LEASE_S, START_LEASE_S = 20.0, 45.0
+CAPACITY_GIB = 64.0
+START_LEASE_S = 45.0
 
 
 @cache

@@ -11,18 +11,18 @@ from assay_chassis.object_store.base import ObjectStat
 from assay_chassis.object_store.errors import StoreUnavailable, TryAgain
 from assay_chassis.object_store.memory import MemoryStore
 
-from simulation.faults import Faults, Kind
-from simulation.loop import Process, SimulatedLoop, current_process
+from simulation.faults import Faults
+from simulation.harm import Harm
+from simulation.loop import SimulatedLoop, current_process
 from simulation.points import Points, for_ever
 
 
 class SimulatedStore(MemoryStore):
     """`written` is told of every object that is written."""
 
-    def __init__(self, loop: SimulatedLoop, faults: Faults, points: Points) -> None:
+    def __init__(self, loop: SimulatedLoop, faults: Faults, points: Points, harm: Harm) -> None:
         super().__init__("memory://store")
-        self._loop, self._faults, self._points = loop, faults, points
-        self.stop: Callable[[Process, Kind], None] = lambda _process, _kind: None
+        self._loop, self._faults, self._points, self._harm = loop, faults, points, harm
         self.watchers: list[Callable[[str, bytes], None]] = []
 
     async def _travel(self, key: str) -> None:
@@ -30,7 +30,7 @@ class SimulatedStore(MemoryStore):
         if self._faults.strikes_now("slow store", key[:30]):
             delay = self._faults.between("slow store", 0.5, 10.0)
         if self._faults.strikes_now("process stopped at the store", current_process().name):
-            self.stop(current_process(), "process stopped at the store")
+            self._harm.stop(current_process(), "process stopped at the store")
         await self._loop.sleep(delay)
         if self._faults.strikes_now("store unavailable", key[:30]):
             raise TryAgain(StoreUnavailable(self._uri(key), "does not answer"))

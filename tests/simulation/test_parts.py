@@ -9,6 +9,7 @@ from assay_schemas.envelope import Record
 
 from simulation.clock import EPOCH, SimulatedClock
 from simulation.faults import KINDS, Faults
+from simulation.harm import Harm
 from simulation.loop import SimulatedLoop
 from simulation.parts.consumer import Consumer
 from simulation.parts.log import REBALANCE_WITHIN_S, Log
@@ -33,7 +34,7 @@ def test_a_machine_whose_clock_jumped_has_its_own_time_of_day_and_the_database_h
 
 def test_retention_drops_what_every_group_has_read_and_nothing_else() -> None:
     loop = SimulatedLoop(0)
-    log = Log(loop, Faults(0, KINDS), Points(lambda _: False, lambda *_: None), partitions=1)
+    log = Log(loop, Faults(0, KINDS), Points(lambda _: False, Harm()), partitions=1)
     for _ in range(3):
         log.append(Record(topic=PLACE.topic, key=b"k", value=b"v"))
     quick, slow = log.group("quick"), log.group("slow")
@@ -69,7 +70,7 @@ class Listener:
 
 def test_a_member_that_the_group_did_not_wait_for_joins_again_when_it_has_let_go_of_its_partitions() -> None:
     loop = SimulatedLoop(0)
-    log = Log(loop, Faults(0, KINDS), Points(lambda _: False, lambda *_: None), partitions=1)
+    log = Log(loop, Faults(0, KINDS), Points(lambda _: False, Harm()), partitions=1)
     listener = Listener(loop, 3 * REBALANCE_WITHIN_S)
 
     async def member() -> None:

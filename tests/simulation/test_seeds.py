@@ -12,9 +12,10 @@ from assay_schemas.envelope import Record, decode
 
 from simulation.every_point import tried_at_each
 from simulation.faults import KINDS
+from simulation.life import clear_away, live, simulate
 from simulation.planted import BUGS, plant
 from simulation.planted.bug import Bug
-from simulation.world import Options, SimulatedWorld, clear_away, simulate
+from simulation.world import Options, SimulatedWorld
 
 SEEDS, AT_ONCE = 500, 100
 """How many are tried, and how many by one command: a slow machine has time for so many before it is given up."""
@@ -33,7 +34,7 @@ def command(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProces
 
 def test_a_seed_without_faults_ends_well_and_nobody_changes_an_event_that_others_read() -> None:
     world = SimulatedWorld(2, Options(without=KINDS, most_experiments=1))
-    outcome = world.run()
+    outcome = live(world)
     assert outcome.broken == []
     assert outcome.experiments == 1
     assert outcome.faults == {}

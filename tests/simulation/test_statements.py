@@ -14,7 +14,8 @@ from assay_scheduler.store import QUERIES as SCHEDULER
 from simulation.database import chassis_statements, scheduler_statements
 from simulation.database.server import Call
 from simulation.faults import KINDS
-from simulation.world import Options, SimulatedWorld, clear_away
+from simulation.life import clear_away, live
+from simulation.world import Options, SimulatedWorld
 
 pytestmark = pytest.mark.real
 KEPT: list[str] = ["job fails", "job fails for good", "job lost", "duplicate record", "rebalance"]
@@ -45,7 +46,7 @@ def recorded(seed: int) -> list[list[Call]]:
     """What one seed asked of its database, by transaction in the order of the commits."""
     world = SimulatedWorld(seed, Options(without=[kind for kind in KINDS if kind not in KEPT]))
     world.servers["scheduler"].recorded = calls = []
-    assert world.run().broken == []
+    assert live(world).broken == []
     del world
     clear_away()
     return calls

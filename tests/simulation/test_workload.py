@@ -7,8 +7,9 @@ from itertools import islice, pairwise
 import pytest
 from assay_schemas.events import COMPLETION_TOPIC
 
+from simulation.life import clear_away, live
 from simulation.workload import MOODS, QUOTA_CPUS, Mood, Workload
-from simulation.world import SimulatedWorld, clear_away
+from simulation.world import SimulatedWorld
 
 WITHIN = 12
 """Seeds of a mood in which its situation comes at least once: it does in about half of them."""
@@ -41,7 +42,7 @@ def test_an_attempt_that_was_given_up_while_its_trainers_stood_still_ends_well_a
 
 def succeeds_beside_a_later_attempt(seed: int) -> bool:
     world = SimulatedWorld(seed)
-    assert world.run().broken == []
+    assert live(world).broken == []
     spoken = {(event.key, event.data["attempt"]) for event in map(world.read, world.log.of("job.progressed"))}
     ended = [world.read(record) for record in world.log.of(COMPLETION_TOPIC["training"])]
     succeeded = [(event.key, event.data["attempt"]) for event in ended if event.data["outcome"] == "succeeded"]
