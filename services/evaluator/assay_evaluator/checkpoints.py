@@ -10,7 +10,6 @@ import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +20,9 @@ from assay_schemas.jobs import EvalInputs, SelectionRequest
 from assay_schemas.results import Metric, SelectionResult
 
 from assay_evaluator.choosing import training_of
-from assay_evaluator.engines.resident import ResidentEngine
 from assay_evaluator.evaluation import device_of, made_ready
 from assay_evaluator.failures import bad_input, broken
-from assay_evaluator.fanout.sizes import workers_for
+from assay_evaluator.fanout.opening import resident_on
 from assay_evaluator.inputs import model_folder
 from assay_evaluator.progress import EvaluationProgress
 from assay_evaluator.samples import samples_to_parquet
@@ -104,7 +102,7 @@ def _candidates(
     progress: EvaluationProgress,
 ) -> list[Candidate]:
     evaluation = made_ready(declared, request.items, store, cache)
-    device, engine = device_of(request.hardware.gpus), ResidentEngine(progress, partial(workers_for, request.hardware))
+    device, engine = device_of(request.hardware.gpus), resident_on(request.hardware, progress)
     found = []
     for checkpoint in checkpoints:
         folder = model_folder(store, ModelRef(uri=checkpoint.uri, digest=checkpoint.digest), cache / "models")

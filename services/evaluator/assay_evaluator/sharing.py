@@ -19,9 +19,8 @@ from assay_chassis.object_store import StoreSettings, SyncObjectStore
 from assay_schemas.jobs import EvalRequest
 
 from assay_evaluator.engines.base import Progress
-from assay_evaluator.engines.resident import ResidentEngine
 from assay_evaluator.failures import classified
-from assay_evaluator.fanout.sizes import workers_for
+from assay_evaluator.fanout.opening import resident_on
 from assay_evaluator.inputs import unwanted_key
 from assay_evaluator.progress import EvaluationProgress, Stopped
 from assay_evaluator.settings import EvaluatorSettings
@@ -66,7 +65,7 @@ class _Shared:
         self._cache = EvaluatorSettings().cache_folder
         self._progress = _Forwarded()
         hardware = EvalRequest.model_validate(members[0].payload).hardware
-        self._engine = ResidentEngine(self._progress, partial(workers_for, hardware))
+        self._engine = resident_on(hardware, self._progress)
 
     def do(self, member: JobRun) -> None:
         """One evaluation, to its end, whichever that is. Only a run that is to end leaves it without one."""

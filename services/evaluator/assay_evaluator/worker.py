@@ -9,7 +9,6 @@ import logging
 import resource
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,7 +26,7 @@ from assay_evaluator.contamination.membership import membership_of, stored
 from assay_evaluator.engines.resident import ResidentEngine
 from assay_evaluator.evaluation import device_of, made_ready
 from assay_evaluator.failures import bad_input, classified
-from assay_evaluator.fanout.sizes import workers_for
+from assay_evaluator.fanout.opening import resident_on
 from assay_evaluator.inputs import model_folder
 from assay_evaluator.progress import EvaluationProgress, Stopped
 from assay_evaluator.samples import samples_to_parquet
@@ -88,7 +87,7 @@ def evaluate(
     Raises JobFailed for every end that is the job's own, and Stopped where `progress` was asked to end.
     """
     meter = Meter(request.hardware.gpus)
-    engine = engine or ResidentEngine(progress, partial(workers_for, request.hardware))
+    engine = engine or resident_on(request.hardware, progress)
     progress.phase("starting")
     evaluation = made_ready(request.inputs, request.items, store, cache)
     folder = _folder_of(request, store, cache)

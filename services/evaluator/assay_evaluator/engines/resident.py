@@ -9,25 +9,23 @@ import gc
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from assay_evaluator.engines import is_scorer, open_engine, sees
+from assay_evaluator.engines import open_engine
 from assay_evaluator.engines.base import EngineSettings, Progress
 from assay_evaluator.engines.weights import same_but_for_weights
 
-SPREAD = ("transformers",)
-"""Engines that are spread over processes here; the others bring their own way to use what there is."""
+Open = Callable[[str, EngineSettings, Progress], Any]
+"""Opens the engine of a name."""
 log = logging.getLogger(__name__)
 
 
 class ResidentEngine:
     """Hands out the engine for a model; the one before it is no longer to be used."""
 
-    def __init__(self, progress: Progress, workers: Callable[[Path], int] = lambda _: 1) -> None:
-        """`workers` says over how many processes a folder's model is to be spread."""
+    def __init__(self, progress: Progress, opens: Open = open_engine) -> None:
         self._progress = progress
-        self._workers = workers
+        self._opens = opens
         self._engine: Any = None
         self._name = ""
         self._settings: EngineSettings | None = None
@@ -60,14 +58,7 @@ class ResidentEngine:
     def _open(self, name: str, settings: EngineSettings) -> None:
         self.close()
         gc.collect()
-        spread = name in SPREAD and not is_scorer(settings.folder) and not sees(settings.folder)
-        workers = self._workers(settings.folder) if spread else 1
-        if workers > 1:
-            from assay_evaluator.fanout.engine import FannedEngine
-
-            self._engine = FannedEngine(name, settings, self._progress, workers)
-        else:
-            self._engine = open_engine(name, settings, self._progress)
+        self._engine = self._opens(name, settings, self._progress)
         self._name = name
         self.opened += 1
         log.info("opened the engine %s", name)
