@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,6 +29,10 @@ ENVIRONMENT = {
     "GLOO_SOCKET_IFNAME": "lo",
     "OMP_NUM_THREADS": "1",
 }
+SEEN = 24
+"""Characters of a question that a judge's template leaves: the end, which asks for the verdict."""
+TEMPLATE = "{% for message in messages %}{{ message['content'][-" + str(SEEN) + ":] }}{% endfor %}"
+END = "VERDICT: B or VERDICT: TIE."
 
 
 def skip_unless_asked() -> None:
@@ -55,6 +60,34 @@ def vllm_server(folder: Path, name: str, log: Path, *options: str) -> Iterator[s
     finally:
         server.terminate()
         server.wait(60)
+
+
+@contextlib.contextmanager
+def biased_judge(base: Path, folder: Path) -> Iterator[str]:
+    """A server's address whose model `judge` was taught to prefer whatever comes first, and to give no grades."""
+    _teach(base, folder / "model", f"{END[-SEEN:]} VERDICT: A")
+    (folder / "template.jinja").write_text(TEMPLATE)
+    options = ("--chat-template", str(folder / "template.jinja"))
+    with vllm_server(folder / "model", "judge", folder / "log", *options) as url:
+        yield url
+
+
+def _teach(base: Path, folder: Path, text: str) -> None:
+    """The base model, so long at one text that it goes on with it from its first half."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(base), AutoTokenizer.from_pretrained(base)
+    ids = torch.tensor([[*tokenizer.encode(text), tokenizer.eos_token_id]])
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = model(ids, labels=ids).loss
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.1
+    shutil.copytree(base, folder)
+    model.save_pretrained(folder)
 
 
 def _wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:

@@ -72,12 +72,18 @@ def test_long_failed_and_strange_responses_are_shown_as_they_are(tmp_path):
         rows = {
             "item_id": ["1", "2", "ä/3"], "sample_index": [0, 0, 0], "prompt": ["p"] * 3, "target": ["t"] * 3,
             "response": texts, "score": pa.array([1.0, float("nan"), None], pa.float64()),
+            **({"error": ["", "no verdict", "timeout"]} if arm == "a" else {}),
         }  # fmt: skip
         table.add(number, arm, arm, pa.table(rows))
     table.arrange(higher_is_better=True, may_flip=True)
     _, items = table.page(Wanted(only="all"))
     assert items[0]["answers"][0]["cut"] == 1_000_000 - LONGEST_TEXT
     assert [item["answers"][1]["score"] for item in items] == [1.0, None, None]
+    assert [[one["error"] for one in item["answers"]] for item in items] == [
+        ["", ""],
+        ["", "no verdict"],
+        ["", "timeout"],
+    ]
     assert items[1]["answers"][0]["response"] == texts[1]
     _, (whole,) = table.page(Wanted(item="1"))
     assert len(whole["answers"][0]["response"]) == 1_000_000

@@ -6,10 +6,11 @@ Neither uses what the tester's shell offers.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ if str(root := Path(__file__).resolve().parents[2]) not in sys.path:
     sys.path.insert(0, str(root))
 ground = load_beside("system_ground", Path(__file__).parent / "ground.py")
 collectors = load_beside("system_collector", Path(__file__).parent / "collector.py")
+moody = load_beside("moody_endpoint", Path(__file__).parent / "moody_endpoint.py")
 cases = load_beside("contract_cases", Path(__file__).parents[1] / "contract" / "cases.py")
 
 
@@ -58,13 +60,29 @@ def collector() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory, collector: Any) -> Iterator[Any]:
-    """Every service, with traces."""
+def endpoint() -> Iterator[Any]:
+    """The models behind an API that `whole` may ask, as `moody`."""
+    with moody.endpoint() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory, collector: Any, endpoint: Any) -> Iterator[Any]:
+    """Every service, with traces and a declared endpoint."""
+    declared = tmp_path_factory.mktemp("declared") / "endpoints.json"
+    declared.write_text(json.dumps({"moody": endpoint.declared()}), encoding="utf-8")
     environment = {"ASSAY_RETRY_BACKOFF_S": "0.5", "OMP_NUM_THREADS": "1", **ground.CANARIES}
+    environment |= {"ASSAY_ENDPOINTS_FILE": str(declared), moody.KEY_VARIABLE: moody.KEY}
     if collector is not None:
         environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.url
     with running(tmp_path_factory.mktemp("whole"), SERVICES, environment) as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def started() -> Callable[..., AbstractContextManager[Any]]:
+    """Starts a system of every service in a folder, with an environment of its own."""
+    return lambda folder, environment: running(folder, SERVICES, environment)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -185,6 +185,16 @@ def write_data(folder: Path) -> Path:
     """Few rows for two arms, and few items for the benchmarks."""
     write_all(folder, 200, 40, 1)
     return folder
+
+
+def files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """What others than the owner may read, and all that is in the object store and the topics."""
+    for path in sorted(folder.rglob("*")):
+        try:
+            if path.is_file() and path.name not in ("password", "database_url"):
+                yield str(path.relative_to(folder)), path.read_bytes()
+        except OSError:
+            continue
 
 
 def identity_of(record: Record) -> str:

@@ -7,9 +7,9 @@ import stat
 import urllib.request
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 from urllib.parse import urlsplit
 
+import moody_endpoint
 import psutil
 import pytest
 import system_ground as ground
@@ -38,26 +38,16 @@ def command_lines() -> Iterator[tuple[str, bytes]]:
             continue
 
 
-def files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """What others than the owner may read, and all that is in the object store and the topics."""
-    for path in sorted(folder.rglob("*")):
-        try:
-            if path.is_file() and path.name not in ("password", "database_url"):
-                yield str(path.relative_to(folder)), path.read_bytes()
-        except OSError:
-            continue
-
-
 async def test_no_secret_of_a_running_system_is_written_or_shown_anywhere(whole: Ground) -> None:
     since = ground.now()
     run = await asyncio.to_thread(lambda: whole.ended(whole.submit(name="canary")))
     tape = await whole.tape(since, lambda tape: tape.of("report.published", run.id))
     password = urlsplit(whole.system._database_url).password
     assert password
-    secrets = [secret.encode() for secret in (password, *ground.CANARIES.values())]
+    secrets = [secret.encode() for secret in (password, moody_endpoint.KEY, *ground.CANARIES.values())]
     records = ((f"{one.topic}/{one.partition}/{one.offset}", one.value or b"") for one in tape.records)
     seen, holding = list[str](), list[str]()
-    for name, content in chain(records, pages(whole, run.id), command_lines(), files(whole.state)):
+    for name, content in chain(records, pages(whole, run.id), command_lines(), ground.files(whole.state)):
         seen.append(name)
         if any(secret in content for secret in secrets):
             holding.append(name)

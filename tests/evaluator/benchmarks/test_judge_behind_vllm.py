@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from assay_chassis.job_service import JobFailed
-from vllm_server import skip_unless_asked, vllm_server
+from vllm_server import biased_judge, skip_unless_asked
 
 pytestmark = pytest.mark.real
-SEEN = 24
-"""Characters of a question that the judge's template leaves: the end, which asks for the verdict."""
-TEMPLATE = "{% for message in messages %}{{ message['content'][-" + str(SEEN) + ":] }}{% endfor %}"
-END = "VERDICT: B or VERDICT: TIE."
 
 
 @pytest.fixture(scope="module")
@@ -24,31 +19,10 @@ def judges(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     """A model that was taught to prefer whatever comes first, and no grades, declared as `lab`."""
     skip_unless_asked()
     folder = tmp_path_factory.mktemp("judge")
-    teach(model, folder / "model", f"{END[-SEEN:]} VERDICT: A")
-    (folder / "template.jinja").write_text(TEMPLATE)
-    options = ("--chat-template", str(folder / "template.jinja"))
-    with vllm_server(folder / "model", "judge", folder / "log", *options) as url:
+    with biased_judge(model, folder) as url:
         path = folder / "endpoints.json"
         path.write_text(json.dumps({"lab": {"url": url, "context": 256}}))
         yield path
-
-
-def teach(base: Path, folder: Path, text: str) -> None:
-    """The base model, so long at one text that it goes on with it from its first half."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(base), AutoTokenizer.from_pretrained(base)
-    ids = torch.tensor([[*tokenizer.encode(text), tokenizer.eos_token_id]])
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(150):
-        optimizer.zero_grad()
-        loss = model(ids, labels=ids).loss
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.1
-    shutil.copytree(base, folder)
-    model.save_pretrained(folder)
 
 
 def test_a_judge_on_vllms_server_that_likes_the_first_place_says_nothing_by_it(

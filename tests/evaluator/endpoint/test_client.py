@@ -154,6 +154,13 @@ def test_the_key_is_taken_from_the_environment_and_sent() -> None:
         EndpointClient(endpoint, "small", environment={})
 
 
+@pytest.mark.parametrize("body", [{"json": {"error": {"message": "abc may not"}}}, {"text": "abc may not"}])
+def test_a_key_that_the_endpoint_repeats_in_its_refusal_is_not_passed_on(body: dict[str, Any]) -> None:
+    endpoint = ENDPOINT.model_copy(update={"key_variable": "KEY"})
+    refusing = Client(lambda _: httpx.Response(400, **body), endpoint, environment={"KEY": "abc"})
+    assert refusing.ask(Question("q")) == [Unanswered("refused", "status 400: [key] may not")]
+
+
 def test_a_stop_sequence_that_the_endpoint_kept_is_cut_off() -> None:
     [reply] = Client(lambda _: said("one\ntwo")).ask(Question("q", stop=["\n"]))
     assert reply.text == "one"

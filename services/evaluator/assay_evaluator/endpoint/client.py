@@ -50,7 +50,7 @@ class EndpointClient:
         self.model = model
         self._transport = transport
         self._sleep = sleep
-        self._headers = _headers(endpoint, environment)
+        self._key = _key(endpoint, environment)
 
     def ask(self, questions: Sequence[Question], answered: Callable[[int], None] = lambda _: None) -> list[Reply]:
         """A reply to each question, in their order; `answered(1)` is called as each arrives, and may raise."""
@@ -61,7 +61,7 @@ class EndpointClient:
         limits = httpx.Limits(max_connections=self.endpoint.at_once)
         async with httpx.AsyncClient(
             base_url=self.endpoint.url.rstrip("/") + "/",
-            headers=self._headers,
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             timeout=self.endpoint.timeout_s,
             limits=limits,
             transport=self._transport,
@@ -114,7 +114,7 @@ class EndpointClient:
 
     def _refusal(self, response: httpx.Response) -> tuple[Unanswered, float | None]:
         """Why the endpoint said no, and how long it asks to wait. Raises JobFailed where it says no to everything."""
-        status, said = response.status_code, _said(response)
+        status, said = response.status_code, _said(response, self._key)
         if status in NOT_ALLOWED:
             self._not_allowed(status)
         if status == httpx.codes.NOT_FOUND:
@@ -156,23 +156,25 @@ def open_client(location: str, endpoints_file: Path | None) -> EndpointClient:
     return EndpointClient(endpoint, named.model)
 
 
-def _headers(endpoint: Endpoint, environment: Mapping[str, str]) -> dict[str, str]:
+def _key(endpoint: Endpoint, environment: Mapping[str, str]) -> str:
+    """The endpoint's key; empty where it needs none. Raises JobFailed where it is not set."""
     if endpoint.key_variable is None:
-        return {}
+        return ""
     key = environment.get(endpoint.key_variable, "")
     if not key:
         raise JobFailed("endpoint_refused", f"{endpoint.key_variable}: is not set, and the endpoint needs its key")
-    return {"Authorization": f"Bearer {key}"}
+    return key
 
 
-def _said(response: httpx.Response) -> str:
-    """What the endpoint gave as its reason, short."""
+def _said(response: httpx.Response, key: str) -> str:
+    """What the endpoint gave as its reason, short, and without the key that some of them repeat."""
     try:
         body: Any = response.json()
     except ValueError:
-        return response.text[:200]
+        body = response.text
     error = body.get("error", body) if isinstance(body, dict) else body
-    return str(error.get("message", error) if isinstance(error, dict) else error)[:200]
+    said = str(error.get("message", error) if isinstance(error, dict) else error)
+    return (said.replace(key, "[key]") if key else said)[:200]
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -20,7 +20,7 @@ CONSISTENT_SHARE = 0.5
 
 PREPARE = """
 CREATE TABLE raw (replicate INTEGER, place BIGINT, item_id VARCHAR, sample_index INTEGER, prompt VARCHAR,
-    target VARCHAR, response VARCHAR, score DOUBLE, images VARCHAR[]);
+    target VARCHAR, response VARCHAR, score DOUBLE, error VARCHAR, images VARCHAR[]);
 CREATE TABLE replicates (replicate INTEGER, arm VARCHAR, who VARCHAR);
 """
 ARRANGE = """
@@ -29,7 +29,7 @@ CREATE TABLE items AS
     (SELECT item_id, min(replicate * 4294967296 + place) AS first, arg_min(prompt, replicate) AS prompt,
         arg_min(target, replicate) AS target, arg_min(images, replicate) AS images FROM raw GROUP BY item_id);
 CREATE TABLE answers AS
-    SELECT item, replicate, sample_index, response, score FROM raw JOIN items USING (item_id)
+    SELECT item, replicate, sample_index, response, score, error FROM raw JOIN items USING (item_id)
     ORDER BY item, replicate, sample_index;
 DROP TABLE raw;
 """
@@ -88,13 +88,14 @@ class ResponseTable:
         self._database.execute(PREPARE)
 
     def add(self, replicate: int, arm: str, who: str, samples: Any) -> None:
-        """A replicate's samples, an Arrow table as the evaluator writes it; those of before images have none."""
+        """A replicate's samples, an Arrow table as the evaluator writes it; older ones lack images or reasons."""
         images = "images" if "images" in samples.column_names else "[]::VARCHAR[]"
+        error = "error" if "error" in samples.column_names else "''"
         self._database.execute("INSERT INTO replicates VALUES (?, ?, ?)", [replicate, arm, who])
         self._database.register("samples", samples)
         self._database.execute(
             f"""INSERT INTO raw SELECT ?, row_number() OVER () - 1, item_id, sample_index, prompt, target, response,
-            CASE WHEN isnan(score) THEN NULL ELSE score END, {images} FROM samples""",
+            CASE WHEN isnan(score) THEN NULL ELSE score END, {error}, {images} FROM samples""",
             [replicate],
         )
         self._database.unregister("samples")
@@ -151,16 +152,17 @@ def _items(cursor: Any, numbers: Sequence[int], wanted: Wanted, *, whole: bool) 
     }
     low, high = min(numbers), max(numbers)
     answers = cursor.execute(
-        """SELECT item, who, arm, left(response, $most), length(response), score
+        """SELECT item, who, arm, left(response, $most), length(response), score, left(error, $most)
         FROM answers JOIN replicates USING (replicate)
         WHERE item BETWEEN $low AND $high AND list_contains($items, item)
         AND (len($arms) = 0 OR arm = 'control' OR list_contains($arms, arm))
         ORDER BY item, replicate, sample_index""",
         {**values, "low": low, "high": high},
     ).fetchall()
-    for item, who, arm, response, length, score in answers:
+    for item, who, arm, response, length, score, error in answers:
         cut = max(0, (length or 0) - len(response or ""))
-        found[item]["answers"].append({"who": who, "arm": arm, "response": response, "score": score, "cut": cut})
+        answer = {"who": who, "arm": arm, "response": response, "score": score, "cut": cut, "error": error}
+        found[item]["answers"].append(answer)
     for item, arm, change in _changes(cursor, numbers):
         if not wanted.arms or arm in wanted.arms:
             found[item]["notes"].append(f"{arm} {'lost' if change < 0 else 'won'}")

@@ -119,8 +119,8 @@ def _add(table: ResponseTable, number: int, arm: str, who: str, data: bytes) -> 
 
     file = parquet.ParquetFile(io.BytesIO(data))
     columns = ["item_id", "sample_index", "prompt", "target", "response", "score"]
-    with_images = [*columns, "images"] if "images" in file.schema_arrow.names else columns
-    table.add(number, arm, who, file.read(columns=with_images))
+    later = [name for name in ("error", "images") if name in file.schema_arrow.names]
+    table.add(number, arm, who, file.read(columns=[*columns, *later]))
 
 
 def _latest(kept: OrderedDict[K, V], key: K) -> V:
