@@ -59,7 +59,19 @@ class OwnParameters(BenchmarkParameters):
     """What every own benchmark takes; examples are drawn from the other items of the same file."""
 
     num_fewshot: int = Field(default=0, ge=0, le=64)
+    examples_from: Literal["other_clusters", "other_items"] = Field(
+        default="other_clusters",
+        description="which items may be an item's examples: those of other clusters, or all others",
+    )
     none_taken: ClassVar[str] = ""
+
+    def declared(self) -> dict[str, Any]:
+        """Where examples come from is part of a key only where there are any and clusters count: keys of before said
+        nothing, and meant all other items."""
+        declared = super().declared()
+        if not self.num_fewshot or self.examples_from == "other_items":
+            del declared["examples_from"]
+        return declared
 
     def takes(self, row: Mapping[str, Any]) -> bool:  # noqa: ARG002  others look at the row
         """Whether a row is one of the items at all; what is not is neither asked nor failed."""

@@ -13,6 +13,7 @@ from assay_chassis.job_service import JobFailed
 pytestmark = pytest.mark.real
 Rows = list[dict[str, Any]]
 PAIR: Rows = [{"prompt": "a", "answer": "b"}]
+TOGETHER: Rows = [*PAIR, *({"prompt": f"{n}", "answer": "b", "cluster": "x"} for n in range(2))]
 
 
 class Reference:
@@ -148,6 +149,28 @@ def test_a_smaller_limit_asks_a_prefix_with_the_same_prompts(evaluated, sums) ->
     assert all(sample.prompt.count("Answer:") == 3 for sample in few)
 
 
+def test_an_items_examples_come_from_other_clusters_and_items_without_one_keep_theirs(evaluated, sums) -> None:
+    rows = [{**row, "cluster": "ab"[number % 2] if number < 8 else None} for number, row in enumerate(sums[:10])]
+    parameters = {"max_tokens": 2, "num_fewshot": 3}
+    (result, samples), (again, _) = (evaluated("exact_match", rows, parameters) for _ in range(2))
+    assert result.prompt_digest == again.prompt_digest
+    shown = {row["id"]: [one["id"] for one in rows if one["prompt"] in asked(samples, row["id"])] for row in rows}
+    assert all(len(one) == 4 for one in shown.values())
+    clusters = {row["id"]: row["cluster"] for row in rows}
+    for item, known in shown.items():
+        assert clusters[item] is None or [one for one in known if clusters[one] == clusters[item]] == [item]
+    _, as_the_harness = evaluated("exact_match", rows, {**parameters, "examples_from": "other_items"})
+    plain = [{name: value for name, value in row.items() if name != "cluster"} for row in rows]
+    _, without = evaluated("exact_match", plain, parameters)
+    assert [one.prompt for one in as_the_harness] == [one.prompt for one in without]
+    assert all(asked(samples, row["id"]) == asked(without, row["id"]) for row in rows[8:])
+    assert any(asked(samples, row["id"]) != asked(without, row["id"]) for row in rows[:8])
+
+
+def asked(samples: list[Any], item: str) -> str:
+    return next(str(sample.prompt) for sample in samples if sample.item_id == item)
+
+
 def test_items_that_cannot_be_asked_fail_and_do_not_count_as_wrong(evaluated, sums) -> None:
     rows = [*sums[:8], {"id": "blue", "prompt": "colour?", "answer": "blue"}]
     result, samples = evaluated("numeric", rows, {"max_tokens": 4})
@@ -200,6 +223,7 @@ def test_a_completion_longer_than_the_context_fails_alone(evaluated, sums) -> No
         ("exact_match", None, {}, {}, "items: are missing"),
         ("exact_match", PAIR, {"max_tokens": 256}, {}, "parameters.max_tokens: 256 leaves"),
         ("exact_match", PAIR, {"num_fewshot": 1}, {}, "parameters.num_fewshot: 1 examples"),
+        ("exact_match", TOGETHER, {"num_fewshot": 2}, {}, "items of cluster 'x' need as many items of other clusters"),
         ("exact_match", PAIR, {"maxtokens": 2}, {}, "parameters.maxtokens: is not"),
         (
             "exact_match",

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from assay_schemas.benchmarks import OWN_BENCHMARKS, HarnessTaskParameters, VisualChoiceParameters
+from assay_schemas.benchmarks import (
+    OWN_BENCHMARKS,
+    ExactMatchParameters,
+    HarnessTaskParameters,
+    VisualChoiceParameters,
+)
 
 
 def test_an_option_that_is_not_used_is_no_part_of_a_jobs_key() -> None:
     assert not {"min_k", "chat_template", "most_failed"} & HarnessTaskParameters().declared().keys()
     used = HarnessTaskParameters(min_k=0.2, chat_template=True, most_failed=0.0).declared()
     assert (used["min_k"], used["chat_template"], used["most_failed"]) == (0.2, True, 0.0)
+
+
+def test_where_examples_come_from_is_part_of_a_key_only_where_there_are_any_and_clusters_count() -> None:
+    declared = [
+        ExactMatchParameters(num_fewshot=shots, examples_from=source).declared()
+        for shots, source in ((0, "other_clusters"), (1, "other_items"), (1, "other_clusters"))
+    ]
+    assert [one.get("examples_from") for one in declared] == [None, None, "other_clusters"]
 
 
 def test_asking_with_and_without_a_template_are_two_things() -> None:

@@ -17,6 +17,7 @@ from lm_eval.api.task import ConfigurableTask
 
 from assay_evaluator.benchmarks.base import Document, Logged, OwnBenchmark, UnusableItem
 from assay_evaluator.contamination.words import item_texts
+from assay_evaluator.examples import OfOtherClusters, check_enough
 from assay_evaluator.failures import bad_input
 from assay_evaluator.items import Item
 from assay_evaluator.running import (
@@ -67,11 +68,11 @@ def evaluate_own(
     if not chosen:
         first = next(iter(failures.values()), "there are none")
         raise bad_input(f"benchmarks.{name}: no item can be asked: {first}")
-    if parameters.num_fewshot >= len(usable):
-        raise bad_input(
-            f"parameters.num_fewshot: {parameters.num_fewshot} examples need more than {len(usable)} usable items"
-        )
+    clusters = _clusters(items, parameters)
+    check_enough(parameters.num_fewshot, list(usable), clusters, [item.id for item in chosen])
     task = own_task(name, benchmark, parameters, list(usable.values()))
+    if clusters:
+        task.sampler = OfOtherClusters(list(usable.values()), clusters)
     logged = run_tasks(lm, {name: task}, limit=len(chosen), seed=seed, chat_template=parameters.chat_template)[
         "samples"
     ][name]
@@ -106,6 +107,13 @@ def own_task(
             **config,
         },
     )
+
+
+def _clusters(items: Sequence[Item], parameters: OwnParameters) -> dict[str, str]:
+    """The clusters that examples must keep away from, by item id; none where there are no examples."""
+    if not parameters.num_fewshot or parameters.examples_from == "other_items":
+        return {}
+    return {item.id: item.cluster for item in items if item.cluster is not None}
 
 
 def _documents(benchmark: OwnBenchmark, items: Sequence[Item]) -> tuple[dict[str, Document], dict[str, str]]:
