@@ -6,9 +6,11 @@ To add one: a class here and a line in ALGORITHMS; its loss is one file in the t
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+
+from assay_schemas.problems import at_odds
 
 AlgorithmName = Literal["SFT", "REWARD", "DPO", "PPO", "GRPO"]
 ENGINE_VERSIONS = ("1",)
@@ -34,6 +36,8 @@ class Lora(Closed):
 
 class Hyperparameters(Closed):
     """What every algorithm's optimisation has; one step is one optimizer update."""
+
+    EITHER: ClassVar[tuple[tuple[str, str], ...]] = (("steps", "epochs"),)
 
     steps: int | None = Field(default=None, ge=1, description="optimizer steps; or give epochs")
     epochs: Positive | None = Field(default=None, description="passes over the training rows")
@@ -62,8 +66,8 @@ class Hyperparameters(Closed):
 
     @model_validator(mode="after")
     def _one_length(self) -> Hyperparameters:
-        if self.steps is not None and self.epochs is not None:
-            raise ValueError("give steps or epochs, not both")
+        if words := at_odds(type(self), vars(self)):
+            raise ValueError(words)
         return self
 
 

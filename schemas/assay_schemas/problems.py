@@ -80,7 +80,18 @@ def every_problem(model: type[BaseModel], values: Mapping[str, Any]) -> list[Pro
             break
         for field in unknown:
             left = pruned(left, field.split("."))
+    if WHOLE_DOCUMENT not in found and (words := at_odds(model, values)):
+        found[WHOLE_DOCUMENT] = Problem(field=WHOLE_DOCUMENT, message=f"{words}.")
     return list(found.values())
+
+
+def at_odds(model: type[BaseModel], values: Mapping[str, Any]) -> str:
+    """What to say of the first two keys, of a model's `EITHER`, that are given together; empty where none are.
+
+    Pydantic asks a model as a whole only once each of its fields is right."""
+    pairs: Sequence[tuple[str, str]] = getattr(model, "EITHER", ())
+    given = (pair for pair in pairs if all(values.get(name) is not None for name in pair))
+    return next((f"give {one} or {other}, not both" for one, other in given), "")
 
 
 def _problems_in(model: type[BaseModel], values: Any) -> list[Problem]:

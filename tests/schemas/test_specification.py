@@ -118,6 +118,16 @@ def test_steps_and_epochs_together_are_refused():
     assert "not both" in problem.message
 
 
+@pytest.mark.parametrize(("steps", "epochs", "wrong"), [(0, 1, "steps"), (5, "many", "epochs"), (-1, -1, "both")])
+def test_steps_and_epochs_together_are_refused_also_where_one_of_them_is_wrong_itself(steps, epochs, wrong):
+    training = {"algorithm": "SFT", "hyperparameters": {"steps": steps, "epochs": epochs}}
+    names = ["steps", "epochs"] if wrong == "both" else [wrong]
+    found = read_specification(with_(training=training)).problems
+    expected = [*(f"training.hyperparameters.{name}" for name in names), "training.hyperparameters"]
+    assert [problem.field for problem in found] == expected
+    assert "not both" in found[-1].message
+
+
 def test_an_arm_lays_its_hyperparameters_over_the_experiments():
     arms = [{"name": "a", "dataset": "/a.jsonl", "training": {"hyperparameters": {"steps": 40}}}]
     spec = spec_of(with_(training={"algorithm": "SFT", "hyperparameters": {"steps": 10, "batch_size": 4}}, arms=arms))
