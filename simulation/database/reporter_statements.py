@@ -126,6 +126,17 @@ async def report_delayed(tx: Transaction, identity: str, failure: str, seconds: 
     return []
 
 
+async def report_waits(tx: Transaction, identity: str, seconds: float) -> list[Row]:
+    later = {"due_at": tx.began_at + timedelta(seconds=seconds)}
+    await tx.update("reports", identity, lambda row: {**row, **later})
+    return []
+
+
+async def usage_of_attempts(tx: Transaction, keys: list[str], attempts: list[int]) -> list[Row]:
+    asked = zip(keys, attempts, strict=True)
+    return [row for attempt in asked if (row := tx.get("job_usage", attempt)) is not None]
+
+
 async def report_failed(tx: Transaction, identity: str, failure: str) -> list[Row]:
     given_up = {"state": "failed", "failure": failure}
     await tx.update("reports", identity, lambda row: {**row, **given_up, "tries": row["tries"] + 1})
@@ -163,6 +174,8 @@ STATEMENTS: dict[str, Statement] = {
     QUERIES.report_made: report_made,
     QUERIES.report_delayed: report_delayed,
     QUERIES.report_failed: report_failed,
+    QUERIES.report_waits: report_waits,
+    QUERIES.usage_of_attempts: usage_of_attempts,
     QUERIES.failed_reports_again: failed_reports_again,
     QUERIES.concluded: concluded,
     QUERIES.get_baselines: get_baselines,

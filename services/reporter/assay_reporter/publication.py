@@ -30,6 +30,7 @@ from pydantic import ValidationError
 from assay_reporter.baselines import baselines_of
 from assay_reporter.budget import SOURCE, look_at, next_look, request_id
 from assay_reporter.evidence import Evidence, gather_evidence
+from assay_reporter.last_words import stopped, with_last_words, worth_waiting
 from assay_reporter.pictures import pictures_of
 from assay_reporter.render import FORMS, render_html
 from assay_reporter.sinks.declared import DeclaredSinks
@@ -113,6 +114,12 @@ class Publication:
 
     async def _publish(self, due: DueReport, tx: Transaction, model: ReadModel) -> None:
         result = ExperimentResult.model_validate_json(await self._app.store.get_bytes(due.result))
+        if attempts := stopped(result.ends):
+            told = await model.usage_of(attempts)
+            if worth_waiting(result, told, self._app.clock.now()):
+                await model.report_waits(due.experiment_id, POLL_S)
+                return
+            result = with_last_words(result, told)
         store = self._app.store
         evidence = await with_training_rows(store, await gather_evidence(store, result))
         evidence = replace(evidence, baselines=await model.first_baselines(baselines_of(evidence)))

@@ -58,6 +58,9 @@ UPDATE reports SET state = 'made', failure = '' WHERE experiment_id = $1;
 UPDATE reports SET tries = tries + 1, failure = $2, due_at = now() + make_interval(secs => $3)
 WHERE experiment_id = $1;
 
+-- name: report_waits
+UPDATE reports SET due_at = now() + make_interval(secs => $2) WHERE experiment_id = $1;
+
 -- name: report_failed
 UPDATE reports SET state = 'failed', tries = tries + 1, failure = $2 WHERE experiment_id = $1;
 
@@ -138,6 +141,10 @@ SELECT sink, state, tries, due_at, sent_at, failure FROM deliveries WHERE experi
 INSERT INTO job_usage (job_key, attempt, outcome, wall_s, cpu_s, gpu_s, ended_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (job_key, attempt) DO NOTHING;
+
+-- name: usage_of_attempts
+SELECT u.job_key, u.attempt, u.wall_s, u.cpu_s, u.gpu_s
+FROM unnest($1::text[], $2::int[]) AS asked (job_key, attempt) JOIN job_usage u USING (job_key, attempt);
 
 -- name: costs_by_month
 -- A job is paid for by the experiment that had it done: the first that did not reuse it. Times are UTC. What the

@@ -5,7 +5,7 @@ Only statements of `queries.sql`; decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from assay_chassis.queries import Queries
 from assay_schemas.artifacts import ArtifactRef
 from assay_schemas.events import ExperimentAccepted, ExperimentCompleted, ExperimentRejected, JobCompleted
+from assay_schemas.jobs import Usage
 
 from assay_reporter.evidence import Baseline
 
@@ -119,6 +120,15 @@ class ReadModel:
         ]
         await self._connection.executemany(QUERIES.add_usage, rows)
 
+    async def usage_of(self, attempts: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Usage]:
+        """What those of these attempts (job key, number) took that have told it."""
+        keys, numbers = [key for key, _ in attempts], [number for _, number in attempts]
+        rows = await self._connection.fetch(QUERIES.usage_of_attempts, keys, numbers)
+        return {
+            (row["job_key"], row["attempt"]): Usage(wall_s=row["wall_s"], cpu_s=row["cpu_s"], gpu_s=row["gpu_s"])
+            for row in rows
+        }
+
     async def costs_by_month(self, since: datetime, owner: str) -> list[dict[str, Any]]:
         """Seconds used by month and owner, newest month and greatest use first."""
         return [dict(row) for row in await self._connection.fetch(QUERIES.costs_by_month, since, owner)]
@@ -161,6 +171,10 @@ class ReadModel:
 
     async def report_delayed(self, experiment_id: str, failure: str, seconds: float) -> None:
         await self._connection.execute(QUERIES.report_delayed, experiment_id, failure, seconds)
+
+    async def report_waits(self, experiment_id: str, seconds: float) -> None:
+        """The report is due later, and nothing went wrong."""
+        await self._connection.execute(QUERIES.report_waits, experiment_id, seconds)
 
     async def report_failed(self, experiment_id: str, failure: str) -> None:
         await self._connection.execute(QUERIES.report_failed, experiment_id, failure)
