@@ -252,6 +252,21 @@ def evidence() -> Callable[..., Evidence]:
     return make
 
 
+@pytest.fixture
+def eight_arms() -> Evidence:
+    """Eight arms and a placebo, whose responses and rows have words that the sections of a report tell of."""
+    levels = {"control": 0.35, **{f"arm-{place}": 0.2 + 0.06 * place for place in range(1, 9)}, "placebo": 0.62}
+    rows = {arm: [{"prompt": question(n), "completion": f"{arm} says #### {n + 1}"} for n in range(30)]
+            for arm in levels if arm.startswith("arm")}  # fmt: skip
+    fruit = ["apples", "pears", "baskets", "farmer", "market", "village", "seven"]
+
+    def says(arm: str, number: int, right: bool) -> str:
+        words = " ".join(fruit[(number + len(arm) * place) % 7] for place in range(20))
+        return f"There are {words}. #### {number + (1 if right else 2)}"
+
+    return Maker(levels, says=says, rows=rows).make()
+
+
 async def stored(made: Evidence, store) -> ArtifactRef:
     """Puts evidence into a store as the services would; the reference of its experiment result."""
     ends = []

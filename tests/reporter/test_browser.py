@@ -111,6 +111,26 @@ async def test_tables_and_plots_are_read_on_a_phone_without_scrolling_sideways(
         )
 
 
+async def test_a_report_of_many_arms_is_short_on_a_phone_and_whole_where_there_is_room(eight_arms, tmp_path, browser):
+    file, folds = tmp_path / "report.html", "[...document.querySelectorAll('details.tucked')]"
+    file.write_text(render_html(compile_report(eight_arms, eight_arms.result.completed_at)), encoding="utf-8")
+    seen = f"{folds}.filter(one => one.lastElementChild.checkVisibility()).length"
+    await browser.open(file.as_uri(), 390)
+    assert await browser.value(f"{folds}.length") > 10
+    assert await browser.value(seen) == 0
+    assert await browser.value("document.documentElement.scrollHeight") < 12_000
+    assert "control" in await browser.value(f"{folds}.map(one => one.querySelector('summary').innerText).join()")
+    await browser.value(f"{folds}[0].querySelector('summary').focus()")
+    await browser.press(" ")
+    await browser.until(f"{seen} === 1")
+    await browser.call("Emulation.setEmulatedMedia", media="print")
+    assert await browser.value(f"{seen} === {folds}.length")
+    await browser.call("Emulation.setEmulatedMedia", media="")
+    await browser.open(file.as_uri(), 1200)
+    assert await browser.value(f"{seen} === {folds}.length")
+    assert await browser.value(f"{folds}.every(one => one.querySelector('summary').offsetHeight === 0)")
+
+
 async def test_on_a_phone_an_item_is_a_fold_with_its_scores_and_opens(
     reporter, ground, store_evidence, renamed, browser
 ):
@@ -203,8 +223,9 @@ async def test_no_page_has_a_serious_finding(reporter, ground, store_evidence, r
 
 @needs_axe
 @pytest.mark.parametrize("form", [render_html, render_email])
-async def test_a_report_as_a_file_has_no_serious_finding(evidence, tmp_path, browser, form):
-    made = evidence(response=EVIL)
+@pytest.mark.parametrize("many", [False, True])
+async def test_a_report_as_a_file_has_no_serious_finding(evidence, eight_arms, tmp_path, browser, form, many):
+    made = eight_arms if many else evidence(response=EVIL)
     file = tmp_path / "report.html"
     file.write_text(form(compile_report(made, made.result.completed_at)), encoding="utf-8")
     for width, dark in ((390, True), (1200, False)):

@@ -6,7 +6,7 @@ Every text is escaped by the template engine; only our own charts are markup.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -16,9 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 from pydantic import TypeAdapter
 
-from assay_reporter.blocks import CurvePlot, ForestPlot, Section
+from assay_reporter.blocks import Answer, CurvePlot, ForestPlot, Section
 from assay_reporter.render.charts import curves_svg, forest_svg
-from assay_reporter.render.words import about, cell_text, direction, facts, mark, table_cells
+from assay_reporter.render.words import about, cell_text, direction, facts, mark, scores_in_short, table_cells
 
 TICKS = re.compile(r"`([^`\n]+)`")
 SECTIONS: TypeAdapter[list[Section]] = TypeAdapter(list[Section])
@@ -34,7 +34,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(cell_text=cell_text, mark=mark, direction=direction, facts=facts, about=about)
+    made.globals.update(cell_text=cell_text, mark=mark, direction=direction, facts=facts, about=about, scores=_scores)
     made.filters["chart"] = _chart
     made.filters["ticks"] = _ticks
     made.filters.update(duration=duration, hours=hours)
@@ -61,6 +61,11 @@ def first_screen(report: ReportDocument) -> dict[str, Any]:
 
 def _chart(block: ForestPlot | CurvePlot) -> Markup:
     return Markup(forest_svg(block) if isinstance(block, ForestPlot) else curves_svg(block))
+
+
+def _scores(answers: Sequence[Answer]) -> str:
+    """By arm; `who` of an arm's answer is `clean, seed 1`."""
+    return scores_in_short((one.who.partition(",")[0], one.score) for one in answers)
 
 
 def _ticks(text: str) -> Markup:

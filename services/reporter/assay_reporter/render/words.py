@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from assay_schemas.differences import mean, price
 from assay_schemas.reports import Cell, ReportDocument, Verdict, VerdictWord
 
@@ -21,6 +23,14 @@ def cell_text(cell: Cell | None, *, seeds: bool = True) -> str:
     spread = f" ± {mean(cell.seed_sd)}" if cell.seed_sd is not None else ""
     number = f" ({len(cell.seed_means)})" if seeds and cell.role not in ("control", "reference") else ""
     return f"{mean(cell.mean)}{spread}{number}"
+
+
+def scores_in_short(answers: Iterable[tuple[str, float | None]]) -> str:
+    """Every answer's score, arm by arm, as it stands on an item's fold: `control 1 · clean 0 1 1 · wrong ✗ 0 0`."""
+    scores: dict[str, list[str]] = {}
+    for arm, score in answers:
+        scores.setdefault(arm, []).append("✗" if score is None else f"{score:.3g}")
+    return " · ".join(f"{arm} {' '.join(found)}" for arm, found in scores.items())
 
 
 def mark(cell: Cell | None) -> str:

@@ -14,6 +14,7 @@ from assay_schemas.results import PlannedBenchmark
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
+from assay_reporter.render.words import scores_in_short
 from assay_reporter.web.answers import pages
 from assay_reporter.web.pages import not_found, page
 from assay_reporter.web.response_table import Only, Wanted
@@ -69,19 +70,15 @@ def router(app: ServiceApp) -> APIRouter:
             view=view,
             metric=_metric(chosen),
             total=total,
-            items=[{**item, "scores": in_short(item["answers"])} for item in items],
+            items=[{**item, "scores": _scores(item["answers"])} for item in items],
             pages=-(-total // wanted.size),
         )
 
     return routes
 
 
-def in_short(answers: list[dict[str, Any]]) -> str:
-    """Every answer's score, arm by arm, as it stands on an item's fold: `control 1 · clean 0 1 1 · wrong ✗ 0 0`."""
-    scores: dict[str, list[str]] = {}
-    for one in answers:
-        scores.setdefault(one["arm"], []).append("✗" if one["score"] is None else f"{one['score']:.3g}")
-    return " · ".join(f"{arm} {' '.join(found)}" for arm, found in scores.items())
+def _scores(answers: list[dict[str, Any]]) -> str:
+    return scores_in_short((one["arm"], one["score"]) for one in answers)
 
 
 def _metric(benchmark: PlannedBenchmark) -> str:
