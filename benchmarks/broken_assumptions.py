@@ -6,7 +6,7 @@ Arms and control have the same expected score in every one of them; trains nothi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,13 +20,16 @@ from scipy import special
 from benchmarks import results_file
 from benchmarks.verdict_calibration import (
     ARM_ITEM_SD,
+    BENCHMARKS,
     CHUNK,
     FIXED_SD,
     ITEM_SD,
     METHODS,
+    TOGETHER,
     Cell,
     Experiments,
     compare,
+    unstable_over,
 )
 
 Array = npt.NDArray[Any]
@@ -46,6 +49,8 @@ GOAL = {"as_assumed": "<= .06 in the worst cell; the others show what is lost wh
 NOTES = [
     "Shares of A/A comparisons called better or worse, before correction for several comparisons; 4 arms, 50, 500 and "
     "5000 items, seed sd 2 points. `worst` is over items and over the pairs arm and control, arm and arm.",
+    f"Worlds of {BENCHMARKS} benchmarks: a seed's effects on any two correlate by {TOGETHER:g}; as many comparisons as "
+    "in the others, where all five count those of a fifth of the experiments.",
     "`unmarked`: false, and without the report's mark that the conclusion relies on equal seed variance, which it "
     "gives below five seeds.",
 ]
@@ -65,6 +70,12 @@ class Draws:
     def by_seed(self, sd: float = SEED_SD) -> Array:
         """(E, G, S, 1) on the probit's scale, of an sd in accuracy."""
         return self.normal(sd / SLOPE, self.cell.arms, self.cell.seeds, 1)
+
+    def by_seed_of_several(self) -> Array:
+        """The same, where each BENCHMARKS in succession are those of one experiment."""
+        one = replace(self, count=self.count // BENCHMARKS)
+        shared = np.repeat(one.by_seed(SEED_SD * TOGETHER**0.5), BENCHMARKS, axis=0)
+        return shared + self.by_seed(SEED_SD * (1 - TOGETHER) ** 0.5)
 
     def probit(self, by_seed: Array, mean: float = 0.0, control_mean: float = 0.0) -> Scores:
         """Right where mean + item + arm × item + seed + residual is above 0. At mean 0 all that is symmetric has an
@@ -115,6 +126,32 @@ def one_arm_wilder(draws: Draws) -> Scores:
     """Arms vary alike: here the first arm's seeds vary four times as much as the others'."""
     by_seed = draws.by_seed()
     by_seed[:, 0] *= np.float32(WILDER)
+    return draws.probit(by_seed)
+
+
+def one_arm_twice_as_wild(draws: Draws) -> Scores:
+    """Arms vary alike: here the first arm's seeds vary twice as much as the others'."""
+    by_seed = draws.by_seed()
+    by_seed[:, 0] *= np.float32(WILDER / 2)
+    return draws.probit(by_seed)
+
+
+def five_benchmarks(draws: Draws) -> Scores:
+    """Nothing, in experiments of five benchmarks."""
+    return draws.probit(draws.by_seed_of_several())
+
+
+def one_arm_wilder_on_five(draws: Draws) -> Scores:
+    """Arms vary alike: here the first arm's seeds vary four times as much as the others', on all of five benchmarks."""
+    by_seed = draws.by_seed_of_several()
+    by_seed[:, 0] *= np.float32(WILDER)
+    return draws.probit(by_seed)
+
+
+def one_arm_wilder_on_one_of_five(draws: Draws) -> Scores:
+    """The same on one of the five benchmarks alone, of which comparisons are counted."""
+    by_seed = draws.by_seed_of_several()
+    by_seed[::BENCHMARKS, 0] *= np.float32(WILDER)
     return draws.probit(by_seed)
 
 
@@ -170,6 +207,10 @@ WORLDS: tuple[Callable[[Draws], Scores], ...] = (
     heavy_tails,
     collapsing_runs,
     one_arm_wilder,
+    one_arm_twice_as_wild,
+    five_benchmarks,
+    one_arm_wilder_on_five,
+    one_arm_wilder_on_one_of_five,
     seeds_move_kinds,
     undeclared_clusters,
     declared_clusters,
@@ -177,40 +218,59 @@ WORLDS: tuple[Callable[[Draws], Scores], ...] = (
     near_the_ceiling,
     few_items_move,
 )
+SEVERAL = (five_benchmarks, one_arm_wilder_on_five, one_arm_wilder_on_one_of_five)
 
 
 def simulate(
     world: Callable[[Draws], Scores], cell: Cell, experiments: int, random: np.random.Generator
 ) -> Iterator[tuple[Experiments, Array]]:
-    """In chunks, each with the variances v of its arms' seed means (E, G)."""
-    size = max(1, CHUNK // (cell.arms * cell.seeds * cell.items))
+    """In chunks, each with the variances v of its arms' seed means (E, G); of each pair `experiments` comparisons are
+    to be counted."""
+    benchmarks = BENCHMARKS if world in SEVERAL else 1
+    experiments = experiments if counted_of(world) == benchmarks else -(-experiments // benchmarks)
+    size = max(1, CHUNK // (cell.arms * cell.seeds * cell.items * benchmarks))
     for start in range(0, experiments, size):
-        arms, control = world(Draws(cell, min(size, experiments - start), random))
+        count = min(size, experiments - start) * benchmarks
+        arms, control = world(Draws(cell, count, random))
         v, mean_square = seed_components(arms)
         observed = replace(cell, items=arms.shape[-1])
         c = mean_square / observed.items
-        yield Experiments(observed, arms, control, c, pool(v, c, np.full(cell.arms, cell.seeds))), v
+        pooled = pool(v, c, np.full(cell.arms, cell.seeds), unstable_over(v, cell.seeds, benchmarks))
+        yield Experiments(observed, arms, control, c, pooled), v
+
+
+def counted_of(world: Callable[[Draws], Scores]) -> int:
+    """Of how many comparisons in succession one is counted."""
+    return BENCHMARKS if world is one_arm_wilder_on_one_of_five else 1
 
 
 def rates(world: Callable[[Draws], Scores], cell: Cell, experiments: int, random: np.random.Generator) -> list[Array]:
     """Against control and against another arm: verdicts given, false by each method, false and not marked."""
     counts = [np.zeros(2 * len(METHODS) + 1), np.zeros(2 * len(METHODS) + 1)]
+    counted = slice(None, None, counted_of(world))
     for chunk, v in simulate(world, cell, experiments, random):
         for count, trained in zip(counts, ([0], [0, 1]), strict=True):
-            with np.errstate(invalid="ignore"):  # the z test has no variance for scores that are no shares
-                pair = compare(chunk, 0, trained[1] if len(trained) > 1 else None)
-            own = SeedTerms(
-                v[:, trained], chunk.c[:, trained], np.full(len(trained), cell.seeds - 1.0), pair.terms.seeds
-            )
-            own_width = half_width(LEVEL, pair.item_variance, chunk.cell.items, own)
-            size = np.abs(pair.delta)
-            given = [pair.given if method == "assay" else np.ones_like(pair.given) for method in METHODS]
-            false = [each & (size > pair.widths[method]) for each, method in zip(given, METHODS, strict=True)]
-            unmarked = false[0] & ((size > own_width) | (cell.seeds >= 5))
-            count += [one.sum() for one in (*given, *false, unmarked)]
-            if np.isnan(pair.widths["unpaired_z"]).any():
-                count[2 * len(METHODS) - 1] = np.nan
+            count += _false(chunk, v, trained, counted)
     return counts
+
+
+def _false(chunk: Experiments, v: Array, trained: Sequence[int], counted: slice) -> Array:
+    """Verdicts given, false by each method, and false and not marked, of the `counted` experiments; NaN for a method
+    that does not apply."""
+    cell, pooled = chunk.cell, chunk.pooled
+    with np.errstate(invalid="ignore"):  # the z test has no variance for scores that are no shares
+        pair = compare(chunk, 0, trained[1] if len(trained) > 1 else None)
+    own_v = np.where(pooled.gated, pooled.s2, v)[:, trained]
+    own = SeedTerms(own_v, chunk.c[:, trained], np.full(len(trained), cell.seeds - 1.0), pair.terms.seeds)
+    own_width = half_width(LEVEL, pair.item_variance, cell.items, own)
+    size = np.abs(pair.delta)
+    given = [pair.given if method == "assay" else np.ones_like(pair.given) for method in METHODS]
+    false = [each & (size > pair.widths[method]) for each, method in zip(given, METHODS, strict=True)]
+    unmarked = false[0] & ((size > own_width) | (cell.seeds >= 5))
+    sums = np.array([one[counted].sum() for one in (*given, *false, unmarked)], dtype=np.float64)
+    if np.isnan(pair.widths["unpaired_z"]).any():
+        sums[2 * len(METHODS) - 1] = np.nan
+    return sums
 
 
 def figures_of(world: Callable[[Draws], Scores], experiments: int, random: np.random.Generator) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from assay_reporter.statistics.estimate import FEWEST_DIFFERING
 from assay_reporter.statistics.interval import LEVEL, SeedTerms, half_width
 from assay_reporter.statistics.power import Precision, plan_more
-from assay_reporter.statistics.variance import PooledVariance, pool, seed_components
+from assay_reporter.statistics.variance import BoolArray, PooledVariance, pool, seed_components, unstable
 from scipy import special
 
 Array = npt.NDArray[Any]
@@ -39,6 +39,8 @@ FIXED_SD = float(np.sqrt(1 + ITEM_SD**2 + ARM_ITEM_SD**2))
 METHODS = ("assay", "item_paired", "unpaired_z")
 CHUNK = 2_000_000
 PLAN_TARGET = 0.03
+BENCHMARKS, TOGETHER = 5, 0.5
+"""Benchmarks of one experiment, and the correlation of a seed's effects on any two of them."""
 NO_SEEDS = SeedTerms(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
 
 
@@ -66,8 +68,20 @@ class Experiments:
     pooled: PooledVariance
 
 
-def simulate(cell: Cell, experiments: int, effect: float, rng: np.random.Generator) -> Iterator[Experiments]:
-    """Simulate in chunks; the first arm's expected accuracy is `effect` above the others' and control's.
+def unstable_over(v: Array, seeds: int, benchmarks: int) -> BoolArray | None:
+    """Which arms are unstable over each `benchmarks` rows of v (E, G), which are one experiment's; as many rows."""
+    if benchmarks == 1:
+        return None
+    arms = v.shape[-1]
+    above = unstable(v.reshape(-1, benchmarks, arms), np.full((benchmarks, arms), seeds - 1))
+    return np.repeat(above, benchmarks, axis=0)
+
+
+def simulate(
+    cell: Cell, experiments: int, effect: float, rng: np.random.Generator, benchmarks: int = 1
+) -> Iterator[Experiments]:
+    """Simulate in chunks; the first arm's expected accuracy is `effect` above the others' and control's. Each
+    `benchmarks` in succession are those of one experiment, of which the gate takes the seeds' variance together.
 
     Probit model: right when mean + item + arm × item + seed + residual > 0, all normal. So the expected
     accuracy over items and seeds is Φ(mean / whole sd) exactly, and the truth of every interval is known.
@@ -82,18 +96,22 @@ def simulate(cell: Cell, experiments: int, effect: float, rng: np.random.Generat
     def normal(sd: float, *shape: int) -> Array:
         return rng.standard_normal(shape, dtype=np.float32) * np.float32(sd)
 
-    size = max(1, CHUNK // (cell.arms * cell.seeds * cell.items))
+    size = max(1, CHUNK // (cell.arms * cell.seeds * cell.items * benchmarks)) * benchmarks
     for start in range(0, experiments, size):
         n = min(size, experiments - start)
         item = normal(ITEM_SD, n, cell.items)
         arms = normal(1, n, cell.arms, cell.seeds, cell.items)
         arms += normal(ARM_ITEM_SD, n, cell.arms, 1, cell.items) + item[:, None, None, :] + mean
-        arms += normal(seed_sd, n, cell.arms, cell.seeds, 1)
+        together = TOGETHER if benchmarks > 1 else 0.0
+        arms += normal(seed_sd * (1 - together) ** 0.5, n, cell.arms, cell.seeds, 1)
+        if together:
+            shared = normal(seed_sd * together**0.5, n // benchmarks, cell.arms, cell.seeds, 1)
+            arms += np.repeat(shared, benchmarks, axis=0)
         control = item + normal(float(np.hypot(1, ARM_ITEM_SD)), n, cell.items) + control_mean
         scores: Array = (arms > 0).astype(np.float32)
         v, mean_square = seed_components(scores)
         c = mean_square / cell.items
-        pooled = pool(v, c, np.full(cell.arms, cell.seeds))
+        pooled = pool(v, c, np.full(cell.arms, cell.seeds), unstable_over(v, cell.seeds, benchmarks))
         yield Experiments(cell, scores, (control > 0).astype(np.float32), c, pooled)
 
 
@@ -142,10 +160,12 @@ class Row:
     power: float
 
 
-def tally(cell: Cell, experiments: int, effect: float, rng: np.random.Generator) -> dict[tuple[str, str], Array]:
+def tally(
+    cell: Cell, experiments: int, effect: float, rng: np.random.Generator, benchmarks: int = 1
+) -> dict[tuple[str, str], Array]:
     """By (against, method): verdicts given, intervals that miss the truth, intervals that exclude 0."""
     counts = {key: np.zeros(3) for key in itertools.product(("control", "arm"), METHODS)}
-    for chunk in simulate(cell, experiments, effect, rng):
+    for chunk in simulate(cell, experiments, effect, rng, benchmarks):
         for against, right in (("control", None), ("arm", 1)):
             pair = compare(chunk, 0, right)
             for method in METHODS:
@@ -206,14 +226,14 @@ def by_method(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def family_figures(experiments: int, rng: np.random.Generator) -> dict[str, float]:
-    """A/A experiments of 4 arms × 5 benchmarks: the share with at least one false verdict against control.
+    """A/A experiments of 4 arms × BENCHMARKS: the share with at least one false verdict against control.
 
     Holm rejects something exactly when the smallest p is at most .05 / 20.
     """
-    cell, benchmarks = Cell(500, 4, 3, 0.02), 5
+    cell, benchmarks = Cell(500, 4, 3, 0.02), BENCHMARKS
     levels = {"uncorrected": LEVEL, "holm": LEVEL / (benchmarks * cell.arms)}
     hits: dict[str, list[Array]] = {f"{m}_{level}": [] for m in ("assay", "item_paired") for level in levels}
-    for chunk in simulate(cell, experiments * benchmarks, 0.0, rng):
+    for chunk in simulate(cell, experiments * benchmarks, 0.0, rng, benchmarks):
         for level, alpha in levels.items():
             compared = [compare(chunk, arm, None, alpha) for arm in range(cell.arms)]
             for method in ("assay", "item_paired"):
@@ -223,6 +243,29 @@ def family_figures(experiments: int, rng: np.random.Generator) -> dict[str, floa
         name: round(float(np.concatenate(parts).reshape(-1, benchmarks).any(axis=1).mean()), 4)
         for name, parts in hits.items()
     }
+
+
+def several_figures(experiments: int, rng: np.random.Generator) -> dict[str, dict[str, float]]:
+    """What it costs, where nothing is broken, that the gate takes all benchmarks together: false verdicts and power on
+    one benchmark, and on BENCHMARKS of them; 4 arms, seed sd .02, 500 and 2000 items."""
+    figures: dict[str, dict[str, float]] = {}
+    for seeds, benchmarks in itertools.product((2, 3, 5), (1, BENCHMARKS)):
+        cells = [Cell(items, 4, seeds, 0.02) for items in (500, 2000)]
+        null, shifted = (
+            [tally(cell, experiments * BENCHMARKS, effect, rng, benchmarks) for cell in cells]
+            for effect in (0.0, EFFECT)
+        )
+        false = [counts[against, "assay"] for counts in null for against in ("control", "arm")]
+        figures[f"{seeds} seeds, {benchmarks} benchmark{'s' * (benchmarks > 1)}"] = {
+            "false_worst": round(max(float(excludes / given) for given, _, excludes in false), 4),
+            **{
+                f"power_against_{against}": round(
+                    float(np.mean([counts[against, "assay"][2] / counts[against, "assay"][0] for counts in shifted])), 3
+                )
+                for against in ("control", "arm")
+            },
+        }
+    return figures
 
 
 def plan_figures(experiments: int, rng: np.random.Generator) -> dict[str, dict[str, float]]:
@@ -278,6 +321,7 @@ def record(figures: dict[str, Any], experiments: int, seed: int, wall_s: float) 
             "2/3/5 seeds, seed sd .005/.02/.05.",
             f"Standard error of one cell's false verdict rate near .05: {error:.4f}; the worst of many cells "
             "lies two to three of them above its true rate.",
+            f"Where an experiment has {BENCHMARKS} benchmarks, a seed's effects on any two correlate by {TOGETHER:g}.",
             "Power of item_paired and unpaired_z is no merit: it comes with their false verdicts.",
         ],
         "versions": {
@@ -305,6 +349,7 @@ def main() -> None:
         **{key: methods["assay"]["all"][key] for key in headline},
         "methods": methods,
         "family": family_figures(max(1, arguments.experiments // 2), rng),
+        "several_benchmarks": several_figures(max(1, arguments.experiments // 4), rng),
         "plan": plan_figures(max(1, arguments.experiments // 10), rng),
     }
     result = record(figures, arguments.experiments, arguments.seed, time.perf_counter() - start)

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from assay_reporter.statistics import CONTROL, ArmScores, BenchmarkScores, Comparison, compare_experiment
 from assay_reporter.statistics.interval import SeedTerms, detectable_effect, half_width, p_value
-from assay_reporter.statistics.variance import estimate_seed_noise, pool, seed_components
+from assay_reporter.statistics.variance import (
+    estimate_seed_noise,
+    measure_spread,
+    pool,
+    seed_components,
+    unstable,
+)
+from scipy import special
 
 RNG = np.random.default_rng(7)
 ITEMS = 60
@@ -51,8 +58,8 @@ def written_out(left: list, right: list, others: list, alpha: float) -> tuple[fl
     for g, rows in enumerate(replicated):
         if rows is left or rows is right:
             others_mean = sum(df[h] * v[h] for h in range(len(v)) if h != g) / (nu - df[g])
-            gated = v[g] > stats.f.ppf(0.95, df[g], nu - df[g]) * others_mean
-            s2, k = (v[g], df[g]) if gated else (c[g] + sigma2, nu)
+            gated = v[g] > stats.f.ppf({1: 0.90, 2: 0.85}.get(df[g], 0.80), df[g], nu - df[g]) * others_mean
+            s2, k = (max(v[g], c[g] + sigma2), df[g]) if gated else (c[g] + sigma2, nu)
             t2, ti2 = stats.t.ppf(1 - alpha / 2, k) ** 2, stats.t.ppf(1 - alpha / 2, n - 1) ** 2
             width2 += max(0.0, t2 * s2 - ti2 * c[g]) / len(rows)
     return mean, math.sqrt(width2)
@@ -126,20 +133,51 @@ def test_pooled_seed_variance_is_kept_when_negative():
 
 
 def test_an_arm_whose_seeds_vary_too_much_keeps_its_own_variance():
-    # F_.95(2, 4) = 6.944: 6.9 times the others' mean is let through, 7.0 is not
+    # F_.85(2, 4) = 3.1640: 3.16 times the others' mean is let through, 3.17 is not
     c = np.zeros(3)
-    below = pool(np.array([6.9, 1.5, 0.5]), c, np.array([3, 3, 3]))
-    above = pool(np.array([7.0, 1.5, 0.5]), c, np.array([3, 3, 3]))
+    below = pool(np.array([3.16, 1.5, 0.5]), c, np.array([3, 3, 3]))
+    above = pool(np.array([3.17, 1.5, 0.5]), c, np.array([3, 3, 3]))
     assert not below.gated.any()
-    assert below.s2 == pytest.approx([8.9 / 3] * 3)
+    assert below.s2 == pytest.approx([5.16 / 3] * 3)
     assert above.gated.tolist() == [True, False, False]
-    assert above.s2 == pytest.approx([7.0, 3.0, 3.0])
+    assert above.s2 == pytest.approx([3.17, 5.17 / 3, 5.17 / 3])
     assert above.df.tolist() == [2, 6, 6]
+
+
+@pytest.mark.parametrize(("seeds", "level"), [(2, 0.90), (3, 0.85), (4, 0.80), (6, 0.80)])
+def test_more_seeds_hold_an_arm_apart_sooner(seeds, level):
+    bound = special.fdtri(seeds - 1, 2 * (seeds - 1), level)
+    for times, expected in ((0.999, False), (1.001, True)):
+        v = np.array([[bound * times, 1.2, 0.8]])
+        assert unstable(v, np.full((1, 3), seeds - 1)).tolist() == [expected, False, False]
+
+
+def test_an_arm_held_apart_is_never_surer_than_the_pooled_variance():
+    held = pool(np.array([0.1, 2.0, 2.1]), np.zeros(3), np.array([3, 3, 3]), np.array([True, False, False]))
+    assert held.s2 == pytest.approx([1.4] * 3)
+    assert held.df.tolist() == [2, 6, 6]
+
+
+def test_what_no_benchmark_shows_alone_all_of_them_show_together():
+    v = np.array([[4.0, 1.3, 0.7], [5.0, 0.8, 1.2], [3.5, 1.0, 1.0]])
+    df = np.ones((3, 3), dtype=int)
+    assert not any(unstable(v[None, row], df[:1]).any() for row in range(3))
+    assert unstable(v, df).tolist() == [True, False, False]
+    assert unstable(v * np.array([[1.0], [100.0], [0.01]]), df).tolist() == [True, False, False]  # units do not matter
+
+
+def test_benchmarks_on_which_nothing_can_be_seen_say_nothing():
+    alone, nothing, seen = [[9.0, 0.0]], [[0.0, 0.0]], [[50.0, 1.0]]
+    df = np.array([[1, 0], [1, 1], [1, 1]])
+    assert unstable(np.array(seen), df[1:2]).tolist() == [True, False]
+    assert unstable(np.array(alone), df[:1]).tolist() == [False, False]
+    assert unstable(np.array(nothing), df[1:2]).tolist() == [False, False]
+    assert unstable(np.array(alone + nothing), df[:2]).tolist() == [False, False]
 
 
 def test_an_arm_with_one_seed_takes_the_pooled_noise():
     arms = {"a": arm(answers(3, 0)), "b": arm(answers(4, 0)), "single": arm(answers(1, 0))}
-    noise = estimate_seed_noise(arms)
+    noise = estimate_seed_noise(measure_spread(arms))
     a, b, single = (noise.arms[name] for name in ("a", "b", "single"))
     assert noise.nu == 5
     assert single.df == 5
@@ -150,7 +188,7 @@ def test_an_arm_with_one_seed_takes_the_pooled_noise():
 
 def test_an_arm_on_other_items_lends_its_variance_all_the_same():
     elsewhere = ArmScores(tuple(f"other{i}" for i in range(ITEMS)), answers(3, 0))
-    assert estimate_seed_noise({"a": arm(answers(3, 0)), "elsewhere": elsewhere}).nu == 4
+    assert estimate_seed_noise(measure_spread({"a": arm(answers(3, 0)), "elsewhere": elsewhere})).nu == 4
 
 
 def test_leading_axes_are_experiments():

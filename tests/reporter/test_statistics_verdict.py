@@ -227,6 +227,25 @@ def test_a_verdict_that_needs_the_pooled_variance_says_so():
     assert any("relies on equal seed variance" in note.lower() for note in a.notes)
 
 
+def test_an_arm_that_other_benchmarks_show_unstable_gets_no_verdict_from_two_seeds_that_agree_by_chance():
+    def right(*counts) -> ArmScores:
+        return ArmScores(ITEMS, np.array([[1.0] * k + [0.0] * (400 - k) for k in counts]), trained=len(counts) > 1)
+
+    def benchmark(name: str, a: tuple[int, int]) -> BenchmarkScores:
+        quiet = right(195, 199, 203, 207)
+        return BenchmarkScores(name, {CONTROL: right(150), "a": right(*a), "b": quiet, "c": quiet})
+
+    alike = benchmark("maths", (190, 200))
+    alone = compare_experiment([alike]).comparisons[0]
+    together = compare_experiment([alike, benchmark("words", (120, 280)), benchmark("code", (90, 240))])
+    a, b = together.comparisons[:2]
+    assert (alone.verdict, alone.df) == ("better", 7)
+    assert (a.arm, a.benchmark, a.verdict, a.df) == ("a", "maths", "underpowered", 1)
+    assert any("seeds vary more than the other arms'" in note and "Give 3 more seeds" in note for note in a.notes)
+    assert a.own_interval == a.interval
+    assert (b.arm, b.verdict, b.df) == ("b", "better", 7)
+
+
 def test_a_real_effect_below_the_smallest_of_interest_is_named_as_such():
     benchmark = BenchmarkScores("maths", {CONTROL: control(), "clean": arm(0.6)})
     clean = compare_experiment([benchmark], smallest_effects={"maths": 0.5}).comparisons[0]

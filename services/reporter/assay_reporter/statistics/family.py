@@ -1,6 +1,7 @@
 """All comparisons of an experiment: the declared primary family, the placebo's check, the exploratory rest.
 
-Corrects within a family, pools seed noise within a benchmark; never across.
+Corrects within a family and pools seed noise within a benchmark, never across; which arms are unstable is asked of all
+benchmarks together.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from assay_reporter.statistics.comparison import Comparison, Family
 from assay_reporter.statistics.estimate import Estimate, Measured, estimate
 from assay_reporter.statistics.question import Question
 from assay_reporter.statistics.scores import BenchmarkScores
-from assay_reporter.statistics.variance import estimate_seed_noise
+from assay_reporter.statistics.variance import estimate_seed_noise, measure_spread, unstable_arms
 from assay_reporter.statistics.verdict import conclude
 
 SMALLEST_SHARE = 0.02
@@ -70,10 +71,12 @@ def compare_experiment(
     if len({each.benchmark for each in benchmarks}) != len(benchmarks):
         raise ValueError("benchmarks: a benchmark occurs twice; give each a name of its own")
     declared = _declared(benchmarks) if primary is None else list(dict.fromkeys(primary))
+    spreads = [measure_spread(scores.arms) for scores in benchmarks]
+    apart = unstable_arms(spreads)
     estimates: list[Estimate] = []
-    for scores in benchmarks:
+    for scores, spread in zip(benchmarks, spreads, strict=True):
         smallest = (smallest_effects or {}).get(scores.benchmark, default_smallest_effect(scores))
-        noise = estimate_seed_noise(scores.arms)
+        noise = estimate_seed_noise(spread, apart)
         for arm, versus, family in _pairs(scores, declared, first_arm):
             question = Question(
                 arm, versus, scores.benchmark, family, smallest, scores.higher_is_better, scores.proportion, look, looks

@@ -140,7 +140,6 @@ def settle(question: Question, more_seeds: int | None, more_items: int | None) -
 DECIDE_ONCE = "Add seeds once, to the planned number: looking again after each would give false verdicts."
 EQUAL_VARIANCE = "Relies on equal seed variance: with the arms' own variances the conclusion would differ."
 BORROWED = "An arm with one seed takes its seed variance from the other arms: relies on equal seed variance."
-GATED = "An arm's seeds vary far more than the other arms': its own seed variance is used."
 NO_VARIATION = "No score varied over items or seeds, so the interval has no width."
 SAME_SEEDS = "The seeds gave the same scores item for item: check that the seed reaches training."
 SMALLER_THAN_INTEREST = "The effect is there, but smaller than the smallest effect of interest."
@@ -153,6 +152,15 @@ def looks(look: int, count: int) -> str:
     return (
         f"One of at most {count} declared looks: interval and p hold for all of them together (this one is judged at "
         f"{100 * level_at(0.05, look, count):.2g} % of its own)."
+    )
+
+
+def gated(more_seeds: int) -> str:
+    """An arm held apart from the pooled seed variance, and the seeds that its own takes."""
+    advice = f" Give {count(more_seeds, 'more seed')}: they tell how far that is." if more_seeds > 0 else ""
+    return (
+        "An arm's seeds vary more than the other arms', on this benchmark or over all: "
+        f"it can be trusted as far as its own seeds agree.{advice}"
     )
 
 

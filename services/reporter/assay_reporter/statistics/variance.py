@@ -1,11 +1,12 @@
 """Seed variance of one benchmark: per-arm components, pooled over its arms, with the gate for odd arms.
 
-Never pools across benchmarks, and never looks at which arm is better.
+Never pools across benchmarks, and never looks at which arm is better. Only the gate looks at all benchmarks: an arm
+that is unstable is seldom so on one alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,12 @@ from scipy import special
 from assay_reporter.statistics.interval import SeedTerms
 from assay_reporter.statistics.scores import RELATIVE_ROUNDING, ArmScores, FloatArray
 
-GATE_LEVEL = 0.95
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+GATE_LEVELS = (0.90, 0.85, 0.80)
+"""Levels of the gate by what an arm shows of its seeds: one degree of freedom, two, more. Chosen by simulation: where
+an arm has few seeds, its own variance costs most of the power, so that fewer arms are held apart."""
 
 
 def seed_components(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -43,36 +49,61 @@ class PooledVariance:
 
     s2: FloatArray
     df: FloatArray
-    gated: npt.NDArray[np.bool_]
+    gated: BoolArray
     sigma2: FloatArray
     nu: int
 
 
-def pool(v: FloatArray, c: FloatArray, seeds: npt.NDArray[np.int64]) -> PooledVariance:
+def unstable(v: FloatArray, own_df: IntArray) -> BoolArray:
+    """Whether an arm's seeds vary more than those of the other arms, over all B benchmarks together, (..., G).
+
+    v: (..., B, G) variances of seed means; own_df: (B, G), S − 1, 0 where an arm has no replicates (v is not read).
+    Each v is divided by the mean over its benchmark's arms; an arm is unstable where its mean over benchmarks is beyond
+    F(S − 1, ν − S + 1) × that of the others (the F test of equal variances, Snedecor), at the level of GATE_LEVELS for
+    Σ (S − 1) over benchmarks. Means are weighted by degrees of freedom; F has the fewest of any benchmark: the right
+    point where a seed does the same on every benchmark, and where it does not, fewer arms are beyond it by chance and
+    more of the unstable ones.
+    """
+    used = (own_df > 0) & (np.count_nonzero(own_df, axis=-1, keepdims=True) > 1)
+    weights = np.where(used, own_df, 0)
+    weighted = weights * np.where(used, v, 0.0)
+    nu = weights.sum(axis=-1, keepdims=True)
+    whole = weighted.sum(axis=-1, keepdims=True)
+    share = (weighted * np.divide(nu, whole, out=np.zeros(whole.shape), where=whole > 0)).sum(axis=-2)
+    own, most = weights.sum(axis=0), np.iinfo(np.int64).max
+    fewest, others = (np.where(used, each, most).min(axis=0) for each in (own_df, nu - own_df))
+    known = own > 0
+    levels = np.array(GATE_LEVELS)[np.clip(own, 1, len(GATE_LEVELS)) - 1]
+    bound = special.fdtri(np.where(known, fewest, 1), np.where(known, others, 1), levels)
+    rest = share.sum(axis=-1, keepdims=True) - share
+    above: BoolArray = known & (share * (own.sum() - own) > bound * rest * own * (1 + 1e-9))
+    return above
+
+
+def pool(v: FloatArray, c: FloatArray, seeds: IntArray, apart: BoolArray | None = None) -> PooledVariance:
     """Pool the seed variance of arms with at least two seeds.
 
     v, c: (..., G), c = MS_res / I; seeds: (G,). ν = Σ (S_g − 1); σ̂² = Σ (S_g − 1)(v_g − c_g) / ν, kept
-    when negative (truncation would bias it upwards); s²_g = c_g + σ̂² with ν degrees of freedom. The gate:
-    an arm with v_g > F_.95(S_g − 1, ν − S_g + 1) × the df-weighted mean v of the others (the F test of
-    equal variances, Snedecor) keeps s²_g = v_g with its own S_g − 1.
+    when negative (truncation would bias it upwards); s²_g = c_g + σ̂² with ν degrees of freedom. The gate: an arm
+    that is `unstable` on this benchmark, or over all of them (apart: (..., G)), has s²_g = v_g, not below the pooled
+    one, with its own S_g − 1. It stays in the others' σ̂²: without it they are too sure of themselves.
     """
     own_df = seeds - 1
     nu = int(own_df.sum())
     sigma2 = (own_df * (v - c)).sum(axis=-1) / nu
-    others_df = nu - own_df
-    if v.shape[-1] > 1:
-        others = ((own_df * v).sum(axis=-1, keepdims=True) - own_df * v) / others_df
-        gated = v > special.fdtri(own_df, others_df, GATE_LEVEL) * others * (1 + 1e-9)
-    else:
-        gated = np.zeros(v.shape, dtype=bool)
-    s2 = np.where(gated, v, c + sigma2[..., None])
+    gated = unstable(v[..., None, :], own_df[None])
+    if apart is not None:
+        gated = gated | apart
+    pooled = c + sigma2[..., None]
+    s2 = np.where(gated, np.maximum(v, pooled), pooled)
     df = np.where(gated, own_df, nu).astype(np.float64)
     return PooledVariance(s2, df, gated, sigma2, nu)
 
 
 @dataclass(frozen=True)
 class ArmNoise:
-    """One trained arm's noise. residual: MS_res; excess: s² − c (may be negative); own_v: None at one seed."""
+    """One trained arm's noise. residual: MS_res; excess: s² − c (may be negative); own_excess: v − c, for a gated arm
+    its excess, None at one seed."""
 
     seeds: int
     residual: float
@@ -98,35 +129,67 @@ class SeedNoise:
         return SeedTerms(c + excess, c, df, np.array([each.seeds for each in noise]))
 
 
-def estimate_seed_noise(arms: Mapping[str, ArmScores]) -> SeedNoise:
-    """Estimate the seed noise of a benchmark from every trained arm (the placebo's replicates included).
+@dataclass(frozen=True, eq=False)
+class SeedSpread:
+    """How the seeds of one benchmark's trained arms differ: by arm with replicates v, MS_res, items and seeds (G,); and
+    the arms with one seed."""
 
-    Each arm is taken on its own complete items, those of a cluster as one; one with an infinite score is left out. An
-    arm with one
-    seed takes the pooled c and σ̂². Empty with nu = 0 when no arm has two seeds and two items.
+    arms: tuple[str, ...]
+    single: tuple[str, ...]
+    v: FloatArray
+    residual: FloatArray
+    items: IntArray
+    seeds: IntArray
+
+
+def measure_spread(arms: Mapping[str, ArmScores]) -> SeedSpread:
+    """The spread of every trained arm's seeds (the placebo's replicates included).
+
+    Each arm is taken on its own complete items, those of a cluster as one; one with an infinite score, or with fewer
+    than two items, is left out.
     """
     complete = {name: arm.complete.observations for name, arm in arms.items() if arm.trained and arm.bounded}
     replicated = {name: scores for name, scores in complete.items() if min(scores.shape) > 1}
-    if not replicated:
-        return SeedNoise({}, 0)
-    seeds, items = (np.array([scores.shape[axis] for scores in replicated.values()]) for axis in (0, 1))
     parts = [seed_components(scores) for scores in replicated.values()]
-    v = np.array([float(part[0]) for part in parts])
-    residual = np.array([float(part[1]) for part in parts])
-    pooled = pool(v, residual / items, seeds)
+    v, residual = (np.array([float(part[place]) for part in parts]) for place in (0, 1))
+    seeds, items = (np.array([each.shape[axis] for each in replicated.values()], dtype=np.int64) for axis in (0, 1))
+    single = tuple(name for name, scores in complete.items() if scores.shape[0] == 1)
+    return SeedSpread(tuple(replicated), single, v, residual, items, seeds)
+
+
+def unstable_arms(spreads: Sequence[SeedSpread]) -> frozenset[str]:
+    """The arms whose seeds vary more than the others' over all benchmarks together."""
+    names = list(dict.fromkeys(name for spread in spreads for name in spread.arms))
+    if not names:
+        return frozenset()
+    v, own_df = np.zeros((len(spreads), len(names))), np.zeros((len(spreads), len(names)), dtype=np.int64)
+    for row, spread in enumerate(spreads):
+        columns = [names.index(name) for name in spread.arms]
+        v[row, columns], own_df[row, columns] = spread.v, spread.seeds - 1
+    return frozenset(name for name, above in zip(names, unstable(v, own_df), strict=True) if above)
+
+
+def estimate_seed_noise(spread: SeedSpread, apart: Collection[str] = ()) -> SeedNoise:
+    """Estimate the seed noise of a benchmark; `apart` are arms to take by their own variance.
+
+    An arm with one seed takes the pooled c and σ̂². Empty with nu = 0 when no arm has two seeds and two items.
+    """
+    if not spread.arms:
+        return SeedNoise({}, 0)
+    c = spread.residual / spread.items
+    pooled = pool(spread.v, c, spread.seeds, np.array([name in apart for name in spread.arms]))
+    own = np.where(pooled.gated, pooled.s2, spread.v)
     noise = {
         name: ArmNoise(
-            seeds=int(seeds[g]),
-            residual=float(residual[g]),
-            excess=float(pooled.s2[g] - residual[g] / items[g]),
+            seeds=int(spread.seeds[g]),
+            residual=float(spread.residual[g]),
+            excess=float(pooled.s2[g] - c[g]),
             df=float(pooled.df[g]),
-            own_excess=float(v[g] - residual[g] / items[g]),
+            own_excess=float(own[g] - c[g]),
             gated=bool(pooled.gated[g]),
         )
-        for g, name in enumerate(replicated)
+        for g, name in enumerate(spread.arms)
     }
-    borrowed = float(((seeds - 1) * residual).sum() / pooled.nu)
-    for name, scores in complete.items():
-        if scores.shape[0] == 1:
-            noise[name] = ArmNoise(1, borrowed, float(pooled.sigma2), float(pooled.nu), None, False)
-    return SeedNoise(noise, pooled.nu)
+    borrowed = float(((spread.seeds - 1) * spread.residual).sum() / pooled.nu)
+    alone = ArmNoise(1, borrowed, float(pooled.sigma2), float(pooled.nu), None, gated=False)
+    return SeedNoise(noise | dict.fromkeys(spread.single, alone), pooled.nu)

@@ -15,7 +15,7 @@ from assay_reporter.statistics import sentences
 from assay_reporter.statistics.comparison import Comparison, Interval
 from assay_reporter.statistics.estimate import Estimate, Measured, Refusal
 from assay_reporter.statistics.interval import LEVEL
-from assay_reporter.statistics.power import Plan, plan_more
+from assay_reporter.statistics.power import Plan, Precision, plan_more
 from assay_reporter.statistics.question import Counts, Question
 
 EQUAL_VARIANCE_SEEDS = 5
@@ -140,7 +140,7 @@ def _notes(word: VerdictWord, estimate: Estimate, measured: Measured, plan: Plan
         (question.looks > 1, sentences.looks(question.look, question.looks)),
         (measured.df is None, sentences.NOT_ABOUT_DATA),
         (measured.borrowed, sentences.BORROWED),
-        (bool(precision.gated.any()), sentences.GATED),
+        (bool(precision.gated.any()), sentences.gated(EQUAL_VARIANCE_SEEDS - _fewest_gated(precision))),
         (measured.df is not None and measured.df < FEWEST_DF, sentences.few_df(measured.df or 0)),
         (_depends_on_pooling(estimate, measured), sentences.EQUAL_VARIANCE),
         (noise_free, sentences.NO_VARIATION),
@@ -149,6 +149,11 @@ def _notes(word: VerdictWord, estimate: Estimate, measured: Measured, plan: Plan
         (bool(plan.more_seeds) and question.looks == 1, sentences.DECIDE_ONCE),
     ]
     return notes + [sentence for applies, sentence in conditions if applies]
+
+
+def _fewest_gated(precision: Precision) -> int:
+    """The fewest seeds of an arm that the gate holds apart; 0 where it holds none."""
+    return int(precision.terms.seeds[precision.gated].min()) if precision.gated.any() else 0
 
 
 def _dropped_notes(counts: Counts) -> list[str]:
