@@ -237,7 +237,9 @@ def test_an_arm_that_other_benchmarks_show_unstable_gets_no_verdict_from_two_see
 
     alike = benchmark("maths", (190, 200))
     alone = compare_experiment([alike]).comparisons[0]
-    together = compare_experiment([alike, benchmark("words", (120, 280)), benchmark("code", (90, 240))])
+    words, code = benchmark("words", (120, 280)), benchmark("code", (90, 240))
+    assert compare_experiment([alike, words]).comparisons[0].df == 7  # of two, one does not speak for the other
+    together = compare_experiment([alike, words, code])
     a, b = together.comparisons[:2]
     assert (alone.verdict, alone.df) == ("better", 7)
     assert (a.arm, a.benchmark, a.verdict, a.df) == ("a", "maths", "underpowered", 1)

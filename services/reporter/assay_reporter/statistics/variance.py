@@ -22,6 +22,8 @@ IntArray = npt.NDArray[np.int64]
 GATE_LEVELS = (0.90, 0.85, 0.80)
 """Levels of the gate by what an arm shows of its seeds: one degree of freedom, two, more. Chosen by simulation: where
 an arm has few seeds, its own variance costs most of the power, so that fewer arms are held apart."""
+FEWEST_TOGETHER = 3
+"""Benchmarks that can speak together of an arm; of two, the one on which it is odd would decide for the other."""
 
 
 def seed_components(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -158,9 +160,9 @@ def measure_spread(arms: Mapping[str, ArmScores]) -> SeedSpread:
 
 
 def unstable_arms(spreads: Sequence[SeedSpread]) -> frozenset[str]:
-    """The arms whose seeds vary more than the others' over all benchmarks together."""
+    """The arms whose seeds vary more than the others' over all benchmarks together; none where these are few."""
     names = list(dict.fromkeys(name for spread in spreads for name in spread.arms))
-    if not names:
+    if len(spreads) < FEWEST_TOGETHER or not names:
         return frozenset()
     v, own_df = np.zeros((len(spreads), len(names))), np.zeros((len(spreads), len(names)), dtype=np.int64)
     for row, spread in enumerate(spreads):
