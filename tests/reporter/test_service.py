@@ -163,6 +163,7 @@ async def test_pages_show_the_experiment_while_it_runs_and_after(reporter, evide
         await running.until(running.published_reports)
         assert "What was compared" in (await running.client.get(f"/experiments/{ID}")).text
         flips = await running.client.get(f"/experiments/{ID}/responses?benchmark=numeric&only=losses")
+        assert f"assay rescore {ID[:8]} --benchmark numeric" in flips.text
         assert "wrong lost" in flips.text
         assert "wrong-solutions" in (await running.client.get(f"/compare?ids={ID},{ID}")).text
         whole = await running.client.get(f"/experiments/{ID[:8]}", follow_redirects=False)
