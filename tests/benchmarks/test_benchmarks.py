@@ -9,8 +9,6 @@ import pytest
 
 from benchmarks import demo, results_file
 from benchmarks.__main__ import NAMES, main
-from benchmarks.peer import __main__ as peer
-from benchmarks.peer.by_hand.tasks import scoring
 
 FOLDER = Path(results_file.__file__).parent
 
@@ -90,25 +88,6 @@ def test_a_verdict_that_is_missing_is_a_mistake() -> None:
     assert demo.mistakes({name: word for name, word in RIGHT.items() if name != "wrong on numeric"}) == [
         "wrong on numeric: no verdict"
     ]
-
-
-def scores(shift: float) -> peer.Scores:
-    seeds = {(arm, name): [0.4 + shift, 0.42 + shift] for arm in peer.ARMS for name in peer.BENCHMARKS}
-    return seeds | {("control", name): [0.1] for name in peer.BENCHMARKS}
-
-
-@pytest.mark.parametrize(("shift", "same"), [(0.0, True), (0.01, True), (0.2, False)])
-def test_scores_are_the_same_within_the_spread_of_seeds(shift: float, same: bool) -> None:
-    rows = peer.compared(scores(0.0), scores(shift))
-    assert {row["same"] for row in rows if row["arm"] != "control"} == {same}
-    assert all(row["same"] for row in rows if row["arm"] == "control")
-
-
-def test_the_scripts_score_as_the_benchmarks_do() -> None:
-    assert scoring.numeric({"answer": "-7"}, ["#### 3 ... #### -7"]) == {"numeric": 1.0}
-    assert scoring.numeric({"answer": "7"}, ["seven"]) == {"numeric": 0.0}
-    bits = scoring.bits_per_byte({"prompt": "q\n", "completion": "abc"}, [(-4 * 0.6931471805599453, False)])
-    assert bits["bits_per_byte"] == pytest.approx(1.0)
 
 
 def test_seed_sets_go_on_where_an_earlier_run_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
