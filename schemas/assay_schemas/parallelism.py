@@ -44,16 +44,17 @@ ONLINE_ALGORITHMS = ("PPO", "GRPO")
 NO_OFFLOAD = "{} samples with the model, which stays on the device."
 
 
-def why_not(layout: Parallelism, algorithm: str, *, adapters: bool, nodes: int = 1) -> str:
-    """Why the engine does not spread this run that way, as a sentence; empty where it does."""
+def why_not(
+    layout: Parallelism, algorithm: str, *, adapters: bool, nodes: int = 1, rollout_engine: str = "transformers"
+) -> str:
+    """Why the engine does not spread this run that way, as a sentence; empty where it does. `rollout_engine` matters
+    to what samples, and `auto` is taken for one that can."""
     if layout.processes % nodes:
         return f"{layout.processes} processes cannot be shared out evenly over {nodes} machines (hardware.nodes)."
     if layout.processes == 1:
         return ""
-    if algorithm in ONLINE_ALGORITHMS and max(layout.pipeline, layout.expert) > 1:
-        return f"{algorithm} is spread over data, tensor and context only: it samples with the model, token by token."
-    if algorithm in ONLINE_ALGORITHMS and min(layout.tensor, layout.context) > 1:
-        return f"{algorithm} is spread over tensor or context, not over both."
+    if algorithm in ONLINE_ALGORITHMS and rollout_engine == "vllm" and max(layout.pipeline, layout.expert) > 1:
+        return "With rollout_engine vllm only data, tensor and context can be over 1: it takes whole models."
     if adapters and max(layout.tensor, layout.expert, layout.pipeline) > 1:
         return "With lora only data and context can be over 1."
     if layout.pipeline > 1 and max(layout.context, layout.expert) > 1:

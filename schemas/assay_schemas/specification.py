@@ -365,10 +365,12 @@ def _parallelism_problems(hardware: Mapping[str, Any], training: Mapping[str, An
         layout = Parallelism.model_validate(hardware.get("parallelism"))
     except ValidationError:
         return []
-    adapters = _mapping(training.get("hyperparameters")).get("lora") is not None
+    options = _mapping(training.get("hyperparameters"))
+    adapters, engine = options.get("lora") is not None, str(options.get("rollout_engine"))
     nodes = hardware.get("nodes")
     machines = nodes if isinstance(nodes, int) and nodes > 0 else 1
-    reason = why_not(layout, str(training.get("algorithm")), adapters=adapters, nodes=machines)
+    algorithm = str(training.get("algorithm"))
+    reason = why_not(layout, algorithm, adapters=adapters, nodes=machines, rollout_engine=engine)
     mend = "Change its degrees, or leave it out: auto chooses."
     return [Problem(field="hardware.parallelism", message=reason, mend=mend)] if reason else []
 

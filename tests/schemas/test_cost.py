@@ -291,6 +291,26 @@ def test_a_parallelism_that_the_engine_cannot_give_is_a_problem_of_the_specifica
     assert read_specification(document).problems == []
 
 
+def test_auto_leaves_models_whole_for_an_engine_that_takes_no_other() -> None:
+    def memory(layout: Parallelism) -> float:
+        return 100.0 / layout.expert / layout.context
+
+    def chosen(engine: str) -> Parallelism:
+        return layout_of(Hardware(gpus=8), "GRPO", False, shape(MIXTRAL), 60.0, memory, engine).parallelism
+
+    assert chosen("transformers") == Parallelism(data=4, expert=2)
+    assert chosen("vllm") == Parallelism(data=4, context=2)
+
+
+def test_what_samples_keeps_weights_whole_but_for_layers_and_experts_that_lie_apart() -> None:
+    mixture, dense = shape(MIXTRAL), shape(LLAMA_8B)
+    whole = held_parameters(mixture, sharded=False)
+    assert held_parameters(mixture, Parallelism(data=4, context=2), sharded=False) == whole
+    spread = held_parameters(mixture, Parallelism(expert=2), sharded=False)
+    assert spread == pytest.approx(whole - mixture.expert_parameters / 2)
+    assert held_parameters(dense, Parallelism(pipeline=4), sharded=False) < held_parameters(dense) / 3
+
+
 def test_auto_spreads_experts_before_matrices() -> None:
     choice = layout_of(Hardware(gpus=8), "SFT", False, shape(MIXTRAL), 60.0, lambda layout: 100.0 / layout.expert)
     assert choice.parallelism == Parallelism(data=4, expert=2)

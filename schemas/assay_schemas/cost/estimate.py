@@ -136,6 +136,7 @@ def training_cost(inputs: TrainingInputs, shape: ModelShape, sample: TokenSample
         shape,
         machine.memory_gib,
         lambda layout: memory(layout).total_gib,
+        str(run.hyperparameters.get("rollout_engine")),
     )
     pieces = training_pieces(inputs.algorithm, run)
     tokens = trained_tokens(inputs.algorithm, run)

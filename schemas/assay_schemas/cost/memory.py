@@ -55,12 +55,14 @@ def bytes_of(dtype: Dtype) -> int:
     return 2 if dtype == "bfloat16" else 4
 
 
-def held_parameters(shape: ModelShape, layout: Parallelism = SINGLE) -> float:
-    """Parameters whose shard one process keeps. The largest stage of a pipeline has the embedding or the output."""
-    layers = shape.attention_parameters + shape.shared_parameters + shape.expert_parameters + shape.norm_parameters
+def held_parameters(shape: ModelShape, layout: Parallelism = SINGLE, *, sharded: bool = True) -> float:
+    """Parameters that one process keeps, or whose shard. The largest stage of a pipeline has the embedding or the
+    output. What is not sharded is whole on every process that sees other tokens, but for experts that are spread."""
+    experts = shape.expert_parameters / (1 if sharded or shape.experts == 1 else layout.expert)
+    layers = shape.attention_parameters + shape.shared_parameters + experts + shape.norm_parameters
     ends = shape.embedding_parameters + shape.head_parameters
     ends_here = ends if layout.pipeline == 1 else max(shape.embedding_parameters, shape.vocabulary * shape.hidden)
-    return (layers / layout.pipeline + ends_here) / layout.tensor / layout.sharding
+    return (layers / layout.pipeline + ends_here) / layout.tensor / (layout.sharding if sharded else 1)
 
 
 def gathered_parameters(shape: ModelShape, layout: Parallelism = SINGLE, *, offloaded: bool = False) -> float:
@@ -96,16 +98,18 @@ def training_memory(
     layout: Parallelism = SINGLE,
     checkpointed: bool = False,
     offloaded: bool = False,
-    updaters: int = 1,
+    sharded: bool = True,
     process_gib: float = 0.0,
 ) -> Memory:
     """Memory of a training process. `tokens_per_pass` are the tokens of one forward pass of one data rank,
-    `targets_per_pass` those whose logits are computed. `offloaded`: shards rest in the machine's memory. `updaters`
-    processes share the optimizer's state alone, beside what `layout` spreads."""
-    held = held_parameters(shape, layout)
+    `targets_per_pass` those whose logits are computed. `offloaded`: shards rest in the machine's memory. Where
+    weights are not `sharded`, the optimizer's state still is, over all processes that see other tokens."""
+    held = held_parameters(shape, layout, sharded=sharded)
     adapters = shape.linear_parameters_of_rank_one * (lora_rank or 0) / layout.pipeline
     trained = held if lora_rank is None else adapters
-    gathered = gathered_parameters(shape, layout, offloaded=offloaded)
+    adapters_updated = adapters / (1 if sharded else layout.sharding)
+    updated = held_parameters(shape, layout) if lora_rank is None else adapters_updated
+    gathered = gathered_parameters(shape, layout, offloaded=offloaded) if sharded else 0.0
     working = gathered * MASTER_BYTES
     if dtype == "bfloat16":  # autocast keeps a 16-bit copy of each weight that has a gradient during a pass
         working += 2 * (gathered or held)
@@ -113,7 +117,7 @@ def training_memory(
     return Memory(
         weights_gib=(resting + adapters * MASTER_BYTES + working) / GIB,
         gradients_gib=(0.0 if offloaded else trained * MASTER_BYTES) / GIB,
-        optimizer_gib=(0.0 if offloaded else trained * ADAM_BYTES / updaters) / GIB,
+        optimizer_gib=(0.0 if offloaded else updated * ADAM_BYTES) / GIB,
         activations_gib=_activation_bytes(shape, tokens_per_pass, dtype, layout, checkpointed) / GIB,
         logits_gib=LOGIT_BYTES * min(shape.vocabulary * targets_per_pass, float(LOGITS_AT_ONCE)) / GIB,
         process_gib=process_gib,

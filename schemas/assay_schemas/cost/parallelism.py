@@ -30,6 +30,7 @@ def layout_of(
     shape: ModelShape | None,
     memory_available_gib: float | None,
     memory_gib: Callable[[Parallelism], float],
+    rollout_engine: str = "transformers",
 ) -> Choice:
     """The declared parallelism, or for `auto` the first of `candidates` whose process fits.
 
@@ -45,7 +46,9 @@ def layout_of(
     if shape is None:
         return Choice(Parallelism(data=devices), f"auto: the model's shape is not known, so data over all {devices}")
     spread = candidates(shape, hardware.gpus, hardware.nodes)
-    tried = [layout for layout in spread if not why_not(layout, algorithm, adapters=adapters)]
+    tried = [
+        layout for layout in spread if not why_not(layout, algorithm, adapters=adapters, rollout_engine=rollout_engine)
+    ]
     if memory_available_gib is None:
         return Choice(tried[0], f"auto: device memory not known, so data over all {devices}")
     for layout in tried:

@@ -13,7 +13,7 @@ from typing import Any
 from assay_schemas.cost.engine import SHARE_BESIDE_TRAINING, engine_gib
 from assay_schemas.cost.flops import forward_flops, generation_flops, training_flops
 from assay_schemas.cost.machine import Machine, Piece
-from assay_schemas.cost.memory import GIB, Memory, bytes_of, cache_bytes, training_memory
+from assay_schemas.cost.memory import GIB, Memory, bytes_of, cache_bytes, held_parameters, training_memory
 from assay_schemas.cost.shape import ModelShape
 from assay_schemas.cost.tokens import TokenSample
 from assay_schemas.jobs import TrainingInputs
@@ -183,25 +183,26 @@ def memory_of_run(
     """Memory of one process of the run: of its largest forward pass, and of what it samples with, unless that is in
     processes of its own.
 
-    Where the algorithm samples, `tensor` alone spreads the weights, and `data` and `context` the optimizer's state."""
+    Where the algorithm samples, `tensor`, `pipeline` and `expert` spread the weights; the others the optimizer's state
+    alone."""
     online = algorithm in ONLINE_ALGORITHMS
     dtype = run.hyperparameters.get("dtype", "float32")
     tokens, targets = _largest_pass(run, online)
     memory = training_memory(
         run.shape,
-        tokens_per_pass=tokens / layout.context if online else tokens,
+        tokens_per_pass=tokens,
         targets_per_pass=0.0 if algorithm == "REWARD" else targets,
         dtype=dtype,
         lora_rank=run.rank,
-        layout=Parallelism(tensor=layout.tensor) if online else layout,
+        layout=layout,
         checkpointed=checkpointed,
         offloaded=offloaded,
-        updaters=layout.data * layout.context if online else 1,
+        sharded=not online,
         process_gib=machine.process_gib,
     )
     if not online:
         return memory
-    reference = 0.0 if run.rank is not None else run.shape.parameters * 4 / layout.tensor
+    reference = 0.0 if run.rank is not None else held_parameters(run.shape, layout, sharded=False) * 4
     sampling = {} if samples_elsewhere else _sampling(run, machine, layout)
     return memory.model_copy(update={"other_models_gib": reference / GIB, **sampling})
 
@@ -212,7 +213,8 @@ def _sampling(run: Run, machine: Machine, layout: Parallelism) -> dict[str, floa
     if run.hyperparameters.get("rollout_engine") == "vllm":
         return {"engine_gib": engine_gib(run.shape, dtype, machine, SHARE_BESIDE_TRAINING)}
     prompt, new, samples = _rollouts(run)
-    cache = cache_bytes(run.shape, samples / run.steps / layout.data, prompt + new, dtype) / layout.tensor
+    here = samples / run.steps / (layout.data * layout.expert)
+    cache = cache_bytes(run.shape, here, prompt + new, dtype) / layout.tensor / layout.pipeline
     return {"cache_gib": cache / GIB}
 
 

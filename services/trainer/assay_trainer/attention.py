@@ -36,7 +36,7 @@ def packed_attention(
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
     """Causal attention of each document by itself, documents lying end to end in a batch of one; with `branches`
-    prompts lie there, and completions that go on from them.
+    prompts lie there, and completions that go on from them; what fills the row behind these attends to nothing.
 
     Shapes: query (1, H, T, D); key and value (1, H or fewer, T, D); result (1, T, H, D). Without
     `document_lengths` it is transformers' own attention.
@@ -50,7 +50,11 @@ def packed_attention(
         alone = partial(
             _apart, document_lengths=branches.prompts, dropout=dropout, scaling=scaling, window=sliding_window
         )
-        return branched_attention(query, key, value, branches, alone, dropout, scaling, sliding_window), None
+        real = sum(branches.lengths)
+        filling = query.shape[2] - real
+        query, key, value = (tensor[:, :, :real] for tensor in (query, key, value))
+        branched = branched_attention(query, key, value, branches, alone, dropout, scaling, sliding_window)
+        return F.pad(branched, (0, 0, 0, 0, 0, filling)) if filling else branched, None
     return _apart(query, key, value, document_lengths, dropout, scaling, sliding_window), None
 
 

@@ -33,6 +33,7 @@ def layout_for(request: TrainingRequest) -> Parallelism:
     machine = machine_of(hardware, inputs.hyperparameters.get("dtype", "float32"))
     adapters = inputs.hyperparameters.get("lora") is not None
     memory_gib = memory_per_layout(inputs, shape, hardware)
-    choice = layout_of(hardware, inputs.algorithm, adapters, shape, machine.memory_gib, memory_gib)
+    engine = str(inputs.hyperparameters.get("rollout_engine"))
+    choice = layout_of(hardware, inputs.algorithm, adapters, shape, machine.memory_gib, memory_gib, engine)
     log.info("parallelism: %s (%s)", choice.parallelism.in_words(), choice.reason)
     return choice.parallelism

@@ -51,8 +51,9 @@ class Peers(Protocol):
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor, or the part of it here, by its sum over all places, equal to the bit on each."""
 
-    def add_up_gradients(self, gradients: Sequence[Tensor]) -> None:
-        """As `add_up`, over the sharers of a place too."""
+    def add_up_gradients(self, parameters: Sequence[Tensor]) -> None:
+        """As `add_up`, for the parameters' gradients, over all processes that have the same part of each parameter;
+        one without a gradient counts as zeros."""
 
     def clipped(self, parameters: Sequence[Tensor], limit: float) -> float:
         """The norm of the parameters' whole gradient, whose parts here are then scaled down to the limit."""
@@ -89,7 +90,7 @@ class Alone:
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """There is nobody else."""
 
-    def add_up_gradients(self, gradients: Sequence[Tensor]) -> None:
+    def add_up_gradients(self, parameters: Sequence[Tensor]) -> None:
         """There is nobody else."""
 
     def clipped(self, parameters: Sequence[Tensor], limit: float) -> float:

@@ -206,28 +206,28 @@ def jobs(scratch: Path) -> dict[str, Any]:
     build_tokenizer().save_pretrained(base)
     found: dict[str, Any] = {}
     four = {"data": 2, "tensor": 2}
-    found["alone"] = _job(scratch / "alone", base, [({}, None)])
-    found["spread"] = _job(scratch / "spread", base, [(four, None)])
-    found["resumed"] = _job(scratch / "resumed", base, [(four, 2), ({"data": 2}, None)])
-    found["offloaded"] = _job(scratch / "offloaded", base, [(four, 2), ({"data": 2}, None)], offload=True)
+    found["alone"] = run_job(scratch / "alone", base, [({}, None)])
+    found["spread"] = run_job(scratch / "spread", base, [(four, None)])
+    found["resumed"] = run_job(scratch / "resumed", base, [(four, 2), ({"data": 2}, None)])
+    found["offloaded"] = run_job(scratch / "offloaded", base, [(four, 2), ({"data": 2}, None)], offload=True)
     for name, changes in ONLINE.items():
-        found[f"{name} alone"] = _job(scratch / f"{name}-alone", base, [({}, None)], **changes)
-        found[f"{name} spread"] = _job(scratch / f"{name}-spread", base, [({"data": 2}, None)], **changes)
+        found[f"{name} alone"] = run_job(scratch / f"{name}-alone", base, [({}, None)], **changes)
+        found[f"{name} spread"] = run_job(scratch / f"{name}-spread", base, [({"data": 2}, None)], **changes)
     for name, degrees in SPLIT.items():
-        found[f"{name} split"] = _job(scratch / f"{name}-split", base, [(degrees, None)], **ONLINE[name])
+        found[f"{name} split"] = run_job(scratch / f"{name}-split", base, [(degrees, None)], **ONLINE[name])
     for name, degrees in TOGETHER.items():
-        found[f"{name} together"] = _job(scratch / f"{name}-together", base, [(degrees, None)], **ONLINE[name])
+        found[f"{name} together"] = run_job(scratch / f"{name}-together", base, [(degrees, None)], **ONLINE[name])
     halves = [(SPLIT["ppo"], 2), ({"data": 2}, None)]
-    found["ppo resumed"] = _job(scratch / "ppo-resumed", base, halves, **ONLINE["ppo"])
-    found["grpo resumed"] = _job(scratch / "grpo-resumed", base, [({"data": 2}, 2), ({}, None)], **ONLINE["grpo"])
-    found["reward alone"] = _job(scratch / "reward-alone", base, [({}, None)], "REWARD")
-    found["reward spread"] = _job(scratch / "reward-spread", base, [(four, None)], "REWARD")
-    found["dpo alone"] = _job(scratch / "dpo-alone", base, [({}, None)], "DPO")
-    found["dpo spread"] = _job(scratch / "dpo-spread", base, [({"data": 2}, None)], "DPO")
+    found["ppo resumed"] = run_job(scratch / "ppo-resumed", base, halves, **ONLINE["ppo"])
+    found["grpo resumed"] = run_job(scratch / "grpo-resumed", base, [({"data": 2}, 2), ({}, None)], **ONLINE["grpo"])
+    found["reward alone"] = run_job(scratch / "reward-alone", base, [({}, None)], "REWARD")
+    found["reward spread"] = run_job(scratch / "reward-spread", base, [(four, None)], "REWARD")
+    found["dpo alone"] = run_job(scratch / "dpo-alone", base, [({}, None)], "DPO")
+    found["dpo spread"] = run_job(scratch / "dpo-spread", base, [({"data": 2}, None)], "DPO")
     return found
 
 
-def _job(
+def run_job(
     root: Path,
     base: Path,
     attempts: list[tuple[dict[str, int], int | None]],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from assay_chassis.job_service.failures import JobFailed
 from assay_schemas.experiments import Hardware
 from assay_schemas.jobs import TrainingInputs, TrainingRequest, job_key
-from assay_schemas.parallelism import Parallelism, why_not
+from assay_schemas.parallelism import DIMENSIONS, Parallelism, why_not
 
 pytestmark = pytest.mark.real
 
@@ -61,9 +62,32 @@ def test_processes_must_share_out_evenly_over_machines() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["PPO", "GRPO"])
-def test_what_samples_is_spread_over_rows_heads_and_tokens_and_nothing_else(algorithm: str) -> None:
-    for degrees in ({"data": 2, "tensor": 2}, {"data": 2, "context": 2}):
-        assert why_not(Parallelism(**degrees), algorithm, adapters=False) == ""
-    assert "not over both" in why_not(Parallelism(tensor=2, context=2), algorithm, adapters=False)
-    for other in (Parallelism(expert=2), Parallelism(pipeline=2)):
-        assert "data, tensor and context only" in why_not(other, algorithm, adapters=False)
+def test_what_samples_is_spread_as_what_does_not(algorithm: str) -> None:
+    for one in DIMENSIONS:
+        for other in DIMENSIONS:
+            layout = Parallelism(**{one: 2, other: 2})
+            assert why_not(layout, algorithm, adapters=False) == why_not(layout, "SFT", adapters=False)
+    assert why_not(Parallelism(tensor=2, context=2), algorithm, adapters=False) == ""
+    assert "expert goes with" in why_not(Parallelism(expert=2, tensor=2), algorithm, adapters=False)
+    assert "pipeline goes with" in why_not(Parallelism(expert=2, pipeline=2), algorithm, adapters=False)
+
+
+@pytest.mark.parametrize("algorithm", ["PPO", "GRPO"])
+def test_an_engine_that_takes_whole_models_is_refused_where_layers_or_experts_lie_apart(algorithm: str) -> None:
+    for degrees in ({"expert": 2}, {"pipeline": 2}):
+        refused = why_not(Parallelism(**degrees), algorithm, adapters=False, rollout_engine="vllm")
+        assert "rollout_engine vllm" in refused
+    assert why_not(Parallelism(tensor=2), algorithm, adapters=False, rollout_engine="vllm") == ""
+
+
+@pytest.mark.parametrize("degrees", [{"expert": 2}, {"pipeline": 2}])
+def test_the_engine_that_auto_settled_on_is_refused_too_when_it_takes_whole_models(degrees: dict[str, int]) -> None:
+    from assay_trainer.errors import BadInput
+    from assay_trainer.parallel.in_step import InStep
+    from assay_trainer.parallel.staged import Staged
+    from assay_trainer.rollouts.base import EngineSettings
+
+    passing = InStep if "expert" in degrees else Staged
+    world = MagicMock(parallelism=Parallelism(**degrees))
+    with pytest.raises(BadInput, match="vllm takes whole models"):
+        passing(world, MagicMock()).engine("vllm", EngineSettings("", (), 0, 8))

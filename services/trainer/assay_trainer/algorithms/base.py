@@ -17,6 +17,7 @@ from assay_schemas.algorithms import Hyperparameters, ModelKind
 from torch import Tensor
 
 from assay_trainer.data.rows import Row
+from assay_trainer.passing import Passing, Straight
 from assay_trainer.peers import Alone, Peers
 from assay_trainer.stepper import Stepper, Stepping
 
@@ -54,7 +55,8 @@ class Surroundings:
 
     `training`: the examples that the run will train on, each once. `model_folder` gives another model by its
     `sha256:` as a local folder. What is entered into `closing` is closed when the run ends. `peers` are the processes
-    that share the run's samples and updates, each with the whole model; `rollout_actors` how many others sample.
+    that share the run's samples and updates, `passing` how passes go through a model that lies on several of them;
+    `rollout_actors` how many others sample.
     """
 
     seed: int
@@ -65,6 +67,7 @@ class Surroundings:
     model_folder: Callable[[str], Path] = Path
     closing: ExitStack = field(default_factory=ExitStack)
     peers: Peers = field(default_factory=Alone)
+    passing: Passing = field(default_factory=Straight)
     rollout_actors: int = 0
 
 

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 
 from assay_trainer.attention import packed_attention, packed_mask, takes_packed
-from assay_trainer.branches import Branches
 from assay_trainer.errors import BadInput
 from assay_trainer.parallel.exchange import gather_tokens, heads_for_tokens, tokens_for_heads
 
@@ -54,19 +53,8 @@ def _attention(
         return packed_attention(module, query, key, value, attention_mask, **options)
     group: dist.ProcessGroup = getattr(module, GROUP)
     query, key, value = (tokens_for_heads(tensor, group) for tensor in (query, key, value))
-    attended = _whole_attention(module, query, key, value, **options)
+    attended, _ = packed_attention(module, query, key, value, None, **options)
     return heads_for_tokens(attended.transpose(1, 2), group).transpose(1, 2).contiguous(), None
-
-
-def _whole_attention(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, branches: Branches | None = None, **options: Any
-) -> Tensor:
-    """Of all tokens. Where completions go on from prompts, the row's filling is no document and attends to nothing."""
-    real = query.shape[2] if branches is None else sum(branches.lengths)
-    filling = query.shape[2] - real
-    query, key, value = query[:, :, :real], key[:, :, :real], value[:, :, :real]
-    attended, _ = packed_attention(module, query, key, value, None, branches=branches, **options)
-    return F.pad(attended, (0, 0, 0, 0, 0, filling))
 
 
 def _take_part(module: nn.Module, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -5,6 +5,7 @@ Two all-to-alls a layer (Lepikhin et al. 2020, section 3.2); no capacity limit, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,13 +17,23 @@ from assay_trainer.errors import BadInput
 from assay_trainer.parallel.exchange import dispatch
 
 
+@dataclass(frozen=True)
+class Shared:
+    """A process group, which copies of a model have in common."""
+
+    group: dist.ProcessGroup
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Shared:
+        return self
+
+
 class SpreadExperts(nn.Module):
     """Takes the place of transformers' experts module (gate_up_proj (E, 2I, D), down_proj (E, D, I)): holds E/e of
     them under the same names."""
 
     def __init__(self, experts: Any, group: dist.ProcessGroup) -> None:
         super().__init__()
-        self.group = group
+        self._shared = Shared(group)
         self.num_experts = experts.gate_up_proj.shape[0]
         self.local = self.num_experts // group.size()
         mine = slice(group.rank() * self.local, (group.rank() + 1) * self.local)
@@ -32,16 +43,16 @@ class SpreadExperts(nn.Module):
 
     def forward(self, hidden_TD: Tensor, chosen_TK: Tensor, weights_TK: Tensor) -> Tensor:
         """Each token's mix of its K experts. Shapes: hidden (T, D), chosen and weights (T, K), result (T, D)."""
-        each = chosen_TK.shape[1]
+        each, group = chosen_TK.shape[1], self._shared.group
         order = torch.argsort(chosen_TK.flatten(), stable=True)
         counts = torch.bincount(chosen_TK.flatten(), minlength=self.num_experts)
         theirs = torch.empty_like(counts)
-        dist.all_to_all_single(theirs, counts, group=self.group)
+        dist.all_to_all_single(theirs, counts, group=group)
         sent = counts.view(-1, self.local).sum(1).tolist()
         got = theirs.view(-1, self.local).sum(1).tolist()
-        arrived = dispatch(hidden_TD[order // each], sent, got, self.group)
+        arrived = dispatch(hidden_TD[order // each], sent, got, group)
         computed = self._compute(arrived, theirs.view(-1, self.local))
-        back = dispatch(computed, got, sent, self.group)
+        back = dispatch(computed, got, sent, group)
         mixed = back * weights_TK.flatten()[order, None].to(back.dtype)
         return torch.zeros_like(hidden_TD).index_add(0, order // each, mixed.to(hidden_TD.dtype))
 

@@ -20,8 +20,9 @@ from assay_trainer.tracking import tracked
 def run_spread(context: JobContext, request: TrainingRequest, layout: Parallelism) -> None:
     """Do a job in `layout.processes` processes. Raises the JobFailed of the first that failed, or LostRank."""
     nodes = request.hardware.nodes
-    adapters = request.inputs.hyperparameters.get("lora") is not None
-    if reason := why_not(layout, request.inputs.algorithm, adapters=adapters, nodes=nodes):
+    options = request.inputs.hyperparameters
+    adapters, engine = options.get("lora") is not None, str(options.get("rollout_engine"))
+    if reason := why_not(layout, request.inputs.algorithm, adapters=adapters, nodes=nodes, rollout_engine=engine):
         raise BadInput(f"hardware.parallelism: {reason} Change its degrees, or leave it out")
     if request.hardware.cpu_offload and request.inputs.algorithm in ONLINE_ALGORITHMS:
         raise BadInput(f"hardware.cpu_offload: {NO_OFFLOAD.format(request.inputs.algorithm)} Leave it out")

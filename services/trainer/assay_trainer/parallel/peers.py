@@ -13,7 +13,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 
 from assay_trainer.parallel.buckets import buckets
 from assay_trainer.parallel.own_rows import OwnRows, joined, spread_out
@@ -23,18 +22,22 @@ from assay_trainer.peers import Alone
 
 
 class WorldPeers:
-    """All processes of a world that spreads rows, and may split tokens and matrices; those of one place are in a row.
+    """All processes of a world that spreads rows, and may split models and tokens; those of one place share one model.
 
     `rows` are those of the model in training that this process updates."""
 
     def __init__(self, world: World, rows: OwnRows) -> None:
         self._rows = rows
-        self.place, self.places = world.place("data"), world.parallelism.data
-        self.sharers, self._parts = world.parallelism.context, world.parallelism.tensor
-        self.speaks = world.place("tensor") == world.place("context") == 0
-        self._rank, self._processes = world.rank, world.parallelism.processes
-        self._same_rows, self._same_parts = world.group("tensor"), world.group("data")
-        self._dense = world.dense.get_group()
+        layout = world.parallelism
+        self.place, self.places = world.row_place, world.row_places
+        self.sharers = layout.context
+        self._last_stage = layout.processes - layout.processes // layout.pipeline
+        self._stride = layout.context * layout.tensor
+        self.speaks = world.rank >= self._last_stage and world.rank % self._stride == 0
+        self._rank, self._processes = world.rank, layout.processes
+        self._whole = max(layout.tensor, layout.expert, layout.pipeline) == 1
+        self._places = world.mesh["pipeline", "expert", "data"]._flatten("places").get_group()
+        self._alike = world.mesh["pipeline", "expert", "data", "context"]._flatten("alike").get_group()
         self._device = world.device
 
     def gathered(self, own: Any) -> list[Any]:
@@ -48,32 +51,45 @@ class WorldPeers:
         got = [torch.empty_like(sent) for _ in range(self._processes)]
         dist.all_gather(got, sent)
         texts = [part[:size].cpu().numpy().tobytes() for part, size in zip(got, sizes.tolist(), strict=True)]
-        return [json.loads(text) for text in texts[:: self._parts * self.sharers]]
+        return [json.loads(text) for text in texts[self._last_stage :: self._stride]]
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
-        _add_up(tensors, self._same_parts)
+        _add_up(tensors, self._places)
 
-    def add_up_gradients(self, gradients: Sequence[Tensor]) -> None:
-        _add_up(gradients, self._dense)
+    def add_up_gradients(self, parameters: Sequence[Tensor]) -> None:
+        """What is no parameter of the model has parts of its gradient in every stage."""
+        by_group: dict[dist.ProcessGroup, list[Tensor]] = {}
+        for parameter in parameters:
+            group = self._rows.group_of(parameter) or self._alike
+            if group.size() > 1:
+                by_group.setdefault(group, []).append(parameter)
+        for group, shared in by_group.items():
+            _add_up([_gradient(parameter) for parameter in shared], group)
 
     def own_part(self, model: Any) -> OwnRows:  # noqa: ARG002
         return self._rows
 
     def clipped(self, parameters: Sequence[Tensor], limit: float) -> float:
-        """In float64 where matrices are split; what is not split is whole and equal on every process."""
-        if self._parts == 1:
+        """In float64 where processes have parts of the model, each part counted once; else all are equal."""
+        if self._whole:
             return Alone().clipped(parameters, limit)
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        squares = torch.zeros(2, dtype=torch.float64, device=self._device)
-        for gradient in gradients:
-            squares[int(isinstance(gradient, DTensor))] += local_of(gradient).double().square().sum()
-        whole = squares[0].clone()
-        dist.all_reduce(squares, group=self._same_rows)
-        norm = float((whole + squares[1]).sqrt())
+        square = torch.zeros((), dtype=torch.float64, device=self._device)
+        for parameter in parameters:
+            if parameter.grad is not None:
+                square += local_of(parameter.grad).double().square().sum() / self._rows.copies_of(parameter)
+        dist.all_reduce(square)
+        norm = float(square.sqrt())
         if math.isfinite(norm) and norm > limit:
-            for gradient in gradients:
-                local_of(gradient).mul_(limit / (norm + 1e-6))
+            for parameter in parameters:
+                if parameter.grad is not None:
+                    local_of(parameter.grad).mul_(limit / (norm + 1e-6))
         return norm
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    return parameter.grad
 
 
 def _add_up(tensors: Sequence[Tensor], group: dist.ProcessGroup) -> None:

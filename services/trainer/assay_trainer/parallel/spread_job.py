@@ -22,11 +22,16 @@ from assay_trainer.model import load_model
 from assay_trainer.parallel.build import build_stepper
 from assay_trainer.parallel.checkpoints import SpreadCheckpoints, model_parts, plain_shell, restore_spread
 from assay_trainer.parallel.context import split_tokens
+from assay_trainer.parallel.experts import spread_experts
+from assay_trainer.parallel.in_step import InStep
 from assay_trainer.parallel.own_rows import OwnRows
 from assay_trainer.parallel.peers import WorldPeers
 from assay_trainer.parallel.placement import Placed
 from assay_trainer.parallel.rank_job import RankJob
+from assay_trainer.parallel.staged import Staged
+from assay_trainer.parallel.stages import keep_own_layers
 from assay_trainer.parallel.tensor import split_matrices
+from assay_trainer.passing import Passing, Straight
 from assay_trainer.stepper import Stepping
 
 
@@ -86,10 +91,10 @@ class SpreadTrainingJob(RankJob):
 
 
 class SamplingTrainingJob(SpreadTrainingJob):
-    """A job that samples as it trains: rows are spread over processes that have the whole model, or over groups of
-    them that have its matrices split or read tokens together.
+    """A job that samples as it trains: rows are spread over processes that have the whole model, its experts apart, or
+    over groups of them that have its matrices or layers split or read tokens together.
 
-    The processes of a group sample alike: they draw by the same numbers from the same probabilities."""
+    The processes of a group sample alike: they draw by the same numbers from the same probabilities, or are told."""
 
     _own: OwnRows
 
@@ -98,28 +103,38 @@ class SamplingTrainingJob(SpreadTrainingJob):
     ) -> Stepping:
         model = self._model(algorithm, around, padding_id, resumed, torch.device("cpu"))
         self._laid_out(model, around.device)
-        self._split_matrices(model)
+        self._split_model(model)
         if self._world.parallelism.context > 1:
             split_tokens(model, self._world.group("context"), self._world.parallelism.tensor)
         self._own = OwnRows(model, self._world)
         peers = WorldPeers(self._world, self._own)
-        stepper = algorithm.stepper(model, self._hyperparameters, replace(around, peers=peers))
+        stepper = algorithm.stepper(model, self._hyperparameters, replace(around, peers=peers, passing=self._passing()))
         if resumed is not None:
             restore_spread(stepper.optimizer, self._parts(stepper), resumed.optimizer)
             stepper.restore_own(resumed.own)
         return stepper
 
-    def _split_matrices(self, model: Any) -> None:
+    def _passing(self) -> Passing:
+        layout = self._world.parallelism
+        if layout.pipeline > 1:
+            return Staged(self._world, self._hyperparameters)
+        return InStep(self._world, self._hyperparameters) if layout.expert > 1 else Straight()
+
+    def _split_model(self, model: Any) -> None:
+        if self._world.parallelism.expert > 1:
+            spread_experts(model, self._world.group("expert"))
         if self._world.parallelism.tensor > 1:
             split_matrices(model, self._world.mesh["tensor"])
+        if self._world.parallelism.pipeline > 1:
+            keep_own_layers(model, self._world)
 
     def _parts(self, stepper: Stepping) -> Iterator[Placed]:  # noqa: ARG002
         return self._own.placed()
 
     @contextlib.contextmanager
     def _base_model(self, stepper: Stepping, around: Surroundings, resumed: bool) -> Iterator[Any]:
-        """The base model with its matrices split alike, since it is kept as the reference. It reads all tokens: without
+        """The base model, split alike, since it is kept as the reference. It reads all tokens: without
         gradients nothing of them is kept."""
         with super()._base_model(stepper, around, resumed) as model:
-            self._split_matrices(model)
+            self._split_model(model)
             yield model

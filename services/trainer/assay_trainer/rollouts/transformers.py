@@ -6,7 +6,7 @@ A prompt is read once for all its samples; rows that have ended leave the batch.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,8 @@ from assay_trainer.rollouts.growing import make_room
 
 ROWS_AT_ONCE = 512
 KEPT_SHARE = 0.75
+Drawing = Callable[[Tensor, Sampling, Tensor], tuple[Tensor, Tensor]]
+"""Each row's next token (R) and its log-probability (R), of logits (R, V), as `draw` does it."""
 
 
 def open_engine(settings: EngineSettings) -> TransformersEngine:
@@ -30,8 +32,9 @@ def open_engine(settings: EngineSettings) -> TransformersEngine:
 class TransformersEngine:
     """Batches are padded on the left, so that all rows grow at the same column."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, drawing: Drawing | None = None) -> None:
         self._settings = settings
+        self._drawing = drawing or draw
         self._model: Any = None
 
     def update_weights(self, model: Any) -> None:
@@ -56,7 +59,7 @@ class TransformersEngine:
                 part = prompts[start : start + together]
                 place = (first + start) * samples_each
                 luck_RT = luck(seed, place, len(part) * samples_each, sampling.max_tokens)
-                rows = _Batch(self._model, self._settings, part, samples_each).run(sampling, luck_RT)
+                rows = _Batch(self._model, self._settings, part, samples_each, self._drawing).run(sampling, luck_RT)
                 found += [rows[at : at + samples_each] for at in range(0, len(rows), samples_each)]
         return found
 
@@ -84,8 +87,16 @@ class _Written:
 class _Batch:
     """Prompts read in one pass (B), then `samples_each` rows each (R = B * samples_each), token by token."""
 
-    def __init__(self, model: Any, settings: EngineSettings, prompts: Sequence[Sequence[int]], samples_each: int):
+    def __init__(
+        self,
+        model: Any,
+        settings: EngineSettings,
+        prompts: Sequence[Sequence[int]],
+        samples_each: int,
+        drawing: Drawing,
+    ) -> None:
         self._model = model
+        self._drawing = drawing
         self._settings = settings
         self._device = next(model.parameters()).device
         self._samples_each = samples_each
@@ -102,7 +113,7 @@ class _Batch:
         logits_RV = self._read_prompts()
         luck_RT = luck_RT.to(self._device)
         for number in range(sampling.max_tokens):
-            chosen_R, logprobs_R = draw(logits_RV, sampling, luck_RT[self._alive, number])
+            chosen_R, logprobs_R = self._drawing(logits_RV, sampling, luck_RT[self._alive, number])
             self._note(chosen_R.tolist(), logprobs_R.tolist())
             if number + 1 == sampling.max_tokens or not (kept := self._kept()):
                 break

@@ -29,6 +29,7 @@ from assay_trainer.errors import BadInput
 from assay_trainer.lora import adapted, without_adapters
 from assay_trainer.model import padding_id_of
 from assay_trainer.parallel.shares import shares
+from assay_trainer.passing import Passing, Straight
 from assay_trainer.peers import Alone, Peers
 from assay_trainer.stepper import Stepping
 
@@ -51,6 +52,7 @@ class OnlineAlgorithm(Algorithm):
         self.padding_id = padding_id_of(tokenizer)
         self._reference: Any = None
         self.peers: Peers = Alone()
+        self.passing: Passing = Straight()
 
     @property
     @abstractmethod
@@ -137,10 +139,10 @@ class OnlineAlgorithm(Algorithm):
 
     def own_passes(self, model: Any, experiences: Sequence[Experience]) -> list[list[Experience]]:
         """This process's share of the experiences, in forward passes."""
-        rows, peers = self.hyperparameters.micro_batch_size, self.peers
-        if takes_packed(model):
-            return passes_together(dealt(experiences, peers.places)[peers.place], rows)
-        return passes(shares(experiences, peers.places)[peers.place], rows)
+        packed, peers = takes_packed(model), self.peers
+        own = (dealt if packed else shares)(experiences, peers.places)[peers.place]
+        rows = self.hyperparameters.micro_batch_size or self.passing.rows(len(own))
+        return (passes_together if packed else passes)(own, rows)
 
     def lengths(self, model: Any, experiences: Sequence[Experience]) -> list[int]:
         """In tokens, of what one pass over all the experiences computes."""
@@ -160,9 +162,14 @@ class OnlineAlgorithm(Algorithm):
         sizes = [experience.weight for experience in experiences]
         found_KN = torch.zeros((kinds, sum(sizes)), device=device)
         places = dict(zip(map(id, experiences), torch.split(found_KN, sizes, 1), strict=True))
-        for part in self.own_passes(model, experiences):
-            reading = read_policy(model, part, self.hyperparameters.temperature, self.padding_id, device)
-            read_KN = torch.stack(of(reading))
+        parts = self.own_passes(model, experiences)
+
+        def reading(model: Any, part: Sequence[Experience]) -> Tensor:
+            return torch.stack(of(read_policy(model, part, self.hyperparameters.temperature, self.padding_id, device)))
+
+        for part, read_KN in zip(parts, self.passing.read(model, parts, reading), strict=True):
+            if read_KN is None:
+                continue
             for experience, piece_KN in zip(part, torch.split(read_KN, [one.weight for one in part], 1), strict=True):
                 places[id(experience)].copy_(piece_KN)
         self.peers.add_up([found_KN])

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from assay_schemas.algorithms import RolloutHyperparameters
 
 from assay_trainer.algorithms.online.samples import Group, Prompt, Sample, has_spread
+from assay_trainer.passing import Passing, Straight
 from assay_trainer.peers import Alone, Peers, bounds
 from assay_trainer.rewards.base import Scored
 from assay_trainer.rewards.weighted import WeightedRewards
@@ -55,6 +56,7 @@ class Collector:
         samples_each: int,
         resampling: Resampling | None = None,
         peers: Peers | None = None,
+        passing: Passing | None = None,
     ) -> None:
         self._engine = engine
         self._rewards = rewards
@@ -62,13 +64,15 @@ class Collector:
         self._samples_each = samples_each
         self._resampling = resampling
         self._peers = peers or Alone()
+        self._passing = passing or Straight()
+        self._sampler: Any = None
         longest = hyperparameters.max_completion_length
         self._sampling = Sampling(hyperparameters.temperature, hyperparameters.top_p, longest)
         self._greedy = Sampling(0.0, 1.0, longest)
 
     def collect(self, model: Any, prompts: Sequence[Prompt], seed: int) -> Collected:
         """A group for each prompt; with resampling, only groups that have spread, from other prompts if need be."""
-        self._engine.update_weights(model)
+        self._update_weights(model)
         drawn = kept = self._groups(prompts, self._samples_each, self._sampling, seed)
         if self._resampling is not None:
             kept = [group for group in drawn if has_spread(group)]
@@ -86,8 +90,12 @@ class Collector:
 
     def greedy(self, model: Any, prompts: Sequence[Prompt]) -> list[Sample]:
         """One likeliest completion for each prompt."""
-        self._engine.update_weights(model)
+        self._update_weights(model)
         return [sample for group in self._groups(prompts, 1, self._greedy, 0) for sample in group]
+
+    def _update_weights(self, model: Any) -> None:
+        self._sampler = self._passing.sampler(model)
+        self._engine.update_weights(self._sampler)
 
     def _spares(self, prompts: Sequence[Prompt], resampling: Resampling, seed: int) -> Any:
         """Prompts of the run other than the step's, for ever, in an order of the seed's."""
@@ -115,12 +123,14 @@ class Collector:
         """What this process samples and scores of them; None where the policy gives no numbers, for all to know."""
         first, after = bounds(len(prompts), self._peers)
         own = prompts[first:after]
-        if not own:
-            return []
         try:
-            written = self._engine.generate([prompt.tokens for prompt in own], samples_each, sampling, seed, first)
+            with self._passing.sampling(self._sampler):
+                tokens = [prompt.tokens for prompt in own]
+                written = self._engine.generate(tokens, samples_each, sampling, seed, first) if own else []
         except PolicyNotFinite:
             return None
+        if not own:
+            return []
         pairs = [(prompt, completion) for prompt, group in zip(own, written, strict=True) for completion in group]
         rewards = self._scores(pairs)
         return [

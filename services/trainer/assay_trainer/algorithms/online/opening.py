@@ -19,7 +19,6 @@ from assay_trainer.errors import BadInput
 from assay_trainer.rewards.base import Reward
 from assay_trainer.rewards.verified import VerifiedReward
 from assay_trainer.rewards.weighted import WeightedRewards
-from assay_trainer.rollouts import open_engine
 from assay_trainer.rollouts.base import EngineSettings, RolloutEngine
 
 
@@ -28,7 +27,8 @@ def open_stepper(algorithm: OnlineAlgorithm, model: Any, around: Surroundings) -
     hyperparameters = algorithm.hyperparameters
     pool = [example for example in around.training if isinstance(example, Prompt)]
     _check_length(model, hyperparameters.max_completion_length + max(prompt.length for prompt in pool))
-    rewards = WeightedRewards([(reward.weight, _opened(reward, around)) for reward in hyperparameters.rewards])
+    scoring = hyperparameters.rewards if around.peers.speaks else []
+    rewards = WeightedRewards([(reward.weight, _opened(reward, around)) for reward in scoring])
     around.closing.callback(rewards.close)
     settings = EngineSettings(
         folder=around.base,
@@ -42,9 +42,16 @@ def open_stepper(algorithm: OnlineAlgorithm, model: Any, around: Surroundings) -
     around.closing.callback(engine.close)
     rounds = algorithm.resampling_rounds
     resampling = Resampling(pool, rounds) if rounds else None
-    algorithm.peers = around.peers
+    algorithm.peers, algorithm.passing = around.peers, around.passing
     collector = Collector(
-        engine, rewards, algorithm.tokenizer, hyperparameters, algorithm.samples_each, resampling, around.peers
+        engine,
+        rewards,
+        algorithm.tokenizer,
+        hyperparameters,
+        algorithm.samples_each,
+        resampling,
+        around.peers,
+        around.passing,
     )
     return OnlineStepper(model, algorithm, collector, around.seed)
 
@@ -52,7 +59,7 @@ def open_stepper(algorithm: OnlineAlgorithm, model: Any, around: Surroundings) -
 def _engine(name: str, settings: EngineSettings, around: Surroundings) -> RolloutEngine:
     """In this process, or on a Ray cluster beside it."""
     if around.rollout_actors == 0:
-        return open_engine(name, settings)
+        return around.passing.engine(name, settings)
     from assay_trainer.rollouts.actors import open_on_actors
 
     return open_on_actors(name, settings, around.rollout_actors, gpus=around.device.type == "cuda")

@@ -94,15 +94,13 @@ class OnlineStepper(Stepper):
     def _update(self, minibatch: Sequence[Experience]) -> dict[str, float]:
         sums: dict[str, float] = {LOSS: 0.0}
         tokens = sum(experience.weight for experience in minibatch)
-        for part in self.algorithm.own_passes(self.model, self.algorithm.weighted(minibatch)):
-            with precision(self.hyperparameters, self.device):
-                loss: Loss = self.algorithm.loss(self.model, part, self.device)
-            (loss.total / self.algorithm.peers.sharers).backward()  # type: ignore[no-untyped-call]
+        parts = self.algorithm.own_passes(self.model, self.algorithm.weighted(minibatch))
+        for loss in self.algorithm.passing.learn(self.model, parts, self._loss, self.algorithm.peers.sharers):
             sums[LOSS] += float(loss.total.detach())
             for name, value in loss.sums.items():
                 sums[name] = sums.get(name, 0.0) + float(value) / tokens
         sums = summed(sums, self.algorithm.peers)
-        self._add_up_gradients()
+        self.algorithm.peers.add_up_gradients(self._trainable)
         norm = self.algorithm.peers.clipped(self._trainable, self.hyperparameters.gradient_clip or math.inf)
         if math.isfinite(norm) and math.isfinite(sums[LOSS]):
             self._own.take_gradients()
@@ -112,15 +110,9 @@ class OnlineStepper(Stepper):
         self.model.zero_grad(set_to_none=True)
         return {**sums, "grad_norm": norm}
 
-    def _add_up_gradients(self) -> None:
-        """Every process has the gradient of its share; a process without one has zeros."""
-        peers = self.algorithm.peers
-        if peers.places * peers.sharers == 1:
-            return
-        for parameter in self._trainable:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        peers.add_up_gradients([parameter.grad for parameter in self._trainable if parameter.grad is not None])
+    def _loss(self, model: Any, part: list[Experience]) -> Loss:
+        with precision(self.hyperparameters, self.device):
+            return self.algorithm.loss(model, part, self.device)
 
     def validate(self, examples: Sequence[Any]) -> Validation | None:
         """The mean reward of the likeliest completions of held-out prompts; the loss is minus that."""
