@@ -277,7 +277,9 @@ def test_a_key_without_a_plain_name_is_refused_with_its_field_under_every_versio
         ("GRPO", {"parallelism": {"data": 2}}, False),
         ("PPO", {"parallelism": {"data": 2, "tensor": 2}}, False),
         ("PPO", {"parallelism": {"context": 2}}, False),
-        ("PPO", {"parallelism": {"pipeline": 2}}, True),
+        ("PPO", {"parallelism": {"pipeline": 2}}, False),
+        ("GRPO", {"parallelism": {"expert": 2}}, False),
+        ("GRPO", {"parallelism": {"expert": 2, "tensor": 2}}, True),
         ("SFT", {"nodes": 2, "parallelism": {"data": 3}}, True),
         ("SFT", {"nodes": 2, "parallelism": {"data": 4}}, False),
         ("GRPO", {"gpus": 1, "cpu_offload": True}, True),
@@ -289,6 +291,14 @@ def test_what_the_engine_cannot_spread_is_refused(algorithm, hardware, refused):
     document["training"] = {**MINIMAL["training"], "algorithm": algorithm}
     found = {problem.field for problem in read_specification(document).problems}
     assert bool(found & {"hardware.rollout_actors", "hardware.parallelism", "hardware.cpu_offload"}) == refused
+
+
+@pytest.mark.parametrize(("engine", "refused"), [("vllm", True), ("transformers", False), ("auto", False)])
+def test_layers_lie_apart_only_for_an_engine_that_takes_them_so(engine, refused):
+    document = {**MINIMAL, "hardware": {"parallelism": {"pipeline": 2}}}
+    document["training"] = {"algorithm": "GRPO", "hyperparameters": {"rollout_engine": engine}}
+    found = [problem.message for problem in read_specification(document).problems if "parallelism" in problem.field]
+    assert bool(found) == refused
 
 
 @pytest.mark.parametrize("text", ["x" * 250_000, "a://" * 60_000])
