@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import lean
 import psutil
 import yaml
 from binaries import Binaries
@@ -36,15 +37,7 @@ AT_ONCE = {
 }
 """How many objects of a kind Kueue looks at at the same time, in the configuration that it is shipped with."""
 UNHURRIED = ("--kube-api-qps=300", "--kube-api-burst=500")
-CONTROLLERS = ("job", "garbage-collector", "ttl-after-finished", "namespace", "serviceaccount", "node-lifecycle")
-LEAN: dict[str, list[str]] = {
-    "etcd": [],
-    "apiserver": ["--enable-priority-and-fairness=false"],
-    "controller-manager": [f"--controllers={','.join(f'{name}-controller' for name in CONTROLLERS)}"],
-    "scheduler": [],
-}
-"""What spares these programs work that many Jobs do not ask for. Kueue stays as it is shipped."""
-LEAN_ENVIRONMENT = {"GOGC": "400", "GOMEMLIMIT": "8GiB"}
+FRAMEWORKS = ("batch/job", "ray.io/rayjob")
 
 
 class ControlPlane:
@@ -150,8 +143,8 @@ class ControlPlane:
     def _start(self, name: str, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
         self._commands[name] = (list(command), environment or {})
         environment = {**os.environ, **(environment or {}), **self._leash.environment}
-        if self._lean and name in LEAN:
-            command, environment = [*command, *LEAN[name]], {**environment, **LEAN_ENVIRONMENT}
+        if self._lean and name in lean.OPTIONS:
+            command, environment = [*command, *lean.OPTIONS[name]], {**environment, **lean.ENVIRONMENT}
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 list(command), stdout=log, stderr=log, cwd=self.folder, env=environment
@@ -275,8 +268,8 @@ class ControlPlane:
             "webhook": {"host": "127.0.0.1", "port": self._ports["webhook"], "certDir": str(self.folder / "webhook")},
             "leaderElection": {"leaderElect": False},
             "internalCertManagement": {"enable": True},
-            "integrations": {"frameworks": ["batch/job", "ray.io/rayjob"]},
-            "featureGates": {"VisibilityOnDemand": False},
+            "integrations": {"frameworks": list(FRAMEWORKS)},
+            "featureGates": {"VisibilityOnDemand": False, **(lean.FEATURES if self._lean else {})},
             "controller": {"groupKindConcurrency": AT_ONCE},
             "clientConnection": {"qps": 300, "burst": 500},
         }
@@ -304,7 +297,7 @@ class ControlPlane:
                 if "webhook" in conversion:
                     service = conversion["webhook"]["clientConfig"].pop("service")
                     conversion["webhook"]["clientConfig"]["url"] = f"{url}{service.get('path', '/convert')}"
-                found.append(item)
+                found.append(lean.spared(item, FRAMEWORKS) if self._lean else item)
         return found
 
     def _kueue_certificates(self) -> dict[str, Any]:

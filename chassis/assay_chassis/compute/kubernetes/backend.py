@@ -206,19 +206,13 @@ class KubernetesBackend:
         if failure is not None:
             await self._end(known, failure)
         quota = await self._cluster.stay_fresh(known.stored.run) if look.seen.place is Place.WAITING else None
-        status = status_of(known.stored, self._in_words(known.stored, look.seen))
+        never = self._cluster.never_fits(known.stored.run) if look.seen.place is Place.WAITING else None
+        status = status_of(known.stored, _in_words(known.stored, look.seen, never))
         if status.state.ended:
             known.ended = status
         elif look.seen.place in UNMOVING and look.seen.blocked is None:
-            known.judged = Judged(status, known.stored, look, quota)
+            known.judged = Judged(status, known.stored, look, quota, never)
         return status
-
-    def _in_words(self, stored: Stored, seen: Seen) -> Seen:
-        """With all that is known of what it waits for."""
-        if not stored.submitted and not stored.cancel_asked:
-            return replace(seen, waits_for=NOT_SUBMITTED)
-        never = self._cluster.never_fits(stored.run) if seen.place is Place.WAITING else None
-        return replace(seen, waits_for=f"{seen.waits_for}; {never}") if never else seen
 
     def _unchanged(self, known: Known, quotas: Mapping[str, Reading | None]) -> RunStatus | None:
         """The status of before, where nothing that it came from can have changed: most of many runs wait."""
@@ -226,9 +220,15 @@ class KubernetesBackend:
         if known.ended is not None or judged is None:
             return known.ended
         known.look = self._cluster.look(known.stored.run.name, known.look)
+        if judged.stored is not known.stored or judged.look is not known.look:
+            return None
         quota = quotas.get(self._settings.queue_of(known.stored.run)) if judged.quota is not None else None
-        same = judged.stored is known.stored and judged.look is known.look and judged.quota is quota
-        return judged.status if same else None
+        if judged.quota is not quota:
+            # Another quota seldom says something else of a run: then most of many would be judged anew for nothing.
+            if self._cluster.never_fits(known.stored.run) != judged.never:
+                return None
+            known.judged = replace(judged, quota=quota)
+        return judged.status
 
     async def _read_again(self, known: Known, seen: Seen) -> None:
         """The records, where they may have changed: often while it runs, and once when it moved."""
@@ -285,3 +285,10 @@ class KubernetesBackend:
 
     async def list(self) -> list[RunStatus]:
         return await self._statuses(sorted(self._known.names() | set(self._cluster.runs())))
+
+
+def _in_words(stored: Stored, seen: Seen, never: str | None) -> Seen:
+    """With all that is known of what it waits for; `never` is why it would wait for ever."""
+    if not stored.submitted and not stored.cancel_asked:
+        return replace(seen, waits_for=NOT_SUBMITTED)
+    return replace(seen, waits_for=f"{seen.waits_for}; {never}") if never else seen

@@ -15,12 +15,15 @@ from assay_chassis.compute.kubernetes.stored import Stored
 
 @dataclass(frozen=True)
 class Judged:
-    """A status, and what it came from: while that is the same, so is the status."""
+    """A status, and what it came from: while that is the same, so is the status.
+
+    `quota` is the reading of the queue that a waiting run was judged by, and `never` what that says of it."""
 
     status: RunStatus
     stored: Stored
     look: Look
     quota: Reading | None
+    never: str | None
 
 
 @dataclass

@@ -244,8 +244,12 @@ async def test_many_that_wait_cost_next_to_nothing_to_list_until_something_chang
             break
         await asyncio.sleep(0.01)
     assert (states[runs[3].name], set(judged)) == (RunState.STARTING, {runs[3].name})
-    ground.api.single[f"{KUEUE}/clusterqueues/all"] = cluster_queue("0")
     monkeypatch.setattr(local_queue, "STALE_S", 0.0)
+    judged.clear()
+    ground.api.single[f"{KUEUE}/clusterqueues/all"] = cluster_queue("50")
+    await backend.list()
+    assert judged == []  # another quota that holds each of them says nothing new of any
+    ground.api.single[f"{KUEUE}/clusterqueues/all"] = cluster_queue("0")
     assert all(
         "can give 0 at most" in str(status.reason) for status in await backend.list() if status.state == "queued"
     )
