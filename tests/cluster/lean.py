@@ -17,8 +17,9 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "kueue": (),
 }
 ENVIRONMENT = {"GOGC": "400", "GOMEMLIMIT": "10GiB"}
-FEATURES = {"LocalQueueMetrics": False}
-"""With them Kueue counts all that waits in a queue again whenever a workload of it changes."""
+FEATURES = {"LocalQueueMetrics": False, "DisableWaitForPodsReady": True}
+"""For metrics of LocalQueues Kueue counts all that waits in a queue whenever a workload of it changes; waiting for pods
+to be ready is a status written at every workload that waits, before those that were let in get their turn."""
 
 
 def spared(manifest: Object, frameworks: tuple[str, ...]) -> Object:
