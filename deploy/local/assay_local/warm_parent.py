@@ -108,7 +108,6 @@ def preload(modules: Iterable[str]) -> None:
             importlib.import_module(module)
         except Exception:
             traceback.print_exc()
-    gc.collect()
     gc.freeze()  # the collector then leaves the pages alone that all services share
     gc.enable()
 

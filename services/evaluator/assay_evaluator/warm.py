@@ -16,6 +16,7 @@ import lm_eval.evaluator
 import lm_eval.tasks
 import pyarrow.parquet
 import torch
+import transformers.models.auto.tokenization_auto
 import transformers.models.llama.modeling_llama
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 

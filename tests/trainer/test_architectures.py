@@ -1,0 +1,32 @@
+"""The warm parent of trainings has what every one of them needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from assay_trainer.handlers import PRELOAD
+
+MODEL = Path(__file__).parents[2] / "examples" / "pilot" / "model"
+CHECK = """
+import importlib, json, re, sys
+for module in json.loads(sys.argv[1]):
+    importlib.import_module(module)
+compiled, compile_pattern = [], re._compiler.compile
+re._compiler.compile = lambda *pattern: compiled.append(pattern) or compile_pattern(*pattern)
+from pathlib import Path
+import torch
+from assay_trainer.model import load_model
+load_model(Path(sys.argv[2]), torch.device("cpu"))
+print(len(compiled))
+"""
+
+
+@pytest.mark.slow
+def test_a_preloaded_process_loads_a_model_without_compiling_all_patterns_of_names() -> None:
+    command = [sys.executable, "-c", CHECK, json.dumps(PRELOAD), str(MODEL)]
+    compiled = int(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=300).stdout)
+    assert compiled < 100
