@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,11 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 RUN = "import sys; from assay.cli import main; sys.argv[0] = 'assay'; main()"
 
 
-def asked(*arguments: str) -> tuple[int, Any]:
+def asked(whole: Ground, *arguments: str) -> tuple[int, Any]:
     """The exit code, and what standard output says as JSON (`constant`: no NaN, which is none)."""
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, *arguments, "--json"], capture_output=True, text=True, timeout=120, check=False
-    )
+    environment = {**os.environ, "ASSAY_HOME": str(whole.state)}  # another system may have been started since
+    command = [sys.executable, "-c", RUN, *arguments, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
     try:
         return done.returncode, json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{arguments}: {name}"))
     except json.JSONDecodeError:
@@ -41,9 +42,9 @@ def test_every_command_that_asks_a_system_answers_with_json(whole: Ground, tmp_p
         ["events", "tail", "experiment.completed", "--from-start", "--count", "1"], ["cancel", run.id],
         ["retry", run.id],
     ):  # fmt: skip
-        outcome[" ".join(command[:2])] = asked(*command)
+        outcome[" ".join(command[:2])] = asked(whole, *command)
     assert {name: code for name, (code, _) in outcome.items() if code not in (0, 4)} == {}
     for refused in (["status", "zzz"], ["budget", run.id], ["dlq", "show", "none"], ["report", "zzz"], ["logs", "zzz"]):
-        code, said = asked(*refused)
+        code, said = asked(whole, *refused)
         assert code != 0
         assert said["error"]

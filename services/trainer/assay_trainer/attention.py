@@ -20,6 +20,12 @@ from assay_trainer.branches import Branches, branched_attention
 from assay_trainer.grouping import group
 
 ATTENTION = "assay_packed"
+BEYOND = {"softcap": "its attention bounds what it compares (softcap)", "s_aux": "its attention has sinks"}
+"""What layers of some architectures ask of their attention that this one does not do."""
+
+
+class Unpackable(Exception):
+    """A layer asks for an attention that is not this one."""
 
 
 def packed_attention(
@@ -39,8 +45,11 @@ def packed_attention(
     prompts lie there, and completions that go on from them; what fills the row behind these attends to nothing.
 
     Shapes: query (1, H, T, D); key and value (1, H or fewer, T, D); result (1, T, H, D). Without
-    `document_lengths` it is transformers' own attention.
+    `document_lengths` it is transformers' own attention. Raises Unpackable where more is asked of it.
     """
+    for asked, words in BEYOND.items():
+        if kwargs.get(asked) is not None:
+            raise Unpackable(words)
     if document_lengths is None:
         attended: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs

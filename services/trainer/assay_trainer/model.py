@@ -6,7 +6,6 @@ Reads safetensors only, and never runs code that came with a model.
 from __future__ import annotations
 
 import json
-import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,9 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from assay_trainer.attention import ATTENTION, register
 from assay_trainer.errors import BadInput
+from assay_trainer.own_attention import choose_attention
 
-log = logging.getLogger(__name__)
 SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 HEAD = "score"
 
@@ -53,7 +51,7 @@ def load_model(folder: Path, device: torch.device) -> Any:
     Raises BadInput where there are no safetensors, or transformers does not know the architecture.
     """
     model, _ = _loaded(AutoModelForImageTextToText if _sees(folder) else AutoModelForCausalLM, folder)
-    return model.to(device)
+    return _placed(model, device)
 
 
 def _sees(folder: Path) -> bool:
@@ -77,7 +75,13 @@ def load_scorer(folder: Path, device: torch.device, padding_id: int, seed: int) 
     if f"{HEAD}.weight" in missing:
         spread = float(getattr(model.config, "initializer_range", None) or 0.02)
         torch.nn.init.normal_(head.weight, std=spread, generator=torch.Generator().manual_seed(seed))
-    return model.to(device)
+    return _placed(model, device)
+
+
+def _placed(model: Any, device: torch.device) -> Any:
+    model = model.to(device)
+    choose_attention(model)
+    return model
 
 
 def load(kind: ModelKind, folder: Path, device: torch.device, padding_id: int, seed: int) -> Any:
@@ -97,16 +101,7 @@ def _loaded(auto_class: Any, folder: Path, **options: Any) -> tuple[Any, set[str
         model, info = auto_class.from_pretrained(folder, **options)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise BadInput(f"base_model: cannot be loaded ({error}); save it again with save_pretrained") from error
-    _use_packed_attention(model)
     return model, set(info["missing_keys"])
-
-
-def _use_packed_attention(model: Any) -> None:
-    if not getattr(model, "_supports_attention_backend", False):
-        log.warning("%s does not take another attention: rows are padded, not packed", type(model).__name__)
-        return
-    register()
-    model.set_attn_implementation(ATTENTION)
 
 
 def recompute_activations(model: Any) -> None:

@@ -18,7 +18,10 @@ from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleGP
 from assay_trainer.algorithms.base import Loss
 from assay_trainer.attention import takes_packed
 from assay_trainer.branches import Branches
+from assay_trainer.data.packing import pack
 from assay_trainer.errors import BadInput
+from assay_trainer.forward import hidden_states
+from assay_trainer.own_attention import differ, few_documents
 from assay_trainer.parallel.shares import Pass
 from assay_trainer.parallel.world import World
 from assay_trainer.stepper import add_sums
@@ -98,18 +101,8 @@ class Stage(nn.Module):
         micro = self.queue.pop(0)
         decoder = self.model.get_decoder()
         hidden = decoder.embed_tokens(given) if self._first else given
-        rotary = decoder.rotary_emb(hidden, position_ids=micro.positions_BT)
-        branches = {} if micro.branches is None else {"branches": micro.branches}
-        for number in self.own:
-            hidden = decoder.layers[number](
-                hidden,
-                attention_mask=None,
-                position_ids=micro.positions_BT,
-                position_embeddings=rotary,
-                use_cache=False,
-                document_lengths=micro.lengths,
-                **branches,
-            )
+        options = {} if micro.branches is None else {"branches": micro.branches}
+        hidden = through(decoder, self.own, hidden, micro.positions_BT, document_lengths=micro.lengths, **options)
         return self._loss(micro, decoder.norm(hidden)) if self._last else hidden
 
     def _loss(self, micro: Micro, hidden: Tensor) -> Tensor:
@@ -118,6 +111,21 @@ class Stage(nn.Module):
             add_sums(self.sums, loss)
             return (loss.total / self.terms)[None]
         return (loss.total * 0.0)[None]
+
+
+def through(decoder: Any, numbers: range, hidden_BTD: Tensor, positions_BT: Tensor, **options: Any) -> Tensor:
+    """Hidden states (B, T, D) behind some of a decoder's layers, which know of each other nothing else."""
+    rotary = decoder.rotary_emb(hidden_BTD, position_ids=positions_BT)
+    for number in numbers:
+        hidden_BTD = decoder.layers[number](
+            hidden_BTD,
+            attention_mask=None,
+            position_ids=positions_BT,
+            position_embeddings=rotary,
+            use_cache=False,
+            **options,
+        )
+    return hidden_BTD
 
 
 def own_layers(model: Any, world: World) -> range:
@@ -129,13 +137,14 @@ def own_layers(model: Any, world: World) -> range:
 def keep_own_layers(model: Any, world: World) -> None:
     """Drop what other stages have, in place; layers keep their names. Raises BadInput where it cannot be cut."""
     decoder, stages, place = model.get_decoder(), world.parallelism.pipeline, world.place("pipeline")
-    count, head = len(decoder.layers), model.get_output_embeddings()
+    count, head = len(getattr(decoder, "layers", ())), model.get_output_embeddings()
     if head is None or model.config.tie_word_embeddings:
         raise BadInput("hardware.parallelism.pipeline: needs an output layer of its own; set it to 1 for this model")
     if count < stages or not takes_packed(model):
         raise BadInput(
             f"hardware.parallelism.pipeline: {stages} stages of {count} packed layers cannot be; set it to 1"
         )
+    _check_layers(model)
     own = own_layers(model, world)
     for number in range(count):
         if number not in own:
@@ -145,6 +154,22 @@ def keep_own_layers(model: Any, world: World) -> None:
     if place < stages - 1:
         decoder.norm = Absent()
         model.lm_head = Absent(head.in_features)
+
+
+def _check_layers(model: Any) -> None:
+    """Raises BadInput where a decoder does more than its layers, one after the other: stages would leave that out."""
+    decoder, layout = model.get_decoder(), pack(few_documents(model))
+    why = "does more than its layers one after another"
+    try:
+        with torch.no_grad():
+            hidden = decoder.embed_tokens(layout.tokens_BT)
+            every = range(len(decoder.layers))
+            hidden = through(decoder, every, hidden, layout.positions_BT, document_lengths=layout.lengths)
+            apart = differ(decoder.norm(hidden)[0], hidden_states(decoder, layout, None))
+    except Exception as error:  # whatever its layers miss
+        apart, why = True, f"has layers that cannot be called alone ({type(error).__name__}: {error})"
+    if apart:
+        raise BadInput(f"hardware.parallelism.pipeline: {type(model).__name__} {why}; set it to 1")
 
 
 def asked(loss: Callable[[Any, Any], Any], model: Any, examples: Any) -> dict[str, Any]:
