@@ -56,6 +56,10 @@ LAYOUTS: dict[str, tuple[str, dict[str, int], dict[str, Any]]] = {
     "tensor and pipeline": ("llama", {"tensor": 2, "pipeline": 2}, {}),
     "data and expert": ("mixtral", {"data": 2, "expert": 2}, {}),
     "context and expert": ("mixtral", {"context": 2, "expert": 2}, {}),
+    "data in bfloat16": ("bfloat16", {"data": 2}, {}),
+    "tensor in bfloat16": ("bfloat16", {"tensor": 2}, {}),
+    "context in bfloat16": ("bfloat16", {"context": 2}, {}),
+    "pipeline in bfloat16": ("bfloat16", {"pipeline": 2}, {}),
 }
 QUESTIONS = [{"prompt": f"{number} + 1 = ", "answer": str(number + 1)} for number in range(24)]
 SAMPLING = {
@@ -120,8 +124,14 @@ class Runs:
 
     def hyperparameters(self, kind: str) -> SftHyperparameters:
         lora = Lora(rank=4) if kind == "adapted" else None
-        rate = 1e-3
-        return SftHyperparameters(steps=STEPS, learning_rate=rate, max_length=64, weight_decay=0.1, lora=lora)
+        return SftHyperparameters(
+            steps=STEPS,
+            learning_rate=1e-3,
+            max_length=64,
+            weight_decay=0.1,
+            lora=lora,
+            dtype="bfloat16" if kind == "bfloat16" else "float32",
+        )
 
     def numbers(self, stepper: Stepper) -> list[float]:
         found = []
@@ -163,7 +173,7 @@ def in_processes(count: int, folder: Path, work: Callable[[int], None]) -> None:
 
 def equalities(scratch: Path) -> dict[str, Any]:
     runs = Runs()
-    alone = {kind: runs.alone(kind) for kind in ("llama", "mixtral", "adapted")}
+    alone = {kind: runs.alone(kind) for kind in ("llama", "mixtral", "adapted", "bfloat16")}
     found: dict[str, Any] = {}
     for count in (1, 2, 4):
         names = [name for name, (_, degrees, _) in LAYOUTS.items() if Parallelism(**degrees).processes == count]

@@ -30,6 +30,10 @@ LAYOUTS = (
     "tensor and pipeline",
     "data and expert",
     "context and expert",
+    "data in bfloat16",
+    "tensor in bfloat16",
+    "context in bfloat16",
+    "pipeline in bfloat16",
 )
 PATIENCE_S = 400
 
@@ -48,7 +52,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_losses_and_gradient_norms_are_those_of_one_process(found: Any, layout: str) -> None:
     assert "error" not in found["equalities"], (found["equalities"], found["log"])
     numbers = found["equalities"][layout]
-    assert numbers["spread"] == pytest.approx(numbers["alone"], rel=1e-4)
+    close = 1e-2 if layout.endswith("bfloat16") else 1e-4  # bfloat16 has eight bits, and sums in another order differ
+    assert numbers["spread"] == pytest.approx(numbers["alone"], rel=close)
 
 
 def test_a_lost_process_ends_the_job_with_its_class_and_no_hang(found: Any) -> None:

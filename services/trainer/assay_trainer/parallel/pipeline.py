@@ -75,9 +75,8 @@ class PipelineStepper(ParallelStepper):
         terms = sum(example.weight for example in examples)
         micros = self._micros(examples)
         self._stage.terms, self._stage.sums = terms, {}
-        dtype = torch.bfloat16 if self.hyperparameters.dtype == "bfloat16" else torch.float32
         with precision(self.hyperparameters, self.device):
-            run_through(self._stage, micros, self.world, dtype, learning=learning)
+            run_through(self._stage, micros, self.world, learning=learning)
         return self._over_all({LOSS: 0.0, **self._stage.sums}, terms)
 
     def _micros(self, examples: Sequence[Example]) -> list[Micro]:

@@ -76,7 +76,7 @@ class Staged:
         stage.terms = share
         micros = [micro_of(each, options, longest) for each, options in zip(filled, wanted, strict=True)]
         with precision(self._hyperparameters, self._world.device):
-            run_through(stage, micros, self._world, torch.float32, learning=True)
+            run_through(stage, micros, self._world, learning=True)
         if self._last:
             yield Loss(torch.tensor(stage.sums.pop(LOSS), dtype=torch.float64), stage.sums)
 

@@ -199,11 +199,12 @@ def rows_of_a_pass(rows: int, stages: int) -> int:
     return max(1, math.ceil(rows / (stages * PASSES_A_STAGE)))
 
 
-def run_through(stage: Stage, micros: Sequence[Micro], world: World, dtype: torch.dtype, *, learning: bool) -> None:
+def run_through(stage: Stage, micros: Sequence[Micro], world: World, *, learning: bool) -> None:
     """All passes, of one length, through all stages; with gradients where they are learned from."""
     stages, place = world.parallelism.pipeline, world.place("pipeline")
     width, tokens = stage.model.config.hidden_size, micros[0].tokens_BT.shape[1]
-    between = torch.empty(1, tokens, width, dtype=dtype, device="meta", requires_grad=learning)
+    # float32 also where products are bfloat16: what a layer adds to is never rounded
+    between = torch.empty(1, tokens, width, device="meta", requires_grad=learning)
     first, last = place == 0, place == stages - 1
     piece = PipelineStage(
         stage,
