@@ -62,8 +62,11 @@ def hours(value: float) -> str:
 
 
 def price(report: ReportDocument) -> str:
-    """What the jobs that were not reused took. Runs that were stopped say so only after the report is made."""
-    return device_time(report.usage) + (" of what was finished" if report.outcome == "cancelled" else "")
+    """What the jobs that were not reused took, as far as they told it."""
+    if not report.unsaid:
+        return device_time(report.usage)
+    jobs = "1 stopped job" if report.unsaid == 1 else f"{report.unsaid} stopped jobs"
+    return f"{device_time(report.usage)} without {jobs} that never told"
 
 
 def device_time(used: Usage) -> str:

@@ -122,6 +122,7 @@ class ReportDocument(BaseModel):
     jobs: int = 0
     reused: int = 0
     usage: Usage = Field(default_factory=Usage)
+    unsaid: int = Field(default=0, description="stopped jobs that never told what they took, which is not in `usage`")
     estimates: list[CostCheck] = Field(
         default_factory=list, description="the plan's estimate against what was measured"
     )

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from assay_reporter.last_words import LONGEST_WAIT, stopped, with_last_words, worth_waiting
+from assay_reporter.render.words import facts
 from assay_schemas.events import EvalCompleted
 from assay_schemas.jobs import Usage
+from assay_schemas.reports import ReportDocument
 
 ID = "00000000-0000-0000-0000-000000000000"
 TOOK = Usage(wall_s=12.0, cpu_s=1000.0)
@@ -63,6 +65,8 @@ async def test_a_cancelled_experiments_report_has_what_was_said_after_its_end(re
         await running.until(running.published_reports)
         document = json.loads((await running.client.get(f"/experiments/{ID}/report.json")).text)
     assert document["usage"]["cpu_s"] == pytest.approx(before + TOOK.cpu_s)
+    assert document["unsaid"] == 0
+    assert "never told" not in facts(ReportDocument.model_validate(document))
 
 
 @pytest.mark.real
@@ -73,4 +77,7 @@ async def test_a_report_is_made_without_a_word_that_does_not_come(reporter, evid
         await running.completed(made, store_evidence)
         await asyncio.sleep(1.0)
         assert await running.published_reports() == []
-        assert await running.until(running.published_reports)
+        await running.until(running.published_reports)
+        document = json.loads((await running.client.get(f"/experiments/{ID}/report.json")).text)
+    assert document["unsaid"] == 1
+    assert "processor-seconds without 1 stopped job that never told" in facts(ReportDocument.model_validate(document))

@@ -27,11 +27,15 @@ SHAPE = {
     "initializer_range": 0.5,
     "sliding_window": 5,
 }
-PACKED = ["llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "gemma3_text", "granite", "phi3", "olmo2", "cohere2"]
+PACKED = [
+    *("llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "gemma", "gemma3_text", "granite"),
+    *("phi", "phi3", "olmo", "olmo2", "olmo3", "smollm3", "cohere", "cohere2", "glm4", "starcoder2"),
+]
 PADDED: dict[str, dict[str, Any]] = {
     "gemma2": {"attn_logit_softcapping": 2.0},
     "gpt_oss": {},
     "lfm2": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]},
+    "minimax": {},
     "nemotron": {},
     "olmoe": {},
 }
@@ -82,10 +86,23 @@ def test_why_rows_are_padded_is_said_and_random_numbers_and_mode_stay(caplog: py
     assert torch.get_rng_state().equal(before)
 
 
+def test_a_lack_of_memory_is_no_reason_to_pad(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from assay_trainer import own_attention
+
+    def lacking(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("nothing left")
+
+    monkeypatch.setattr(own_attention, "hidden_states", lacking)
+    with pytest.raises(torch.OutOfMemoryError):
+        own_attention.choose_attention(built("llama"))
+
+
 @pytest.mark.parametrize(
     ("architecture", "options", "why"),
     [
         ("granite", {"embedding_multiplier": 2.0}, "does more than its layers one after another"),
+        ("gemma3_text", {}, "has layers that cannot be called alone"),
         ("olmo3", {}, "has layers that cannot be called alone"),
     ],
 )
@@ -101,3 +118,14 @@ def test_a_decoder_whose_layers_are_not_all_it_does_is_not_cut_into_stages(
     world: Any = SimpleNamespace(parallelism=SimpleNamespace(pipeline=2), place=lambda _: 0)
     with pytest.raises(BadInput, match=why):
         keep_own_layers(model, world)
+
+
+def test_a_decoder_that_drops_out_in_training_is_cut_all_the_same() -> None:
+    from assay_trainer.own_attention import choose_attention
+    from assay_trainer.parallel.stages import Absent, keep_own_layers
+
+    model = built("llama", tie_word_embeddings=False, attention_dropout=0.5)
+    choose_attention(model.train())
+    world: Any = SimpleNamespace(parallelism=SimpleNamespace(pipeline=2), place=lambda _: 0)
+    keep_own_layers(model, world)
+    assert [isinstance(layer, Absent) for layer in model.model.layers] == [False, False, True, True]

@@ -62,6 +62,7 @@ def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
         jobs=len(plan.jobs),
         reused=sum(end.reused for end in evidence.result.ends),
         usage=total_usage(evidence),
+        unsaid=evidence.unsaid,
         estimates=cost_checks(plan.cost, evidence.result.ends),
         generated_at=now,
         sections=[section.model_dump(mode="json") for section in sections],

@@ -80,6 +80,7 @@ class Evidence:
     `trainings`, `selections`, `evaluations`, `curves` by job key; `rows` by the digest of the arm's snapshot.
     `baselines`: what control scored when it was first asked, by benchmark id.
     `overlaps`: by the URI of an evaluation's overlap, the share of each item's n-grams that a training row has.
+    `unsaid`: how many stopped attempts never told what they took.
     """
 
     plan: Plan
@@ -91,6 +92,7 @@ class Evidence:
     rows: Mapping[str, TrainingRows] = field(default_factory=dict)
     overlaps: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    unsaid: int = 0
 
     def end(self, key: str | None) -> JobEnd | None:
         """How the job with this key ended, or None where it is not part of the experiment."""

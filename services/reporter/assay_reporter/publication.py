@@ -114,15 +114,16 @@ class Publication:
 
     async def _publish(self, due: DueReport, tx: Transaction, model: ReadModel) -> None:
         result = ExperimentResult.model_validate_json(await self._app.store.get_bytes(due.result))
+        unsaid = 0
         if attempts := stopped(result.ends):
             told = await model.usage_of(attempts)
             if worth_waiting(result, told, self._app.clock.now()):
                 await model.report_waits(due.experiment_id, POLL_S)
                 return
-            result = with_last_words(result, told)
+            result, unsaid = with_last_words(result, told), len(set(attempts) - told.keys())
         store = self._app.store
         evidence = await with_training_rows(store, await gather_evidence(store, result))
-        evidence = replace(evidence, baselines=await model.first_baselines(baselines_of(evidence)))
+        evidence = replace(evidence, baselines=await model.first_baselines(baselines_of(evidence)), unsaid=unsaid)
         asked = evidence.plan.spec.sinks
         unknown = [self._sinks.unknown(name) for name in dict.fromkeys(asked) if name not in self._sinks]
         made = await kept_report(store, due.experiment_id)

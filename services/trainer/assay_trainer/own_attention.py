@@ -5,7 +5,9 @@ A layer that looks beyond its document, or an attention that does more than ours
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,6 +17,7 @@ from assay_trainer.attention import ATTENTION, Unpackable, register
 from assay_trainer.data.packing import pack
 from assay_trainer.errors import BadInput
 from assay_trainer.forward import hidden_states
+from assay_trainer.memory import lacks_memory
 
 LENGTHS = [5, 3, 7]
 TOLERANCE = 1e-3
@@ -42,11 +45,18 @@ def choose_attention(model: Any) -> None:
 def _why_not(model: Any) -> str:
     """Why packed documents do not come out as each alone; empty where they do. Raises Unpackable and BadInput."""
     decoder = model.base_model if model.get_output_embeddings() is None else model.get_decoder()
+    with tried(model):
+        return _difference(model, decoder, few_documents(model))
+
+
+@contextlib.contextmanager
+def tried(model: Any) -> Iterator[None]:
+    """Within: passes leave nothing behind and draw no random number."""
     training = model.training
     model.eval()
     try:
         with torch.no_grad():
-            return _difference(model, decoder, few_documents(model))
+            yield
     finally:
         model.train(training)
 
@@ -70,9 +80,9 @@ def _difference(model: Any, decoder: Any, documents: list[Tensor]) -> str:
     model.set_attn_implementation(ATTENTION)
     try:
         together = hidden_states(decoder, pack(documents), None)
-    except Unpackable:
-        raise
     except Exception as error:  # whatever a layer says of a row it cannot take
+        if isinstance(error, Unpackable) or lacks_memory(error):
+            raise
         return f"its layers do not take a packed row ({type(error).__name__}: {error})"
     return "its layers see more than one document of a packed row" if differ(together, alone) else ""
 

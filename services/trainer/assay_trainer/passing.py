@@ -11,14 +11,26 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from torch import Tensor
 
+from assay_trainer.errors import BadInput
 from assay_trainer.rollouts import open_engine
 from assay_trainer.rollouts.base import EngineSettings, RolloutEngine
 
 if TYPE_CHECKING:
     from assay_trainer.algorithms.base import Loss
 
+TAKES_PARTS = "transformers"
+"""The engine that samples with a model of which every process has a part."""
 Part = TypeVar("Part")
 """What goes through one forward pass."""
+
+
+def check_engine(name: str, way: str) -> None:
+    """Raises BadInput where an engine takes whole models and parallelism of this way leaves processes a part."""
+    if name != TAKES_PARTS:
+        raise BadInput(
+            f"hyperparameters.rollout_engine: {name} takes whole models, and hardware.parallelism.{way} leaves each "
+            f"process a part; choose {TAKES_PARTS}, or set {way} to 1"
+        )
 
 
 class Passing(Protocol):

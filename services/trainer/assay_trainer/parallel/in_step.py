@@ -14,10 +14,9 @@ import torch.distributed as dist
 from assay_schemas.algorithms import Hyperparameters
 from torch import Tensor
 
-from assay_trainer.errors import BadInput
 from assay_trainer.forward import hidden_states, lay_out
 from assay_trainer.parallel.world import World
-from assay_trainer.passing import Part, Straight
+from assay_trainer.passing import Part, Straight, check_engine
 from assay_trainer.rollouts.base import EngineSettings, PolicyNotFinite, RolloutEngine
 from assay_trainer.stepper import precision
 
@@ -36,11 +35,7 @@ class InStep(Straight):
         self._hyperparameters = hyperparameters
 
     def engine(self, name: str, settings: EngineSettings) -> RolloutEngine:
-        if name != "transformers":
-            raise BadInput(
-                f"hyperparameters.rollout_engine: {name} takes whole models, and hardware.parallelism.expert leaves "
-                "each process a part; choose transformers, or set expert to 1"
-            )
+        check_engine(name, "expert")
         return super().engine(name, settings)
 
     def sampling(self, sampler: Any) -> contextlib.AbstractContextManager[None]:

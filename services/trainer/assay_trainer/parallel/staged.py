@@ -15,12 +15,11 @@ from assay_schemas.algorithms import Hyperparameters
 from torch import Tensor
 
 from assay_trainer.algorithms.base import Loss
-from assay_trainer.errors import BadInput
 from assay_trainer.parallel.relay import Relay
 from assay_trainer.parallel.shares import Pass
 from assay_trainer.parallel.stages import Stage, asked, micro_of, rows_of_a_pass, run_through
 from assay_trainer.parallel.world import World
-from assay_trainer.passing import Part
+from assay_trainer.passing import Part, check_engine
 from assay_trainer.rollouts.base import EngineSettings, PolicyNotFinite, RolloutEngine, Sampling
 from assay_trainer.rollouts.transformers import TransformersEngine, draw
 from assay_trainer.stepper import LOSS, precision
@@ -38,11 +37,7 @@ class Staged:
         self._hyperparameters = hyperparameters
 
     def engine(self, name: str, settings: EngineSettings) -> RolloutEngine:
-        if name != "transformers":
-            raise BadInput(
-                f"hyperparameters.rollout_engine: {name} takes whole models, and hardware.parallelism.pipeline leaves "
-                "each process a part; choose transformers, or set pipeline to 1"
-            )
+        check_engine(name, "pipeline")
         return TransformersEngine(settings, self._draw)
 
     def sampler(self, model: Any) -> Any:

@@ -21,7 +21,8 @@ from assay_trainer.branches import Branches
 from assay_trainer.data.packing import pack
 from assay_trainer.errors import BadInput
 from assay_trainer.forward import hidden_states
-from assay_trainer.own_attention import differ, few_documents
+from assay_trainer.memory import lacks_memory
+from assay_trainer.own_attention import differ, few_documents, tried
 from assay_trainer.parallel.shares import Pass
 from assay_trainer.parallel.world import World
 from assay_trainer.stepper import add_sums
@@ -161,12 +162,14 @@ def _check_layers(model: Any) -> None:
     decoder, layout = model.get_decoder(), pack(few_documents(model))
     why = "does more than its layers one after another"
     try:
-        with torch.no_grad():
+        with tried(model):
             hidden = decoder.embed_tokens(layout.tokens_BT)
             every = range(len(decoder.layers))
             hidden = through(decoder, every, hidden, layout.positions_BT, document_lengths=layout.lengths)
             apart = differ(decoder.norm(hidden)[0], hidden_states(decoder, layout, None))
     except Exception as error:  # whatever its layers miss
+        if lacks_memory(error):
+            raise
         apart, why = True, f"has layers that cannot be called alone ({type(error).__name__}: {error})"
     if apart:
         raise BadInput(f"hardware.parallelism.pipeline: {type(model).__name__} {why}; set it to 1")
