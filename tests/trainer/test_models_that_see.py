@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from assay_schemas.artifacts import ModelRef
 from assay_schemas.canonical import digest_of
 from assay_schemas.results import TrainingResult
-from training_ground import Ground, build_model, build_tokenizer
+from training_ground import Ground, save_seeing
 
 pytestmark = pytest.mark.real
 Train = Callable[..., TrainingResult]
@@ -18,20 +17,8 @@ Train = Callable[..., TrainingResult]
 
 @pytest.fixture
 def seeing(tmp_path: Path) -> Path:
-    """A LLaVA around the other tests' model."""
-    from transformers import CLIPVisionConfig, LlavaConfig, LlavaForConditionalGeneration
-
-    alone = build_model()
-    sizes: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
-    vision = CLIPVisionConfig(**sizes, num_attention_heads=2, image_size=8, patch_size=4, projection_dim=16)
-    config = LlavaConfig(vision_config=vision, text_config=alone.config, image_token_index=258)
-    whole = LlavaForConditionalGeneration(config)
-    whole.model.language_model.load_state_dict(alone.model.state_dict())
-    whole.lm_head.load_state_dict(alone.lm_head.state_dict())
     folder = tmp_path / "seeing"
-    whole.save_pretrained(folder)
-    build_tokenizer().save_pretrained(folder)
-    (folder / "processor_config.json").write_text("{}")
+    save_seeing(folder)
     return folder
 
 

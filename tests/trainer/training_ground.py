@@ -59,6 +59,22 @@ def build_model(seed: int = 0) -> Any:
     return LlamaForCausalLM(config)
 
 
+def save_seeing(folder: Path) -> None:
+    """A LLaVA around `build_model`'s, with the tokenizer: what looks has no part in a pass over text."""
+    from transformers import CLIPVisionConfig, LlavaConfig, LlavaForConditionalGeneration
+
+    alone = build_model()
+    sizes: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
+    vision = CLIPVisionConfig(**sizes, num_attention_heads=2, image_size=8, patch_size=4, projection_dim=16)
+    config = LlavaConfig(vision_config=vision, text_config=alone.config, image_token_index=258)
+    whole = LlavaForConditionalGeneration(config)
+    whole.model.language_model.load_state_dict(alone.model.state_dict())
+    whole.lm_head.load_state_dict(alone.lm_head.state_dict())
+    whole.save_pretrained(folder)
+    build_tokenizer().save_pretrained(folder)
+    (folder / "processor_config.json").write_text("{}")
+
+
 def sums(count: int) -> list[dict[str, Any]]:
     """Rows of additions, of lengths that differ."""
     return [

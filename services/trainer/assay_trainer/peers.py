@@ -53,7 +53,7 @@ class Peers(Protocol):
 
     def add_up_gradients(self, parameters: Sequence[Tensor]) -> None:
         """As `add_up`, for the parameters' gradients, over all processes that have the same part of each parameter;
-        one without a gradient counts as zeros."""
+        one without a gradient counts as zeros, and where none has one, there is none."""
 
     def clipped(self, parameters: Sequence[Tensor], limit: float) -> float:
         """The norm of the parameters' whole gradient, whose parts here are then scaled down to the limit."""

@@ -36,5 +36,5 @@ def build_stepper(
 
         return PipelineStepper.of(model, algorithm, hyperparameters, seed, world, offload=hardware.cpu_offload)
     computation = Computation(model, algorithm)
-    shard(computation, list(model.get_decoder().layers), world, offload=hardware.cpu_offload)
-    return ParallelStepper(computation, algorithm, hyperparameters, seed, world)
+    used = shard(computation, list(model.get_decoder().layers), world, offload=hardware.cpu_offload)
+    return ParallelStepper(computation, algorithm, hyperparameters, seed, world, used)

@@ -17,6 +17,7 @@ from torch import Tensor
 from assay_trainer.parallel.buckets import buckets
 from assay_trainer.parallel.own_rows import OwnRows, joined, spread_out
 from assay_trainer.parallel.sharding import local_of
+from assay_trainer.parallel.used import used_anywhere
 from assay_trainer.parallel.world import World
 from assay_trainer.peers import Alone
 
@@ -64,7 +65,8 @@ class WorldPeers:
             if group.size() > 1:
                 by_group.setdefault(group, []).append(parameter)
         for group, shared in by_group.items():
-            _add_up([_gradient(parameter) for parameter in shared], group)
+            anywhere = used_anywhere([parameter.grad is not None for parameter in shared], group, self._device)
+            _add_up([_gradient(parameter) for parameter, used in zip(shared, anywhere, strict=True) if used], group)
 
     def own_part(self, model: Any) -> OwnRows:  # noqa: ARG002
         return self._rows

@@ -54,13 +54,15 @@ class PipelineStepper(ParallelStepper):
 
         keep_own_layers(model, world)
         stage = Stage(model, loss, world)
-        shard(stage, [model.get_decoder().layers[number] for number in stage.own], world, offload=offload)
-        stepper = cls(Computation(model, algorithm), algorithm, hyperparameters, seed, world)
+        used = shard(stage, [model.get_decoder().layers[number] for number in stage.own], world, offload=offload)
+        stepper = cls(Computation(model, algorithm), algorithm, hyperparameters, seed, world, used)
         stepper._stage = stage
         return stepper
 
     def _gradients(self, examples: Sequence[Example]) -> dict[str, float]:
-        return self._run(examples, learning=True)
+        means = self._run(examples, learning=True)
+        self._used.drop_unused(self.device)
+        return means
 
     def validate(self, examples: Sequence[Example]) -> Validation | None:
         if not sum(example.weight for example in examples):

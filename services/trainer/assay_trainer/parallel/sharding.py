@@ -15,6 +15,7 @@ from torch.distributed.fsdp import CPUOffloadPolicy, FSDPModule, OffloadPolicy, 
 from torch.distributed.tensor import DTensor
 
 from assay_trainer.parallel.experts import SpreadExperts, spread
+from assay_trainer.parallel.used import Used
 from assay_trainer.parallel.world import World
 
 if TYPE_CHECKING:
@@ -36,27 +37,31 @@ class Computation(nn.Module):
         return self.last.total
 
 
-def shard(root: nn.Module, layers: Sequence[nn.Module], world: World, *, offload: bool) -> None:
+def shard(root: nn.Module, layers: Sequence[nn.Module], world: World, *, offload: bool) -> Used:
     """Shard `root` in place: each of `layers` by itself, experts over the processes that share them, then the rest.
 
     With `offload` the shards, their gradients and their optimizer's state rest in main memory, where they are updated:
-    also those of one process, whose shard is the whole."""
+    also those of one process, whose shard is the whole. The result knows which weights a step used."""
+    used = Used()
     if world.dense.size() == 1 and not offload:
-        return
+        return used
     policy = CPUOffloadPolicy(pin_memory=world.device.type == "cuda") if offload else OffloadPolicy()
-    alone = set[nn.Parameter]()
+    alone, apart = set[nn.Parameter](), set[nn.Parameter]()
     for experts in spread(root):
         if world.experts.size() > 1:
-            _shard(experts, world.experts, policy, set())
+            used.watch(_shard(experts, world.experts, policy, set()), world.experts, set())
+            apart |= set(experts.parameters())
         else:
             alone |= set(experts.parameters())
     for layer in layers:
-        _shard(layer, world.dense, policy, alone & set(layer.parameters()))
+        sharded = _shard(layer, world.dense, policy, alone & set(layer.parameters()))
+        used.watch(sharded, world.dense, alone | apart)
     _shard(root, world.dense, policy, alone)
     for module in root.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)
+    return used
 
 
 def rest(root: nn.Module) -> None:
@@ -66,8 +71,8 @@ def rest(root: nn.Module) -> None:
             module.reshard()
 
 
-def _shard(module: nn.Module, mesh: DeviceMesh, policy: OffloadPolicy, ignored: set[nn.Parameter]) -> None:
-    fully_shard(module, mesh=mesh, offload_policy=policy, ignored_params=ignored or None)
+def _shard(module: nn.Module, mesh: DeviceMesh, policy: OffloadPolicy, ignored: set[nn.Parameter]) -> FSDPModule:
+    return fully_shard(module, mesh=mesh, offload_policy=policy, ignored_params=ignored or None)
 
 
 def expert_names(model: nn.Module) -> set[str]:

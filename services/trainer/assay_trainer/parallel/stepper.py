@@ -15,6 +15,7 @@ from assay_trainer.algorithms.base import Algorithm, Example
 from assay_trainer.optimizer import build_optimizer
 from assay_trainer.parallel.sharding import Computation, copies, expert_names, local_of, rest
 from assay_trainer.parallel.shares import Pass, passes_of
+from assay_trainer.parallel.used import Used
 from assay_trainer.parallel.world import World, sum_over_all
 from assay_trainer.stepper import LOSS, Stepper, add_sums, precision, seed_of
 
@@ -23,14 +24,16 @@ class ParallelStepper(Stepper):
     """`computation` holds the model as it lies on this process: split, sharded, or both."""
 
     def __init__(
-        self, computation: Computation, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int, world: World
-    ) -> None:
+        self, computation: Computation, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int, world: World,
+        used: Used,
+    ) -> None:  # fmt: skip
         self.model = computation.model
         self.algorithm = algorithm
         self.hyperparameters = hyperparameters
         self.device = world.device
         self.world = world
         self._computation = computation
+        self._used = used
         self._seed = seed
         self._trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self._experts = expert_names(self.model)
@@ -48,6 +51,7 @@ class ParallelStepper(Stepper):
             share = 1.0 / (terms * self.world.parallelism.context) if part.counts else 0.0
             (total * share).backward()
             self._add(sums, part)
+        self._used.drop_unused(self.device)
         return self._over_all(sums, terms)
 
     def _means(self, examples: Sequence[Example], terms: int) -> dict[str, float]:
