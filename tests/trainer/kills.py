@@ -1,4 +1,4 @@
-"""Runs that are killed: a training job in a child process that SIGKILL ends after a given step."""
+"""Runs that are killed: a training job in a child process, or one of many processes, that SIGKILL ends."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from assay_schemas.jobs import TrainingRequest
 from assay_trainer.checkpoints.layout import MARKER
+from assay_trainer.checkpoints.writer import CheckpointWriter
 from training_ground import Watched
 
 PATIENCE_S = 60.0
+MODULES_INTO = 10
+"""How many modules of a model begin a forward pass before one is killed in the middle of it."""
 
 
 class Killed(Watched):
@@ -28,10 +32,83 @@ class Killed(Watched):
 
     def report_progress(self, record: dict[str, Any]) -> None:
         if record["step"] == self._after:
-            give_up = time.monotonic() + PATIENCE_S
-            while not list(self._checkpoints.rglob(MARKER)) and time.monotonic() < give_up:
-                time.sleep(0.01)
+            wait_for_checkpoint(self._checkpoints)
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait_for_checkpoint(folder: Path) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not list(folder.rglob(MARKER)) and time.monotonic() < give_up:
+        time.sleep(0.01)
+
+
+@dataclass(frozen=True)
+class Kill:
+    """After step `after`, of one of a job's processes; with `everybody`, of the job's own process, and so of all.
+
+    `moment`: at once, or in the step that follows, while it samples, or learns, or uploads its checkpoint."""
+
+    after: int
+    rank: int
+    moment: Literal["between", "sampling", "learning", "uploading"]
+    everybody: bool = False
+
+    def strike(self) -> None:
+        os.kill(os.getppid() if self.everybody else os.getpid(), signal.SIGKILL)
+        time.sleep(PATIENCE_S)
+
+
+class Doomed(Watched):
+    """Watches one process of many. It is asked after every step whether to stop."""
+
+    def __init__(self, kill: Kill, rank: int, checkpoints: Path) -> None:
+        super().__init__()
+        self._kill = kill
+        self._struck = rank == kill.rank
+        self._checkpoints = checkpoints
+        self._steps = 0
+
+    def should_stop(self) -> bool:
+        self._steps += 1
+        if self._struck and self._steps == self._kill.after:
+            wait_for_checkpoint(self._checkpoints)
+            self._arm()
+        return False
+
+    def _arm(self) -> None:
+        if self._kill.moment == "between":
+            self._kill.strike()
+        elif self._kill.moment == "uploading":
+            strike_before_the_marker(self._kill)
+        else:
+            strike_in_a_pass(self._kill)
+
+
+def strike_in_a_pass(kill: Kill) -> None:
+    import torch
+    from torch.nn.modules.module import register_module_forward_pre_hook
+
+    begun = 0
+
+    def count(*_: Any) -> None:
+        nonlocal begun
+        begun += torch.is_grad_enabled() == (kill.moment == "learning")
+        if begun == MODULES_INTO:
+            kill.strike()
+
+    register_module_forward_pre_hook(count)
+
+
+def strike_before_the_marker(kill: Kill) -> None:
+    """The resume state is in the store by then, and the model is not."""
+    put = CheckpointWriter._put
+
+    def strike(writer: CheckpointWriter, folder: Path, prefix: str) -> Any:
+        if folder.name == "model":
+            kill.strike()
+        return put(writer, folder, prefix)
+
+    CheckpointWriter._put = strike  # type: ignore[method-assign]
 
 
 def kill(train: Callable[..., Any], request: TrainingRequest, root: Path, after: int = 5) -> None:

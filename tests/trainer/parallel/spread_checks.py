@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 import time
@@ -35,6 +36,7 @@ from assay_trainer.parallel.rank import train_rank
 from assay_trainer.parallel.world import COLLECTIVE_TIMEOUT, leave, world_of
 from assay_trainer.stepper import Stepper
 from assay_trainer.training_job import TrainingJob
+from kills import PATIENCE_S, Doomed, Kill
 from safetensors.torch import load_file
 from training_ground import Ground, Watched, build_model, build_tokenizer, preferences, sums
 
@@ -110,6 +112,12 @@ def model_of(kind: str) -> Any:
     if kind == "adapted":
         add_adapters(model, Lora(rank=4))
     return model
+
+
+class EverybodyKilled(Exception):
+    """A job's own process was killed, and all of the job's processes with it."""
+
+    error_class = "killed"
 
 
 class Runs:
@@ -240,12 +248,13 @@ def jobs(scratch: Path) -> dict[str, Any]:
 def run_job(
     root: Path,
     base: Path,
-    attempts: list[tuple[dict[str, int], int | None]],
+    attempts: list[tuple[dict[str, int], int | Kill | None]],
     algorithm: str = "SFT",
     offload: bool = False,
     **changes: Any,
 ) -> Any:
-    """A job in attempts, each with its degrees and the step to stop after; its result, and how an attempt ended."""
+    """A job in attempts, each with its degrees and the step to stop after, or how it is killed; its result, and how an
+    attempt ended."""
     os.environ["ASSAY_OBJECT_STORE"] = root.as_uri()
     ground = Ground(root, base)
     rows = {"DPO": preferences(40), "REWARD": preferences(40), "GRPO": QUESTIONS, "PPO": QUESTIONS}.get(algorithm)
@@ -258,13 +267,32 @@ def run_job(
         request = request.model_copy(update={"hardware": Hardware(cpus=1, parallelism=layout, cpu_offload=offload)})
         work = partial(_be, request, layout, root / f"scratch-{attempt}", stop, root / "result.json")
         try:
-            launch(layout.processes, root / f"scratch-{attempt}", work)
+            _launched(layout.processes, root / f"scratch-{attempt}", work, stop)
         except Exception as error:
             outcome["stopped"] = {"class": getattr(error, "error_class", ""), "message": str(error)}
     if not (root / "result.json").exists():
         raise RuntimeError(f"{root.name}: {outcome}")
     result = json.loads((root / "result.json").read_text())
     return {**outcome, "result": result, "files": _files(root), "steps": _steps(result), "state": _state(root)}
+
+
+def _launched(count: int, folder: Path, work: Callable[[int], None], stop: int | Kill | None) -> None:
+    """As `launch`; where everybody is killed, from a process of its own, and until all are gone."""
+    if not isinstance(stop, Kill) or not stop.everybody:
+        launch(count, folder, work)
+        return
+    living, held = os.pipe()
+    child = os.fork()
+    if child == 0:
+        launch(count, folder, work)
+        os._exit(1)
+    os.close(held)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    gone, _, _ = select.select([living], [], [], PATIENCE_S)
+    os.close(living)
+    if not gone:
+        raise RuntimeError("processes of a killed job live on")
+    raise EverybodyKilled
 
 
 def _state(root: Path) -> dict[str, int]:
@@ -281,8 +309,12 @@ def _steps(result: dict[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def _be(request: Any, layout: Parallelism, scratch: Path, stop: int | None, target: Path, rank: int) -> None:
+def _be(request: Any, layout: Parallelism, scratch: Path, stop: int | Kill | None, target: Path, rank: int) -> None:
     """One process of a job; with one process, the job as it is without any of this. Who is to stop uploads late."""
+    if isinstance(stop, Kill):
+        doomed = Doomed(stop, rank, target.parent / "checkpoints")
+        train_rank(rank, request, layout, scratch, doomed)
+        return
     if stop is not None:
         upload_slowly()
     if layout.processes == 1:
