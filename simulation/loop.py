@@ -16,7 +16,6 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-HOUR_S = 3600.0
 
 
 class Process:

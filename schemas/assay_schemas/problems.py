@@ -35,14 +35,6 @@ class Problem(BaseModel):
         return f"{self.field}: {self.message}" + (f" {self.mend}" if self.mend else "")
 
 
-class InvalidSpecification(Exception):
-    """The specification has problems; they are all listed."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = list(problems)
-        super().__init__("; ".join(map(str, self.problems)))
-
-
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that points at the closest known name, or lists what is known when none is close."""
     names = tuple(sorted(set(known)))

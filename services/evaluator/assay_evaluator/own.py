@@ -11,7 +11,7 @@ from typing import Any
 
 from assay_schemas.benchmarks import OwnParameters
 from assay_schemas.datasets import CATEGORY_COLUMNS, CLUSTER_COLUMN
-from assay_schemas.results import Sample
+from assay_schemas.results import Metric, Sample
 from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
@@ -73,20 +73,27 @@ def evaluate_own(
     task = own_task(name, benchmark, parameters, list(usable.values()))
     if clusters:
         task.sampler = OfOtherClusters(list(usable.values()), clusters)
-    logged = run_tasks(lm, {name: task}, limit=len(chosen), seed=seed, chat_template=parameters.chat_template)[
-        "samples"
-    ][name]
+    ran = run_tasks(lm, {name: task}, limit=len(chosen), seed=seed, chat_template=parameters.chat_template)
+    logged = ran["samples"][name]
     fail_cut_prompts(lm, logged)
     failed = [item for item in asked if item.id in failures]
     samples = [_with_kind(failed_sample(item.id, item.index, failures[item.id]), item) for item in failed]
     for item, entry in zip(chosen, logged, strict=True):
         samples += [_with_kind(sample, item) for sample in _samples(lm, benchmark, item, usable[item.id], entry)]
-    found = {key: metric for (key, _), metric in task_metrics(task, logged).items()}
-    if any(item.cluster for item in asked):
-        found = {key: metric.model_copy(update={"interval": None}) for key, metric in found.items()}
-    metrics = {benchmark.renamed.get(key, key): metric for key, metric in found.items()}
+    metrics = _metrics(benchmark, task, logged, clustered=any(item.cluster for item in asked))
     texts = {item.id: item_texts(item.row) for item in asked}
     return Scored(benchmark.primary, metrics, in_item_order(samples), texts)
+
+
+def _metrics(
+    benchmark: OwnBenchmark, task: ConfigurableTask, logged: list[dict[str, Any]], *, clustered: bool
+) -> dict[str, Metric]:
+    """The task's metrics under the benchmark's own names. Intervals take items for independent: where some hang together
+    they would be too narrow, and are left out."""
+    found = {key: metric for (key, _), metric in task_metrics(task, logged).items()}
+    if clustered:
+        found = {key: metric.model_copy(update={"interval": None}) for key, metric in found.items()}
+    return {benchmark.renamed.get(key, key): metric for key, metric in found.items()}
 
 
 def own_task(

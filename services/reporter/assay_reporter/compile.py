@@ -5,6 +5,7 @@ Pure; the clock is passed in.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from assay_schemas.cost.actual import cost_checks
@@ -19,7 +20,7 @@ from assay_reporter.examination import Examination
 from assay_reporter.interventions import in_words
 from assay_reporter.scoring import benchmark_scores, cells, smallest_effect
 from assay_reporter.sections import SECTIONS, Findings
-from assay_reporter.statistics import Comparison, compare_experiment
+from assay_reporter.statistics import Comparison, ExperimentComparisons, compare_experiment
 from assay_reporter.validity import broken_comparisons, cancelled_arms
 
 
@@ -27,20 +28,9 @@ def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
     """The whole report of an ended experiment. Deterministic given the evidence and the time."""
     plan = evidence.plan
     scores = {benchmark.id: benchmark_scores(evidence, benchmark) for benchmark in plan.benchmarks}
-    effects = {benchmark.id: smallest_effect(benchmark, scores[benchmark.id]) for benchmark in plan.benchmarks}
-    arms = [arm.name for arm in plan.arms if arm.role == "arm"]
     examined = Examination(evidence, scores)
     cancelled = cancelled_arms(examined)
-    found = compare_experiment(
-        list(scores.values()),
-        smallest_effects=effects,
-        primary=[(arm, benchmark.id) for benchmark in plan.benchmarks for arm in arms],
-        first_arm=arms[0] if arms else None,
-        broken=broken_comparisons(examined),
-        cancelled=cancelled,
-        look=plan.spec.budget.look if plan.spec.budget else 1,
-        looks=plan.spec.budget.looks if plan.spec.budget else 1,
-    )
+    found = _compared(examined, cancelled)
     verdicts = [_verdict(one, evidence) for one in found.comparisons]
     findings = Findings(examined, verdicts, list(found.placebo_flags))
     sections = [section for build in SECTIONS if (section := build(findings)) is not None]
@@ -66,6 +56,22 @@ def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
         estimates=cost_checks(plan.cost, evidence.result.ends),
         generated_at=now,
         sections=[section.model_dump(mode="json") for section in sections],
+    )
+
+
+def _compared(examined: Examination, cancelled: Collection[tuple[str, str]]) -> ExperimentComparisons:
+    """Every comparison, of which those of an arm with control are declared. `cancelled`: (arm, benchmark) pairs."""
+    plan = examined.evidence.plan
+    arms = [arm.name for arm in plan.arms if arm.role == "arm"]
+    return compare_experiment(
+        list(examined.scores.values()),
+        smallest_effects={one.id: smallest_effect(one, examined.scores[one.id]) for one in plan.benchmarks},
+        primary=[(arm, benchmark.id) for benchmark in plan.benchmarks for arm in arms],
+        first_arm=arms[0] if arms else None,
+        broken=broken_comparisons(examined),
+        cancelled=cancelled,
+        look=plan.spec.budget.look if plan.spec.budget else 1,
+        looks=plan.spec.budget.looks if plan.spec.budget else 1,
     )
 
 

@@ -25,6 +25,7 @@ from assay_scheduler.intake.costing import Costing
 from assay_scheduler.intake.datasets import DatasetIntake
 from assay_scheduler.intake.hub import HubModels
 from assay_scheduler.intake.inspection import Inspector
+from assay_scheduler.intake.installation import Installation
 from assay_scheduler.intake.locations import Locations
 from assay_scheduler.intake.models import ModelIntake
 from assay_scheduler.intake.planning import Planning
@@ -106,18 +107,24 @@ def _inspector(app: ServiceApp, settings: SchedulerSettings) -> Inspector:
     return Inspector(
         DatasetIntake(app.store, locations, cache, scratch),
         ModelIntake(app.store, locations, cache, HubModels(offline=settings.hub_offline)),
-        settings.capacity,
-        settings.capacity_nodes,
-        settings.rollout_engine,
-        lambda: read_endpoints(settings.endpoints_file),
-        lambda: available_versions(settings.versions_file),
-        _table(settings),
-        settings.evaluation_engines,
-        settings.backend,
+        _installation(settings),
     )
 
 
-def _table(settings: SchedulerSettings) -> HardwareTable:
+def _installation(settings: SchedulerSettings) -> Installation:
+    return Installation(
+        capacity=settings.capacity,
+        most_nodes=settings.capacity_nodes,
+        backend=settings.backend,
+        rollout_engine=settings.rollout_engine,
+        evaluation_engines=settings.evaluation_engines,
+        endpoints=lambda: read_endpoints(settings.endpoints_file),
+        versions=lambda: available_versions(settings.versions_file),
+        standard_hardware=_standard_hardware(settings),
+    )
+
+
+def _standard_hardware(settings: SchedulerSettings) -> HardwareTable:
     try:
         return hardware_table(settings.standard_hardware_file or SHIPPED)
     except HardwareTableUnreadable as error:

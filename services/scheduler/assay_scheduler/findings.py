@@ -12,12 +12,15 @@ from assay_schemas.artifacts import DatasetRef, ModelRef
 
 @dataclass(frozen=True)
 class Findings:
-    """The base model, each arm's dataset snapshot by arm name, each benchmark's items by its position, each reward
-    model by its location; what rollout engine `auto` stands for; each reference arm's model by arm name."""
-
     model: ModelRef
+    """The base model."""
     datasets: dict[str, DatasetRef]
+    """Each arm's dataset snapshot, by arm name."""
     items: dict[int, DatasetRef] = field(default_factory=dict)
+    """Benchmarks' items, by the benchmark's place in the specification."""
     rewards: dict[str, ModelRef] = field(default_factory=dict)
+    """Reward models, by the location that names them."""
     rollout_engine: str = "transformers"
+    """What `auto` stands for here."""
     references: dict[str, ModelRef] = field(default_factory=dict)
+    """Each reference arm's model, by arm name."""

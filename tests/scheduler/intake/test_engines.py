@@ -13,6 +13,7 @@ from assay_scheduler.intake.cache import MemoryCache
 from assay_scheduler.intake.datasets import DatasetIntake
 from assay_scheduler.intake.hub import HubModels
 from assay_scheduler.intake.inspection import Inspector
+from assay_scheduler.intake.installation import Installation
 from assay_scheduler.intake.locations import Locations
 from assay_scheduler.intake.models import ModelIntake
 from assay_scheduler.planner import plan_experiment
@@ -28,7 +29,8 @@ def inspector(root: Path, *engines: str, backend: str = "local") -> Inspector:
     models = ModelIntake(store, locations, MemoryCache(), HubModels(offline=True, cache=root / "hub"))
     (root / "intake").mkdir(exist_ok=True)
     datasets = DatasetIntake(store, locations, MemoryCache(), root / "intake")
-    return Inspector(datasets, models, Resources(8, 0, 64), 1, evaluation_engines=engines, backend=backend)
+    there = Installation(Resources(8, 0, 64), most_nodes=1, backend=backend, evaluation_engines=engines)
+    return Inspector(datasets, models, there)
 
 
 @pytest.fixture

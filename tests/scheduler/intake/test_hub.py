@@ -9,6 +9,7 @@ import pytest
 from assay_chassis.clock import ManualClock
 from assay_scheduler.intake.hub import HubModels
 from assay_scheduler.intake.inspection import Inspection, Inspector
+from assay_scheduler.intake.installation import Installation
 from assay_scheduler.intake.unusable import NotThereNow, Unusable
 from assay_scheduler.intake.worker import MOST_TRIES_AWAY, Claim, IntakeWorker
 from assay_scheduler.policy import Resources
@@ -142,7 +143,7 @@ class _Models:
 
 
 async def test_a_mistake_beside_a_hub_that_is_away_is_told_at_once() -> None:
-    inspector = Inspector(None, _Models(), Resources(), 1)  # type: ignore[arg-type]
+    inspector = Inspector(None, _Models(), Installation(Resources(), most_nodes=1))  # type: ignore[arg-type]
     document = {
         "name": "n",
         "base_model": "hf:org/model",

@@ -15,6 +15,7 @@ from assay_scheduler.intake.cache import MemoryCache
 from assay_scheduler.intake.datasets import DatasetIntake
 from assay_scheduler.intake.hub import HubModels
 from assay_scheduler.intake.inspection import Inspection, Inspector
+from assay_scheduler.intake.installation import Installation
 from assay_scheduler.intake.locations import Locations
 from assay_scheduler.intake.models import ModelIntake
 from assay_scheduler.intake.rewards import reward_checkpoints, truth_columns
@@ -45,7 +46,8 @@ def inspector(store: MemoryStore, tmp_path: Path) -> Inspector:
     hub, scratch = HubModels(offline=True, cache=tmp_path / "hub"), tmp_path / "intake"
     scratch.mkdir()
     models = ModelIntake(store, locations, MemoryCache(), hub)
-    return Inspector(DatasetIntake(store, locations, MemoryCache(), scratch), models, Resources(8, 0, 64), 1, "vllm")
+    datasets = DatasetIntake(store, locations, MemoryCache(), scratch)
+    return Inspector(datasets, models, Installation(Resources(8, 0, 64), most_nodes=1, rollout_engine="vllm"))
 
 
 def grpo(files: Path, reward: Any, **hyperparameters: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from assay_chassis.object_store import MemoryStore
 from assay_scheduler.intake.inspection import Inspector
+from assay_scheduler.intake.installation import Installation
 from assay_scheduler.intake.models import KEPT, ModelIntake, _matches
 from assay_scheduler.policy import Resources
 from assay_schemas.artifacts import ModelRef
@@ -18,7 +19,7 @@ async def test_a_model_that_sees_is_known_by_its_configuration(config: dict[str,
     store = MemoryStore()
     await store.put_bytes("models/m/config.json", json.dumps(config).encode())
     models = ModelIntake(store, None, None, None)  # type: ignore[arg-type]
-    inspector = Inspector(None, models, Resources(1, 0, 1), 1)  # type: ignore[arg-type]
+    inspector = Inspector(None, models, Installation(Resources(1, 0, 1), most_nodes=1))  # type: ignore[arg-type]
     names = ("numeric", "visual_multiple_choice", "gsm8k")
     asked = [(place, {"name": name}) for place, name in enumerate(names)]
     model = ModelRef(uri=store.uri("models/m"), digest="0" * 64)
@@ -27,7 +28,7 @@ async def test_a_model_that_sees_is_known_by_its_configuration(config: dict[str,
 
 
 async def test_images_on_an_engine_that_takes_none_are_refused_at_once() -> None:
-    inspector = Inspector(None, None, Resources(1, 0, 1), 1)  # type: ignore[arg-type]
+    inspector = Inspector(None, None, Installation(Resources(1, 0, 1), most_nodes=1))  # type: ignore[arg-type]
     names = ("visual_multiple_choice", "numeric", "mmmu_val_art")
     asked = [(place, {"name": name, "engine": "vllm"}) for place, name in enumerate(names)]
     found = await inspector._blind_problems(asked, ModelRef(uri="file:///m", digest="0" * 64))

@@ -64,6 +64,16 @@ async def live_context(app: ServiceApp, experiment_id: str) -> dict[str, Any] | 
     }
 
 
+async def whole_id(app: ServiceApp, short: str) -> str | None:
+    """The one experiment whose id begins so, as commands and lists write it; None where none or several do."""
+    if len(short) < FEWEST_OF_AN_ID:
+        return None
+    async with app.database.connection() as connection:
+        rows = await ReadModel(connection).experiments(search=short, limit=PAGE_SIZE)
+    whole = [row["id"] for row in rows if row["id"].startswith(short)]
+    return whole[0] if len(whole) == 1 else None
+
+
 def router(app: ServiceApp) -> APIRouter:
     routes = APIRouter()
 
@@ -83,20 +93,11 @@ def router(app: ServiceApp) -> APIRouter:
         filters = {"owner": owner, "status": status, "q": q}
         return page("index.html", experiments=rows, filters=filters, older=older, owners=owners)
 
-    async def _begins_with(short: str) -> str | None:
-        """The one experiment whose id begins so, as commands and lists write it."""
-        if len(short) < FEWEST_OF_AN_ID:
-            return None
-        async with app.database.connection() as connection:
-            rows = await ReadModel(connection).experiments(search=short, limit=PAGE_SIZE)
-        whole = [row["id"] for row in rows if row["id"].startswith(short)]
-        return whole[0] if len(whole) == 1 else None
-
     @routes.get("/experiments/{experiment_id}", response_class=HTMLResponse, responses=pages(307, 404))
     async def experiment_page(experiment_id: str) -> Response:
         live = await live_context(app, experiment_id)
         if live is None:
-            whole = await _begins_with(experiment_id)
+            whole = await whole_id(app, experiment_id)
             if whole is not None:
                 return RedirectResponse(f"/experiments/{whole}")
             return page("unknown.html", 404, experiment_id=experiment_id)

@@ -70,7 +70,7 @@ def router(app: ServiceApp) -> APIRouter:
             view=view,
             metric=_metric(chosen),
             total=total,
-            items=[{**item, "scores": _scores(item["answers"])} for item in items],
+            items=[{**shown, "scores": _scores(shown["answers"])} for shown in items],
             pages=-(-total // wanted.size),
         )
 

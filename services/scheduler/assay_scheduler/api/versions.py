@@ -27,7 +27,7 @@ def version_routes(parts: Parts) -> APIRouter:
 
     @router.get("/versions", summary="The versions of engine and harness that may be asked for")
     async def versions() -> dict[str, Any]:
-        declared = parts.inspector.versions()
+        declared = parts.inspector.installation.versions()
         return {
             "items": [
                 described(kind, name, environment, default, package)

@@ -10,11 +10,48 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from assay_schemas.benchmarks import NEWEST_HARNESS, BenchmarkDefinition, definition_of
+from assay_schemas.experiments import Hardware
 from assay_schemas.problems import Problem
+from pydantic import ValidationError
+
+from assay_scheduler.intake.installation import Installation
+from assay_scheduler.policy import never_fits
 
 MAX_PART_BYTES = 64 * 1024
 Benchmarks = Sequence[tuple[int, Mapping[str, Any]]]
 """Benchmarks as they were given, each with its place."""
+
+
+def mappings_in(listed: Any) -> list[tuple[int, Mapping[str, Any]]]:
+    """The mappings of a list, each with its place; none where it is no list."""
+    if not isinstance(listed, list):
+        return []
+    return [(place, entry) for place, entry in enumerate(listed) if isinstance(entry, Mapping)]
+
+
+def hardware_beyond(declared: Any, installation: Installation, *, field: str = "hardware") -> list[Problem]:
+    """What a job asks for that this system never has; keys that nobody knows are no reason not to look."""
+    given = {} if declared is None else declared
+    if not isinstance(given, Mapping):
+        return []
+    try:
+        hardware = Hardware.model_validate({key: given[key] for key in given if key in Hardware.model_fields})
+    except ValidationError:
+        return []
+    problems = []
+    if hardware.nodes > installation.most_nodes:
+        message = f"asks for {hardware.nodes} machines, and this system has {installation.most_nodes}."
+        mend = f"Ask for at most {installation.most_nodes}, or raise ASSAY_CAPACITY_NODES for the scheduler."
+        problems.append(Problem(field=f"{field}.nodes", message=message, mend=mend))
+    if hardware.rollout_actors and installation.backend != "ray":
+        message = f"are only on the ray backend, and this system's is {installation.backend}."
+        mend = "Leave them out, or run the services with ASSAY_BACKEND=ray."
+        problems.append(Problem(field=f"{field}.rollout_actors", message=message, mend=mend))
+    for name, asked, there in [] if problems else never_fits(hardware, installation.capacity):
+        message = f"asks for {asked:g}, and this system has {there:g}."
+        mend = f"Ask for at most {there:g}, or run the scheduler with more capacity."
+        problems.append(Problem(field=f"{field}.{name}", message=message, mend=mend))
+    return problems
 
 
 def definition_in(benchmark: Mapping[str, Any]) -> BenchmarkDefinition | None:
@@ -55,9 +92,8 @@ def bulky(document: Mapping[str, Any]) -> list[Problem]:
     training = document.get("training")
     parts = {"training.hyperparameters": training.get("hyperparameters") if isinstance(training, Mapping) else None}
     for kind, part in (("arms", "training"), ("benchmarks", "parameters")):
-        listed = document.get(kind)
-        for place, given in enumerate(listed if isinstance(listed, list) else []):
-            parts[f"{kind}.{place}.{part}"] = given.get(part) if isinstance(given, Mapping) else None
+        for place, given in mappings_in(document.get(kind)):
+            parts[f"{kind}.{place}.{part}"] = given.get(part)
     return [
         Problem(field=name, message=f"is over {MAX_PART_BYTES // 1024} KiB.", mend="Put data into files and name them.")
         for name, part in parts.items()

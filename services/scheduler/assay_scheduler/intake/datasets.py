@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,37 +133,54 @@ def write_rows(
     """Writes the canonical JSONL of all rows to `target`, and shows each row to `sample`. Raises Unusable.
 
     With `images`, those of the rows are kept there and named in their place."""
-    checker, hasher = RowChecker(needs), hashlib.sha256()
+    checker = RowChecker(needs)
     most = max(ALWAYS_FINE_BYTES, MOST_GROWTH * sum(file.path.stat().st_size for file in files))
-    rows, size, columns = 0, 0, dict[str, int]()
     with target.open("wb") as sink:
+        written = _Written()
         for file in files:
-            many = f"{file.name}, " if len(files) > 1 else ""
+            prefix = f"{file.name}, " if len(files) > 1 else ""
             beside = source.rpartition("/")[0] if file.copied else str(file.path.parent)
-            for where, row in _rows(file, checker, many):
+            for where, row in _rows(file, checker, prefix):
                 checker.check(where, row)
                 if images is not None:
                     row = images.row(where, row, beside)
                 line = _canonical_line(where, row, checker)
-                hasher.update(line)
                 sink.write(line)
                 sample.take(line)
-                rows, size = rows + 1, size + len(line)
-                if size > most:
+                written.add(row, line)
+                if written.size > most:
                     raise _too_much(f"{where} brings it to more than {MOST_GROWTH} times the file's size.")
-                for column in row:
-                    columns[column] = columns.get(column, 0) + 1
     checker.finish()
-    if not rows:
+    if not written.rows:
         raise Unusable("holds no rows.", "Check the file that was given, and how it was written.")
-    return SnapshotManifest(
-        digest=hasher.hexdigest(),
-        rows=rows,
-        size=size,
-        columns=tuple(columns),
-        formats=formats_of(column for column, uses in columns.items() if uses == rows),
-        source=source,
-    )
+    return written.manifest(source)
+
+
+class _Written:
+    """What a snapshot's manifest says of its rows, kept up row by row."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.size = 0
+        self._uses: dict[str, int] = {}
+        self._hasher = hashlib.sha256()
+
+    def add(self, row: Mapping[str, Any], line: bytes) -> None:
+        self._hasher.update(line)
+        self.rows += 1
+        self.size += len(line)
+        for column in row:
+            self._uses[column] = self._uses.get(column, 0) + 1
+
+    def manifest(self, source: str) -> SnapshotManifest:
+        return SnapshotManifest(
+            digest=self._hasher.hexdigest(),
+            rows=self.rows,
+            size=self.size,
+            columns=tuple(self._uses),
+            formats=formats_of(column for column, uses in self._uses.items() if uses == self.rows),
+            source=source,
+        )
 
 
 def _too_much(message: str) -> Unusable:

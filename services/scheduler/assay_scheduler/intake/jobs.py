@@ -24,6 +24,7 @@ from assay_schemas.specification import (
 )
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from assay_scheduler.intake.beyond import hardware_beyond
 from assay_scheduler.intake.inspection import Inspector
 from assay_scheduler.intake.rewards import reward_checkpoints, truth_columns
 from assay_scheduler.intake.rows import needs_of_algorithm, needs_of_benchmark
@@ -107,20 +108,7 @@ async def inspect_training_job(document: Mapping[str, Any], inspector: Inspector
     except ValidationError as error:
         return SingleJob(None, problems_of(error, TrainingJobBody))
     config = body.training_config
-    request = _Request(
-        {
-            **_common(body),
-            "base_model": config.base_model,
-            "training": _given(
-                algorithm=config.training_alg, hyperparameters=config.hyperparams, engine_version=body.engine_version
-            ),
-            "arms": [{"name": "job", "dataset": config.dataset}],
-            "seeds": [body.seed],
-            "benchmarks": [{"name": STAND_IN_TASK}],
-        },
-        TRAINING_FIELDS,
-        inspector,
-    )
+    request = _Request(_training_stand_in(body), TRAINING_FIELDS, inspector)
     needs = needs_of_algorithm(ALGORITHMS.get(str(config.training_alg)), truth_columns(config.hyperparams))
     dataset = await request.found(
         "arms.0.dataset", config.dataset, lambda: inspector.datasets.take(config.dataset, needs)
@@ -141,7 +129,7 @@ async def inspect_training_job(document: Mapping[str, Any], inspector: Inspector
         interventions=[],
         seed=body.seed,
         rewards=rewards,
-        auto_engine=inspector.rollout_engine,
+        auto_engine=inspector.installation.rollout_engine,
     )
     return SingleJob(new_job(_planned(inputs), hardware_of(spec, "training"), model, {dataset.digest: dataset}), [])
 
@@ -153,21 +141,7 @@ async def inspect_eval_job(document: Mapping[str, Any], inspector: Inspector) ->
     except ValidationError as error:
         return SingleJob(None, problems_of(error, EvalJobBody))
     name = _benchmark_name(body.benchmark_name, body.harness_version)
-    request = _Request(
-        {
-            **_common(body),
-            "base_model": body.model_checkpoint_path,
-            "training": {"algorithm": "SFT"},
-            "arms": [{"name": "job", "dataset": "sha256:"}],
-            "benchmarks": [
-                _given(
-                    name=name, harness_version=body.harness_version, parameters=body.harness_params, limit=body.limit
-                )
-            ],
-        },
-        EVAL_FIELDS,
-        inspector,
-    )
+    request = _Request(_eval_stand_in(body, name), EVAL_FIELDS, inspector)
     location = body.harness_params.get("dataset")
     items: DatasetRef | None = None
     if location is not None:
@@ -204,8 +178,8 @@ class _Request:
         self._known = {problem.field for problem in reading.problems}
         self.away: list[Problem] = []
         self.problems = [self._renamed(problem) for problem in reading.problems]
-        hardware = inspector.hardware_problems(stand_in.get("hardware"), self._known)
-        self.problems += [self._renamed(problem) for problem in hardware]
+        hardware = hardware_beyond(stand_in.get("hardware"), inspector.installation)
+        self.problems += [self._renamed(problem) for problem in hardware if problem.field not in self._known]
 
     async def found(self, field: str, location: Any, look_up: Any) -> Any:
         """What a look-up finds, or None with its problem noted; not asked where the location itself is wrong."""
@@ -236,6 +210,35 @@ class _Request:
             if problem.field == inner or problem.field.startswith(inner + "."):
                 return problem.model_copy(update={"field": outer + problem.field[len(inner) :]})
         return problem
+
+
+def _training_stand_in(body: TrainingJobBody) -> dict[str, Any]:
+    """An experiment whose only training is the one asked for."""
+    config = body.training_config
+    return {
+        **_common(body),
+        "base_model": config.base_model,
+        "training": _given(
+            algorithm=config.training_alg, hyperparameters=config.hyperparams, engine_version=body.engine_version
+        ),
+        "arms": [{"name": "job", "dataset": config.dataset}],
+        "seeds": [body.seed],
+        "benchmarks": [{"name": STAND_IN_TASK}],
+    }
+
+
+def _eval_stand_in(body: EvalJobBody, name: str) -> dict[str, Any]:
+    """An experiment whose control would be evaluated as is asked for."""
+    benchmark = _given(
+        name=name, harness_version=body.harness_version, parameters=body.harness_params, limit=body.limit
+    )
+    return {
+        **_common(body),
+        "base_model": body.model_checkpoint_path,
+        "training": {"algorithm": "SFT"},
+        "arms": [{"name": "job", "dataset": "sha256:"}],
+        "benchmarks": [benchmark],
+    }
 
 
 def _common(body: Body) -> dict[str, Any]:
