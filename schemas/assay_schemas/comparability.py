@@ -9,7 +9,7 @@ from itertools import combinations
 
 from assay_schemas.benchmarks import NEWEST_HARNESS
 from assay_schemas.experiments import ExperimentSpec
-from assay_schemas.specification import benchmark_ids, engine_version_of
+from assay_schemas.resolved import benchmark_ids, engine_version_of
 from assay_schemas.versions import Versions
 
 

@@ -1,6 +1,6 @@
 """The experiment specification: what a researcher asks for, closed to unknown keys.
 
-Structure only; `specification.py` checks what spans several fields, the scheduler what lies in files.
+Structure only; `across_fields.py` checks what spans several fields, the scheduler what lies in files.
 """
 
 from __future__ import annotations

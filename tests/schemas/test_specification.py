@@ -6,12 +6,8 @@ import pytest
 from assay_schemas.benchmarks import OWN_BENCHMARKS
 from assay_schemas.experiments import ExperimentSpec
 from assay_schemas.problems import shown
-from assay_schemas.specification import (
-    engine_version_of,
-    hyperparameters_of,
-    not_yet_available,
-    read_specification,
-)
+from assay_schemas.resolved import engine_version_of, hyperparameters_of
+from assay_schemas.specification import not_yet_available, read_specification
 
 MINIMAL = {
     "base_model": "/models/pilot",

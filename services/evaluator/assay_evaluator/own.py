@@ -88,8 +88,8 @@ def evaluate_own(
 def _metrics(
     benchmark: OwnBenchmark, task: ConfigurableTask, logged: list[dict[str, Any]], *, clustered: bool
 ) -> dict[str, Metric]:
-    """The task's metrics under the benchmark's own names. Intervals take items for independent: where some hang together
-    they would be too narrow, and are left out."""
+    """The task's metrics under the benchmark's own names. Intervals take items for independent: where some hang
+    together they would be too narrow, and are left out."""
     found = {key: metric for (key, _), metric in task_metrics(task, logged).items()}
     if clustered:
         found = {key: metric.model_copy(update={"interval": None}) for key, metric in found.items()}

@@ -31,8 +31,8 @@ from assay_schemas.experiments import (
 )
 from assay_schemas.interventions import written_out
 from assay_schemas.jobs import EvalInputs, ItemSplit, JobInputs, SelectionInputs, TrainingInputs, job_key
+from assay_schemas.resolved import benchmark_ids, benchmark_parameters, engine_version_of, hyperparameters_of
 from assay_schemas.results import Plan, PlannedArm, PlannedBenchmark, PlannedJob, PlannedReplicate
-from assay_schemas.specification import benchmark_ids, benchmark_parameters, engine_version_of, hyperparameters_of
 
 from assay_scheduler.findings import Findings
 from assay_scheduler.states import Job, Wanted

@@ -19,8 +19,8 @@ from assay_schemas.cost.evaluation import ASSUMED
 from assay_schemas.cost.shape import ModelShape, shape_of
 from assay_schemas.cost.tokens import SAMPLED_ROWS, TokenSample, token_sample
 from assay_schemas.jobs import EvalInputs, TrainingInputs
+from assay_schemas.resolved import hyperparameters_of
 from assay_schemas.results import Plan
-from assay_schemas.specification import hyperparameters_of
 
 from assay_scheduler.intake.cache import FindingCache
 from assay_scheduler.planner import hardware_of

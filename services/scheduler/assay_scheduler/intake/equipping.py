@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from assay_schemas.cost.shape import ModelShape
 from assay_schemas.experiments import ExperimentSpec, Hardware
 from assay_schemas.problems import Problem
-from assay_schemas.specification import hyperparameters_of
+from assay_schemas.resolved import hyperparameters_of
 from assay_schemas.standard_hardware import HardwareTable
 
 

@@ -16,12 +16,9 @@ from assay_schemas.benchmarks import NEWEST_HARNESS, definition_of
 from assay_schemas.experiments import ExperimentSpec
 from assay_schemas.jobs import EvalInputs, TrainingInputs, job_key
 from assay_schemas.problems import Problem, problems_of
+from assay_schemas.resolved import engine_version_of, hyperparameters_of
 from assay_schemas.results import PlannedJob
-from assay_schemas.specification import (
-    engine_version_of,
-    hyperparameters_of,
-    not_yet_available,
-)
+from assay_schemas.specification import not_yet_available
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_scheduler.intake.beyond import hardware_beyond
