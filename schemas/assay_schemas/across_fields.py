@@ -30,16 +30,18 @@ from assay_schemas.versions import Versions
 
 def across_fields(document: Mapping[str, Any], versions: Versions) -> list[Problem]:
     """Every problem that these checks find; two of them may speak of one field."""
+    training, hardware = _mapping(document.get("training")), _mapping(document.get("hardware"))
+    arms, benchmarks = _listing(document.get("arms")), _listing(document.get("benchmarks"))
     return [
-        *_training_problems(_mapping(document.get("training")), _listing(document.get("arms")), versions),
-        *_arm_problems(_listing(document.get("arms"))),
-        *_intervention_problems(_listing(document.get("arms")), _mapping(document.get("training"))),
-        *_benchmark_problems(_listing(document.get("benchmarks")), _mapping(document.get("training")), versions),
-        *_selection_problems(_mapping(document.get("selection")), _listing(document.get("benchmarks"))),
+        *_training_problems(training, arms, versions),
+        *_arm_problems(arms),
+        *_intervention_problems(arms, training),
+        *_benchmark_problems(benchmarks, training, versions),
+        *_selection_problems(_mapping(document.get("selection")), benchmarks),
         *_budget_problems(document),
-        *_parallelism_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
-        *_offload_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
-        *_actor_problems(_mapping(document.get("hardware")), _mapping(document.get("training"))),
+        *_parallelism_problems(hardware, training),
+        *_offload_problems(hardware, training),
+        *_actor_problems(hardware, training),
     ]
 
 
