@@ -30,3 +30,14 @@ def test_a_preloaded_process_loads_a_model_without_compiling_all_patterns_of_nam
     command = [sys.executable, "-c", CHECK, json.dumps(PRELOAD), str(MODEL)]
     compiled = int(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=300).stdout)
     assert compiled < 100
+
+
+@pytest.mark.slow
+def test_libraries_are_loaded_without_the_code_of_a_service() -> None:
+    """So that they may stay loaded while a service's code is exchanged."""
+    check = (
+        "import sys, assay_trainer.architectures; "
+        "print({name for name in sys.modules if name.startswith('assay')} - {'assay_trainer'})"
+    )
+    found = subprocess.run([sys.executable, "-c", check], stdout=subprocess.PIPE, text=True, check=True, timeout=300)
+    assert found.stdout.strip() == "{'assay_trainer.architectures'}"

@@ -20,6 +20,8 @@ SERVICES = {
     "evaluator": "assay_evaluator",
     "reporter": "assay_reporter",
 }
+OF_SERVICES = {"PYTHONUNBUFFERED": "1"}
+"""What every service has in its environment beside its settings."""
 _STOP_TIMEOUT_S = 20.0
 _READY_TIMEOUT_S = 3.0
 
@@ -45,7 +47,7 @@ class Service:
         self.port = free_port(self.port)
 
     def command(self) -> Command:
-        own = {"ASSAY_HTTP_HOST": HOST, "ASSAY_HTTP_PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        own = {"ASSAY_HTTP_HOST": HOST, "ASSAY_HTTP_PORT": str(self.port), **OF_SERVICES}
         return Command(
             arguments=[sys.executable, "-m", self._module],
             log=self._log,

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from assay_local import processes
+from assay_local import libraries, processes
 from assay_local.broker_admin import begin_groups, create_topics
 from assay_local.broker_choice import BrokerKind, choose_broker
 from assay_local.broker_topics import embedded_topics, production_topics
@@ -24,17 +24,20 @@ from assay_local.leftovers import end_jobs, end_recorded
 from assay_local.mock import MockKafka
 from assay_local.ports import free_port
 from assay_local.postgres import PostgresServer
-from assay_local.service import SERVICES, Service
+from assay_local.service import OF_SERVICES, SERVICES, Service
 from assay_local.state import ProcessRecord, StateFolder, SystemRecord, write_atomically
 from assay_local.supervisor import Supervisor
 from assay_local.warm_services import WarmServices
+
+if TYPE_CHECKING:
+    from assay_chassis.compute.warm_client import WarmClient
 
 _MOCK_FETCH_WAIT_MS = "20"
 _READABLE_ROOTS = "/"
 """One's own machine: experiments may name every file that its user can read."""
 _WARM_UP_AFTER_S = {"trainer": "1", "evaluator": "3"}
-"""Seconds after a service's start: the start of the others is nearly over, and who submits at once finds jobs' imports
-under way. Trainings come first, and evaluations' warm parent is forked from theirs."""
+"""Seconds after a service's start: the start of the others is nearly over, and the libraries of jobs are being loaded
+since the broker's start. Trainings come first."""
 _PREFERRED_PORTS = {"scheduler": 8710, "reporter": 8711, "trainer": 8712, "evaluator": 8713}
 
 
@@ -65,6 +68,7 @@ class EmbeddedSystem:
         self._services: dict[str, Service] = {}
         self._supervisors: dict[str, Supervisor] = {}
         self._warm: WarmServices | None = None
+        self._libraries: WarmClient | None = None
         self._ready = False
         self._write_lock = threading.Lock()
 
@@ -95,6 +99,8 @@ class EmbeddedSystem:
         self._stop(self._services)
         if self._warm is not None:
             self._warm.stop()
+        if self._libraries is not None:
+            self._libraries.end()
         end_jobs(self.state)
         self._stop(self._supervisors)
         self.state.forget()
@@ -134,10 +140,17 @@ class EmbeddedSystem:
         if not self._external.kafka_bootstrap_servers:
             self._broker = choose_broker(self.state, self._wanted_broker, self._tell)
             self._run([self._broker])
+        self._begin_libraries()
         self._await([supervisor.component for supervisor in self._supervisors.values()])
         self._bootstrap_servers = self._current_bootstrap_servers()
         self._make_topics()
         write_atomically(self.state.database_url_file, self._database_url, mode=0o600)
+
+    def _begin_libraries(self) -> None:
+        """Beside the broker and the database, which leave half of two cores idle while they start."""
+        if libraries.wanted(os.environ, self._modules):
+            environment = {processes.MARK: self.state.system_id(), **OF_SERVICES}
+            self._libraries = libraries.begin(self._sharing.with_name("libraries"), self._sharing, environment)
 
     def _make_topics(self) -> None:
         if self._external.kafka_bootstrap_servers:
@@ -202,15 +215,19 @@ class EmbeddedSystem:
             "ASSAY_VERSIONS_FILE": os.environ.get("ASSAY_VERSIONS_FILE", str(self.state.path / "versions.json")),
             "ASSAY_STATE_DIR": str(folder),
             "ASSAY_COMPUTE_ROOT": str(folder / "compute"),
-            "ASSAY_WARM_SHARING": str(folder.parent / "warm"),
+            "ASSAY_WARM_SHARING": str(self._sharing),
             "ASSAY_API_URL": self._url("scheduler"),
             "ASSAY_WEB_URL": self._url("reporter"),
         }
         if name in _WARM_UP_AFTER_S:
-            settings["ASSAY_WARM_UP_AFTER_S"] = os.environ.get("ASSAY_WARM_UP_AFTER_S", _WARM_UP_AFTER_S[name])
+            settings[libraries.WARM_UP] = os.environ.get(libraries.WARM_UP, _WARM_UP_AFTER_S[name])
         if isinstance(self._broker, MockKafka):
             settings["ASSAY_KAFKA_FETCH_MAX_WAIT_MS"] = _MOCK_FETCH_WAIT_MS
         return settings
+
+    @property
+    def _sharing(self) -> Path:
+        return self.state.path / "services" / "warm"
 
     @property
     def _broker_kind(self) -> BrokerKind:

@@ -1,6 +1,7 @@
-"""Imports the model code that transformers would otherwise import in every job, once in the warm parent.
+"""Imports the libraries of a training, and the model code that transformers would otherwise import in every job, once
+in the warm parent.
 
-Runs no tensor operation; an architecture that is not listed is only slower to start.
+Runs no tensor operation and imports nothing of Assay; an architecture that is not listed is only slower to start.
 """
 
 import transformers.models.auto.modeling_auto
