@@ -39,8 +39,7 @@ def responses(plan: Plan, result: ExperimentResult, store: Store, benchmark: str
     joined = pd.concat(arms, ignore_index=True).merge(beside, on=KEYS, how="left")
     if not flips:
         return joined
-    higher = next(one.higher_is_better for one in plan.benchmarks if one.id == benchmark)
-    change = (joined["score"] - joined["control_score"]) * (1 if higher else -1)
+    change = (joined["score"] - joined["control_score"]) * (1 if plan.benchmark(benchmark).higher_is_better else -1)
     changed = joined[change.notna() & (change != 0)]
     return changed.assign(change=change).sort_values(["change", "item_id", "arm", "seed"], ignore_index=True)
 

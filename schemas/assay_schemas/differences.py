@@ -1,9 +1,11 @@
-"""How differences, intervals and times are written, the same on pages, in files, terminals and notebooks.
+"""How differences, intervals, times and lists are written, the same on pages, in files, terminals and notebooks.
 
 Only words; every number is given.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from assay_schemas.experiments import CONTROL
 from assay_schemas.jobs import Usage
@@ -88,3 +90,9 @@ def against_control(report: ReportDocument) -> dict[tuple[str, str], str]:
         for one in report.verdicts
         if one.versus == CONTROL and one.delta is not None and one.interval is not None
     }
+
+
+def enumerated(parts: Iterable[str]) -> str:
+    """`clean, wrong and placebo`; empty where there are none."""
+    *others, last = [*parts] or [""]
+    return f"{', '.join(others)} and {last}" if others else last

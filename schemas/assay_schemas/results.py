@@ -232,6 +232,10 @@ class Plan(BaseModel):
         """A request may not hold what nobody knows; what a newer scheduler has planned may."""
         return ExperimentSpec.model_validate(value, extra="ignore") if isinstance(value, dict) else value
 
+    def benchmark(self, id_: str) -> PlannedBenchmark:
+        """The benchmark with that id. Raises KeyError."""
+        return {one.id: one for one in self.benchmarks}[id_]
+
 
 def job_titles(plan: Plan) -> dict[str, str]:
     """What each job of a plan does, in words, by its key: `train clean, seed 0`. A shared job has its first use's."""

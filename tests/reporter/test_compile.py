@@ -11,8 +11,9 @@ from html import unescape
 import pytest
 from assay_reporter.blocks import Curve, CurvePlot, TableBlock
 from assay_reporter.compile import compile_report
-from assay_reporter.conclusion import answers, conclusion, next_steps
+from assay_reporter.conclusion import answers, conclusion
 from assay_reporter.evidence import with_leading_metrics
+from assay_reporter.next_steps import next_steps
 from assay_reporter.render import FORMS, charts, render_email, render_html, render_json, render_markdown
 from assay_reporter.render.picture import picture_spec, render_picture
 from assay_reporter.sections.why import Endings

@@ -13,14 +13,16 @@ from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.jobs import Usage
 from assay_schemas.reports import Finding, ReportDocument, Verdict, VerdictWord
 
-from assay_reporter.conclusion import answers, conclusion, missing, next_steps
+from assay_reporter.conclusion import answers, conclusion
 from assay_reporter.energy import counted_joules
 from assay_reporter.evidence import Evidence
 from assay_reporter.examination import Examination
 from assay_reporter.interventions import in_words
+from assay_reporter.next_steps import next_steps
 from assay_reporter.scoring import benchmark_scores, cells, smallest_effect
 from assay_reporter.sections import SECTIONS, Findings
 from assay_reporter.statistics import Comparison, ExperimentComparisons, compare_experiment
+from assay_reporter.unfinished import unfinished
 from assay_reporter.validity import broken_comparisons, cancelled_arms
 
 
@@ -46,7 +48,7 @@ def compile_report(evidence: Evidence, now: datetime) -> ReportDocument:
         benchmarks=[benchmark.id for benchmark in plan.benchmarks],
         cells=cells(evidence, scores, _against_control(verdicts), cancelled),
         verdicts=verdicts,
-        missing=missing(evidence),
+        missing=unfinished(evidence),
         findings=[Finding(section=section.anchor, text=text) for section in sections for text in section.findings],
         next_steps=next_steps(evidence, verdicts, findings.flags),
         jobs=len(plan.jobs),
@@ -76,7 +78,7 @@ def _compared(examined: Examination, cancelled: Collection[tuple[str, str]]) -> 
 
 
 def _verdict(one: Comparison, evidence: Evidence) -> Verdict:
-    benchmark = next(each for each in evidence.plan.benchmarks if each.id == one.benchmark)
+    benchmark = evidence.plan.benchmark(one.benchmark)
     return Verdict(
         arm=one.arm,
         versus=one.versus,

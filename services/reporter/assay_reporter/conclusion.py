@@ -1,22 +1,20 @@
-"""The words around the verdicts: the answer in a sentence, what is missing, and what to try next.
+"""The answer in a sentence, and what that sentence leaves open: arms against each other, the placebo.
 
 Pure functions of verdicts and ends; no number is computed here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from assay_schemas.differences import difference, interval
+from assay_schemas.differences import difference, enumerated, interval
 from assay_schemas.experiments import CONTROL, PLACEBO
 from assay_schemas.reports import Verdict, VerdictWord
-from assay_schemas.results import JobEnd, PlannedReplicate
 
-from assay_reporter.budget import look_at
 from assay_reporter.evidence import Evidence
-from assay_reporter.statistics.sentences import count
+from assay_reporter.unfinished import unfinished
 
-MOST_PAIRS = MOST_OPEN = 4
+MOST_PAIRS = 4
 MOST_NAMED = 3
 """More benchmarks than this with the same word are counted, so that the answer stays a sentence."""
 PHRASES: dict[VerdictWord, str] = {
@@ -39,7 +37,9 @@ def conclusion(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[
     said: dict[str, list[str]] = {}
     for arm in arms:
         said.setdefault(_of_an_arm([one for one in primary if one.arm == arm]), []).append(arm)
-    parts = [f"{_joined(names)} {'is' if len(names) == 1 else 'are'} {words}" for words, names in said.items() if words]
+    parts = [
+        f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} {words}" for words, names in said.items() if words
+    ]
     warning = " The placebo check failed: read this with suspicion." if flags else ""
     return "; ".join(parts).rstrip(".") + "." + warning
 
@@ -47,7 +47,7 @@ def conclusion(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[
 def _no_verdict(evidence: Evidence, primary: Sequence[Verdict]) -> str:
     """Why nothing could be compared: what did not finish, else what stands against the comparisons themselves."""
     reasons = list(dict.fromkeys(one.reason.rstrip(".") for one in primary))
-    if missing(evidence) or not reasons:
+    if unfinished(evidence) or not reasons:
         return f"No verdict: no arm could be compared with control. {_what_failed(evidence)}See What is missing."
     return f"No verdict: {reasons[0]}." + (" See Comparisons for the other reasons." if len(reasons) > 1 else "")
 
@@ -68,13 +68,13 @@ def _what_failed(evidence: Evidence) -> str:
 def _of_an_arm(verdicts: Sequence[Verdict]) -> str:
     """`better than control on numeric (+21.3 points) and tied with control on perplexity`."""
     groups = {word: [one for one in verdicts if one.verdict == word] for word in PHRASES}
-    return _joined([f"{PHRASES[word]} on {_where(group, len(verdicts))}" for word, group in groups.items() if group])
+    return enumerated([f"{PHRASES[word]} on {_where(group, len(verdicts))}" for word, group in groups.items() if group])
 
 
 def _where(group: Sequence[Verdict], of: int) -> str:
     """The benchmarks with what was found there; of very many their number, and where the difference is the clearest."""
     if len(group) <= MOST_NAMED:
-        return _joined([f"{one.benchmark}{_size(one)}" for one in group])
+        return enumerated([f"{one.benchmark}{_size(one)}" for one in group])
     count = f"all {of} benchmarks" if len(group) == of else f"{len(group)} of {of} benchmarks"
     clearest = min(group, key=lambda one: 1.0 if one.p is None else one.p)
     size = _size(clearest)
@@ -85,10 +85,6 @@ def _size(verdict: Verdict) -> str:
     if verdict.delta is None or verdict.verdict not in ("better", "worse"):
         return ""
     return f" ({difference(verdict)})"
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
 def answers(verdicts: Sequence[Verdict]) -> list[str]:
@@ -106,7 +102,7 @@ def _between_arms(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for (better, other), ahead_on in list(found.items())[:MOST_PAIRS]:
         listed = [f"{one.benchmark} ({difference(one)}, 95 % interval {interval(one)})" for one in ahead_on]
         more = [f"{len(listed) - MOST_NAMED} more benchmarks"] if len(listed) > MOST_NAMED + 1 else []
-        where = _joined([*(listed[:MOST_NAMED] if more else listed), *more])
+        where = enumerated([*(listed[:MOST_NAMED] if more else listed), *more])
         yield f"Between arms: {better} is better than {other} on {where}; not corrected for their number."
     if len(found) > MOST_PAIRS:
         yield f"Between arms: {len(found) - MOST_PAIRS} more pairs differ, see Comparisons."
@@ -125,7 +121,7 @@ def _placebo(verdicts: Sequence[Verdict]) -> Iterator[str]:
     if not checks:
         return
     first = checks[0].versus
-    apart = _joined([f"{difference(one)} on {one.benchmark}{_limits(one)}" for one in checks])
+    apart = enumerated([f"{difference(one)} on {one.benchmark}{_limits(one)}" for one in checks])
     yield (
         f"Placebo check: trained on {first}'s data with other seeds, it differs from {first} by {apart}: "
         f"{_of_the_check(checks)}."
@@ -142,95 +138,8 @@ def _of_the_check(checks: Sequence[Verdict]) -> str:
         [one.benchmark for one in checks if one.verdict in words] for words in (("better", "worse"), ("tied",))
     )
     if failed:
-        return f"a difference on {_joined(failed)} that should not be there"
+        return f"a difference on {enumerated(failed)} that should not be there"
     if not tied:
         return "no verdict, as it should be"
     everywhere = len(tied) == len(checks)
-    return f"tied{'' if everywhere else f' on {_joined(tied)}, no verdict on the rest'}, as it should be"
-
-
-def missing(evidence: Evidence) -> list[str]:
-    """A sentence for everything that did not finish, with its reason."""
-    ends = {end.key: end for end in evidence.result.ends}
-    sentences = []
-    for replicate in evidence.plan.replicates:
-        for what, end in _unfinished(replicate, ends):
-            sentences.append(f"{_who(replicate)}: {what} {_why(end)}")
-    return sentences
-
-
-def _unfinished(replicate: PlannedReplicate, ends: dict[str, JobEnd]) -> Iterable[tuple[str, JobEnd]]:
-    """The first step of a replicate that did not succeed; what merely depended on it is not listed again."""
-    for what, key in (("training", replicate.training), ("checkpoint selection", replicate.selection)):
-        end = ends.get(key or "")
-        if end is not None and end.outcome != "succeeded":
-            yield what, end
-            return
-    for benchmark, key in replicate.evals.items():
-        end = ends.get(key)
-        if end is not None and end.outcome != "succeeded":
-            yield f"evaluation on {benchmark}", end
-
-
-def _who(replicate: PlannedReplicate) -> str:
-    return replicate.arm if replicate.seed is None else f"{replicate.arm}, seed {replicate.seed}"
-
-
-def _why(end: JobEnd) -> str:
-    if end.error is None:
-        return f"was {end.outcome}."
-    attempts = f" after {end.attempt} attempts" if (end.attempt or 1) > 1 else ""
-    return f"{end.outcome}{attempts} ({end.error.class_}): {end.error.message}"
-
-
-def next_steps(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[str]) -> list[str]:
-    """What would teach most next, most pressing first."""
-    primary = [one for one in verdicts if one.family == "primary"]
-    steps = list(flags)
-    if evidence.result.outcome in ("partial", "failed"):
-        steps.append(_ask_again(evidence))
-    elif evidence.result.outcome == "cancelled":
-        identity = evidence.plan.experiment_id[:8]
-        steps.append(f"To have it ended after all: `assay retry {identity}` reuses all that was finished.")
-    decided = look_at(evidence.plan, verdicts, evidence.result.outcome)
-    if decided is not None and decided.next is not None:
-        steps.append(f"Wait for the next look: `assay watch {decided.next[:8]}` (look {decided.look + 1}).")
-    else:
-        steps += _settling(primary)
-    changed = next((one for one in primary if one.verdict == "worse"), None)
-    changed = changed or next((one for one in primary if one.verdict == "better"), None)
-    if changed is not None:
-        command = f"assay responses {evidence.plan.experiment_id[:8]} --benchmark {changed.benchmark} --flips"
-        steps.append(f"Read the responses that changed: `{command}`.")
-    if not evidence.plan.spec.placebo:
-        steps.append("Add `placebo: true`: an arm with the same data shows how large differences by chance are.")
-    if not any(one.versus == CONTROL for one in verdicts):
-        steps.append("Control has no result; without it nothing can be called better or worse.")
-    return [step for step in steps if step]
-
-
-def _ask_again(evidence: Evidence) -> str:
-    """Where a failure may pass, to ask for the same; where none may, the same would only fail once more."""
-    errors = [end.error for end in evidence.result.ends if end.outcome == "failed"]
-    if errors and not any(one is None or one.retryable for one in errors):
-        return "Mend what What is missing names and submit again: asked for as it is, it would fail once more."
-    identity = evidence.plan.experiment_id[:8]
-    return f"Ask again for what is missing: `assay retry {identity}` reuses all that succeeded."
-
-
-def _settling(primary: Sequence[Verdict]) -> Iterator[str]:
-    """What would settle the open verdicts, those that need least first; of very many the first ones."""
-    open_ = [one for one in primary if one.verdict == "underpowered" and (one.more_seeds or one.more_items)]
-    open_.sort(key=lambda one: (one.more_seeds or 0, one.more_items or 0))
-    yield from map(_settle, open_[:MOST_OPEN])
-    if len(open_) > MOST_OPEN:
-        yield f"{len(open_) - MOST_OPEN} more verdicts are open: Comparisons says what each needs."
-
-
-def _settle(verdict: Verdict) -> str:
-    wanted = []
-    if verdict.more_seeds:
-        wanted.append(f"{count(verdict.more_seeds, 'more seed')} for each arm")
-    if verdict.more_items:
-        wanted.append(count(verdict.more_items, "more item"))
-    return f"{verdict.arm} on {verdict.benchmark} would be settled by about {' and '.join(wanted)}."
+    return f"tied{'' if everywhere else f' on {enumerated(tied)}, no verdict on the rest'}, as it should be"

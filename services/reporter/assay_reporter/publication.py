@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 
@@ -113,23 +113,12 @@ class Publication:
             await model.report_failed(due.experiment_id, words)
 
     async def _publish(self, due: DueReport, tx: Transaction, model: ReadModel) -> None:
-        result = ExperimentResult.model_validate_json(await self._app.store.get_bytes(due.result))
-        unsaid = 0
-        if attempts := stopped(result.ends):
-            told = await model.usage_of(attempts)
-            if worth_waiting(result, told, self._app.clock.now()):
-                await model.report_waits(due.experiment_id, POLL_S)
-                return
-            result, unsaid = with_last_words(result, told), len(set(attempts) - told.keys())
-        store = self._app.store
-        evidence = await with_training_rows(store, await gather_evidence(store, result))
-        evidence = replace(evidence, baselines=await model.first_baselines(baselines_of(evidence)), unsaid=unsaid)
+        evidence = await self._evidence(due, model)
+        if evidence is None:
+            await model.report_waits(due.experiment_id, POLL_S)
+            return
         asked = evidence.plan.spec.sinks
-        unknown = [self._sinks.unknown(name) for name in dict.fromkeys(asked) if name not in self._sinks]
-        made = await kept_report(store, due.experiment_id)
-        if made is None:
-            made = await _with_pictures(store, *await asyncio.to_thread(_compiled, evidence, unknown))
-        report, texts = made
+        report, texts = await self._made(due, evidence, asked)
         refs = await write_report(self._app.store, report, texts)
         await model.report_made(report.experiment_id, report.sentence)
         body = published(report, refs, self._web_url())
@@ -146,6 +135,27 @@ class Publication:
         for following in events_of_the_look(evidence, report, event.id):
             await tx.publish(following)
         self._app.log.info("report published", experiment_id=report.experiment_id, sentence=report.sentence)
+
+    async def _evidence(self, due: DueReport, model: ReadModel) -> Evidence | None:
+        """All that the report rests on; None while the last words of stopped jobs are worth waiting for."""
+        store = self._app.store
+        result = ExperimentResult.model_validate_json(await store.get_bytes(due.result))
+        unsaid = 0
+        if attempts := stopped(result.ends):
+            told = await model.usage_of(attempts)
+            if worth_waiting(result, told, self._app.clock.now()):
+                return None
+            result, unsaid = with_last_words(result, told), len(set(attempts) - told.keys())
+        evidence = await with_training_rows(store, await gather_evidence(store, result))
+        return replace(evidence, baselines=await model.first_baselines(baselines_of(evidence)), unsaid=unsaid)
+
+    async def _made(self, due: DueReport, evidence: Evidence, asked: Sequence[str]) -> Made:
+        """The report that was made before, else a new one. `asked`: sinks that the experiment names."""
+        made = await kept_report(self._app.store, due.experiment_id)
+        if made is not None:
+            return made
+        unknown = [self._sinks.unknown(name) for name in dict.fromkeys(asked) if name not in self._sinks]
+        return await _with_pictures(self._app.store, *await asyncio.to_thread(_compiled, evidence, unknown))
 
 
 def events_of_the_look(evidence: Evidence, report: ReportDocument, caused_by: str) -> list[Event]:

@@ -92,7 +92,7 @@ def _failed_items(examined: Examination, arm: str, benchmark: str, arms: Mapping
 
 def _most_failed(examined: Examination, benchmark: str) -> float:
     """The share of items that may fail, as the benchmark was asked for."""
-    planned = next(one for one in examined.evidence.plan.benchmarks if one.id == benchmark)
+    planned = examined.evidence.plan.benchmark(benchmark)
     asked = [one.result.inputs.parameters for _, one in examined.evidence.evaluated(planned)]
     return float(asked[0].get("most_failed", MOST_FAILED)) if asked else MOST_FAILED
 
@@ -136,7 +136,7 @@ def _contaminated(examined: Examination, arm: str, benchmark: str, arms: Mapping
 
 def _other_questions(examined: Examination, arm: str, benchmark: str, arms: Mapping[str, list[Column]]) -> str:  # noqa: ARG001
     """Another harness version, other data or other prompts than control's: the two are not comparable."""
-    planned = next(one for one in examined.evidence.plan.benchmarks if one.id == benchmark)
+    planned = examined.evidence.plan.benchmark(benchmark)
     results = [(replicate.arm, one.result) for replicate, one in examined.evidence.evaluated(planned)]
     base = next((result for who, result in results if who == CONTROL), None)
     for result in (result for who, result in results if base is not None and who == arm):
@@ -163,7 +163,7 @@ def _baseline_moved(examined: Examination, arm: str, benchmark: str, arms: Mappi
     before, now = examined.evidence.baselines.get(benchmark), examined.baselines.get(benchmark)
     if arm != CONTROL or before is None or now is None:
         return ""
-    planned = next(one for one in examined.evidence.plan.benchmarks if one.id == benchmark)
+    planned = examined.evidence.plan.benchmark(benchmark)
     parameters = next(one for one in examined.evidence.evaluated(planned))[1].result.inputs.parameters
     if not moved(now, before, smallest_effect(planned, examined.scores[benchmark]), parameters):
         return ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from assay_schemas.differences import enumerated
 from assay_schemas.jobs import JobInputs
 
 from assay_scheduler.states import Job
@@ -97,8 +98,7 @@ def _listed(differing: list[str]) -> str:
     shown = [WORDS.get(name, name) for name in differing[:3]]
     left = len(differing) - 3
     shown += [f"{left} more input{'s' if left > 1 else ''}"] if left > 0 else []
-    listed = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
-    return f"{listed} {'differ from those' if len(differing) > 1 else 'differs from that'}"
+    return f"{enumerated(shown)} {'differ from those' if len(differing) > 1 else 'differs from that'}"
 
 
 def _differing(wanted: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from assay_reporter.blocks import AnyBlock, Bullets, Paragraph, Section
-from assay_reporter.conclusion import missing
 from assay_reporter.sections.findings import Findings
+from assay_reporter.unfinished import unfinished
 
 LOG_LINES = 12
 
 
 def failures(findings: Findings) -> Section | None:
     """Nothing where everything succeeded."""
-    sentences = missing(findings.evidence)
+    sentences = unfinished(findings.evidence)
     if not sentences:
         return None
     blocks: list[AnyBlock] = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
+from assay_schemas.differences import enumerated
 from assay_schemas.experiments import CONTROL, PLACEBO
 
 from assay_reporter.blocks import AnyBlock, Paragraph, Section, TableBlock
@@ -30,30 +31,34 @@ def why(findings: Findings) -> Section | None:
     found: list[str] = []
     for benchmark in findings.evidence.plan.benchmarks:
         parts = {arm: one for (arm, name), one in findings.examined.decompositions.items() if name == benchmark.id}
-        if not parts:
-            continue
-        causes = {arm: _leading_cause(findings, arm, benchmark.id, CONTROL, one) for arm, one in parts.items()}
-        found += [_said(arm, benchmark.id, CONTROL, parts[arm], cause) for arm, cause in causes.items() if cause]
-        blocks.append(_causes(benchmark.id, CONTROL, parts))
-        first = _beside_first(findings, benchmark.id, list(parts))
-        for arm, one in first.items():
-            cause = _leading_cause(findings, arm, benchmark.id, findings.examined.first_arm, one)
-            if cause not in (None, "content", causes[arm]):
-                found.append(_said(arm, benchmark.id, findings.examined.first_arm, one, cause))
-        if first:
-            blocks.append(_causes(benchmark.id, findings.examined.first_arm, first))
-        endings = {
-            arm: Endings(columns)
-            for arm, columns in findings.examined.columns[benchmark.id].items()
-            if columns[0].generated
-        }
-        found += list(_odd_endings(benchmark.id, endings))
-        blocks.append(_endings(benchmark.id, endings))
+        if parts:
+            odd, tables = _on_a_benchmark(findings, benchmark.id, parts)
+            found += odd
+            blocks += tables
     if not blocks:
         return None
     legend = "; ".join(f"{cause}: {meaning}" for cause, meaning in MEANINGS.items())
     blocks = [*(Paragraph(text=one, tone="warning") for one in found), *blocks, Paragraph(text=f"{legend}.")]
     return Section(title="Why the scores changed", anchor="why", blocks=blocks, findings=found)
+
+
+def _on_a_benchmark(
+    findings: Findings, benchmark: str, parts: dict[str, Decomposition]
+) -> tuple[list[str], list[TableBlock]]:
+    """What stands out, and the tables: against control, against the first arm, and how responses end."""
+    causes = {arm: _leading_cause(findings, arm, benchmark, CONTROL, one) for arm, one in parts.items()}
+    odd = [_said(arm, benchmark, CONTROL, parts[arm], cause) for arm, cause in causes.items() if cause]
+    tables = [_causes(benchmark, CONTROL, parts)]
+    examined = findings.examined
+    if first := _beside_first(findings, benchmark, list(parts)):
+        tables.append(_causes(benchmark, examined.first_arm, first))
+    for arm, one in first.items():
+        cause = _leading_cause(findings, arm, benchmark, examined.first_arm, one)
+        # What is said against control already is not said again.
+        if cause not in (None, "content", causes[arm]):
+            odd.append(_said(arm, benchmark, examined.first_arm, one, cause))
+    endings = {arm: Endings(columns) for arm, columns in examined.columns[benchmark].items() if columns[0].generated}
+    return [*odd, *_odd_endings(benchmark, endings)], [*tables, _endings(benchmark, endings)]
 
 
 def _beside_first(findings: Findings, benchmark: str, arms: list[str]) -> dict[str, Decomposition]:
@@ -156,24 +161,19 @@ def _odd_endings(benchmark: str, endings: dict[str, Endings]) -> Iterator[str]:
     longer = {arm: one.length / base for arm, one in arms.items() if one.length > INFLATION * base > 0}
     if longer:
         times = _range(longer.values(), lambda ratio: f"{ratio:.1f}")
-        yield f"{_names(longer)} on {benchmark}: responses are {times} times as long as control's (length inflation)."
+        of = f"{times} times as long as control's (length inflation)"
+        yield f"{enumerated(longer)} on {benchmark}: responses are {of}."
     fewest = (control.read or 0.0) - UNREAD_SHARE
     unread = {arm: one.read for arm, one in arms.items() if one.read is not None and one.read < fewest}
     if unread:
         of = f"{_range(unread.values(), _share)} of responses (control: {_share(control.read or 0.0)})"
-        yield f"{_names(unread)} on {benchmark}: the scorer finds an answer in {of}."
+        yield f"{enumerated(unread)} on {benchmark}: the scorer finds an answer in {of}."
     for what, most, words in (("cut", CUT_SHARE, "are cut at the limit"), ("refused", REFUSED_SHARE, "refuse")):
         shares = {arm: getattr(one, what) for arm, one in arms.items()}
         told = {arm: share for arm, share in shares.items() if share > most + getattr(control, what)}
         if told:
             of = f"{_range(told.values(), _share)} of responses {words} (control: {_share(getattr(control, what))})"
-            yield f"{_names(told)} on {benchmark}: {of}."
-
-
-def _names(arms: Iterable[str]) -> str:
-    """Arms that say the same: `clean, wrong and placebo`."""
-    *others, last = arms
-    return f"{', '.join(others)} and {last}" if others else last
+            yield f"{enumerated(told)} on {benchmark}: {of}."
 
 
 def _range(values: Iterable[float], words: Callable[[float], str]) -> str:
