@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 from assay.errors import NotFound
+from assay_schemas.results import Plan
 
 EVIL = "<script>alert('x')</script>\u202e e\u0301 日本語"
 LONG = "x" * 2**20
@@ -47,7 +48,8 @@ class Kept:
 
 def experiment(texts: dict[str, list[str]]):
     replicates = [SimpleNamespace(arm=name, seed=None if name == "control" else 0, evals={"b": name}) for name in texts]
-    plan = SimpleNamespace(benchmarks=[SimpleNamespace(id="b", higher_is_better=True)], replicates=replicates)
+    benchmarks = [SimpleNamespace(id="b", higher_is_better=True)]
+    plan = Plan.model_construct(benchmarks=benchmarks, replicates=replicates)
     return plan, SimpleNamespace(ends=[SimpleNamespace(key=name, result=name) for name in texts]), Kept(texts)
 
 
