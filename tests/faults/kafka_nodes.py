@@ -15,7 +15,8 @@ from typing import Any
 from assay_local.broker_admin import create_topics
 from assay_local.broker_topics import embedded_topics
 from assay_local.component import Command, Running
-from assay_local.kafka import KafkaServer, new_cluster_id
+from assay_local.kafka import KafkaServer
+from assay_local.kafka_format import new_id
 from assay_local.ports import HOST, free_port
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -65,7 +66,7 @@ class Nodes:
 
     def __init__(self, folder: Path) -> None:
         ports = {number: (free_port(), free_port()) for number in NUMBERS}
-        cluster = new_cluster_id()
+        cluster = new_id()
         self.nodes = {number: Node(folder / f"kafka-{number}", number, ports, cluster) for number in NUMBERS}
         self.addresses = ",".join(f"{HOST}:{broker}" for broker, _ in ports.values())
         self._running: dict[int, Running] = {}

@@ -82,3 +82,35 @@ def test_ports_are_kept_with_the_data_when_they_are_free(tmp_path: Path) -> None
     second.prepare()
     assert second.bootstrap_servers == first.bootstrap_servers
     assert json.loads((tmp_path / "ports.json").read_text())["broker"] == int(first.bootstrap_servers.split(":")[1])
+
+
+def properties(server: KafkaServer) -> dict[str, str]:
+    lines = (server.folder / "data" / "meta.properties").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def test_the_tool_formats_the_first_folder_of_a_machine_and_the_next_are_formatted_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if reason := jars.why_unavailable():
+        pytest.skip(f"real Kafka cannot run here: {reason}")
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "jars").symlink_to(jars.ensure_jars())
+    for archive in jars.cache_folder().glob("*.jsa"):
+        (cache / archive.name).symlink_to(archive)
+    monkeypatch.setattr(jars, "cache_folder", lambda: cache)
+    first, second = KafkaServer(tmp_path / "first"), KafkaServer(tmp_path / "second")
+    first.prepare()
+    monkeypatch.setattr(KafkaServer, "_format_by_tool", lambda _: pytest.fail("the tool was asked again"))
+    second.prepare()
+    one, other = properties(first), properties(second)
+    assert one.keys() == other.keys()
+    assert (one["version"], one["node.id"]) == (other["version"], other["node.id"])
+    assert one["cluster.id"] != other["cluster.id"]
+    assert one["directory.id"] != other["directory.id"]
+    with running(second):
+        create_topics(second.bootstrap_servers, [TopicSettings("kept", 1)])
+        assert "kept" in topic_names(second.bootstrap_servers)
+    second.prepare()
+    assert properties(second) == other

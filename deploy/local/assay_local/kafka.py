@@ -4,16 +4,14 @@ Never fetches anything itself (jars.py does) and never listens beyond the loopba
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
 import tempfile
-import uuid
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from assay_local import jars
+from assay_local import jars, kafka_format
 from assay_local.broker_admin import answers
 from assay_local.component import Command, running
 from assay_local.errors import LocalError, NotStarted
@@ -58,11 +56,6 @@ _SETTINGS = {
 }
 
 
-def new_cluster_id() -> str:
-    """What all nodes of one cluster have in common."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-
-
 class KafkaServer:
     """One node of Apache Kafka. Its ports are kept with its data, so clients find it again after a restart."""
 
@@ -73,7 +66,7 @@ class KafkaServer:
         self.log = log or folder / "kafka.log"
         self._jvm: list[str] = []
         self._port = 0
-        self._cluster = new_cluster_id()
+        self._cluster = kafka_format.new_id()
 
     @property
     def bootstrap_servers(self) -> str:
@@ -88,7 +81,7 @@ class KafkaServer:
         self._jvm = self._prepare_jvm(usable_java())
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_settings()
-        if not (self.folder / "data" / "meta.properties").exists():
+        if not kafka_format.is_formatted(self._data):
             self._format()
 
     def command(self) -> Command:
@@ -122,7 +115,7 @@ class KafkaServer:
             "controller.quorum.voters": f"1@{HOST}:{controller}",
             "listeners": f"BROKER://{HOST}:{self._port},CONTROLLER://{HOST}:{controller}",
             "advertised.listeners": f"BROKER://{HOST}:{self._port}",
-            "log.dirs": "data",
+            "log.dirs": self._data.name,
         }
         self._settings_file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
 
@@ -134,7 +127,21 @@ class KafkaServer:
         file.write_text(json.dumps({"broker": broker, "controller": controller}))
         return broker, controller
 
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
     def _format(self) -> None:
+        cache = jars.cache_folder()
+        if not kafka_format.format_alike(self._data, cache, self._cluster, self._node()):
+            self._format_by_tool()
+            kafka_format.keep(self._data, cache)
+
+    def _node(self) -> str:
+        lines = self._settings_file.read_text().splitlines()
+        return next(line.partition("=")[2] for line in lines if line.startswith("node.id="))
+
+    def _format_by_tool(self) -> None:
         tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", f"--cluster-id={self._cluster}", "-c"]
         done = subprocess.run(
             [*self._jvm, *tool, self._settings_file.name],
@@ -144,7 +151,7 @@ class KafkaServer:
             timeout=_FORMAT_TIMEOUT_S,
         )
         if done.returncode:
-            raise NotStarted(f"Kafka could not format {self.folder / 'data'}:\n{done.stdout}{done.stderr}")
+            raise NotStarted(f"Kafka could not format {self._data}:\n{done.stdout}{done.stderr}")
 
 
 class _ArchivingKafka(KafkaServer):
