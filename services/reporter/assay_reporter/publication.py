@@ -237,9 +237,10 @@ def _leading(verdicts: list[Verdict]) -> list[Verdict]:
 def warm_up() -> None:
     """Imports what the first report needs, so that it does not wait for it."""
     from assay_reporter.render.charts import svg
-    from assay_reporter.render.html import environment
+    from assay_reporter.render.html import REPORT_TEMPLATES, environment
 
-    for name in ("assay_reporter.compile", "pyarrow.parquet"):
+    for name in ("assay_reporter.compile", "pyarrow.parquet", "pyarrow.compute"):
         import_module(name)
-    environment().get_template("report.html")
+    for name in REPORT_TEMPLATES:
+        environment().get_template(name)
     svg({"data": {"values": []}, "mark": "point"})
