@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from assay_reporter.compile import compile_report
 from assay_reporter.last_words import LONGEST_WAIT, stopped, with_last_words, worth_waiting
 from assay_reporter.render.words import facts
 from assay_schemas.events import EvalCompleted
@@ -67,6 +68,18 @@ async def test_a_cancelled_experiments_report_has_what_was_said_after_its_end(re
     assert document["usage"]["cpu_s"] == pytest.approx(before + TOOK.cpu_s)
     assert document["unsaid"] == 0
     assert "never told" not in facts(ReportDocument.model_validate(document))
+
+
+def test_a_job_that_was_stopped_before_its_turn_is_not_counted_as_one_that_ran(evidence):
+    whole, (made, _) = evidence(), cancelled(evidence(), datetime.now(UTC))
+    ran = [
+        {row[0]: int(row[1]) for section in compile_report(one, datetime.now(UTC)).sections
+         if section["anchor"] == "price" for row in section["blocks"][0]["rows"]}
+        for one in (whole, made)
+    ]  # fmt: skip
+    shared = waiting = 1
+    assert ran[1]["evaluation"] == ran[0]["evaluation"] - shared - waiting
+    assert ran[1]["training"] == ran[0]["training"]
 
 
 @pytest.mark.real

@@ -268,6 +268,17 @@ def test_a_cancelled_job_ends_when_its_attempt_says_so(story: Story) -> None:
     assert story.status(training) == ["cancelled"]
 
 
+def test_what_a_cancel_stops_is_told_with_its_attempt_so_that_its_price_is_known(story: Story) -> None:
+    shared, own, waiting = chain(0)[0], chain(1)[0], chain(2)[0]
+    story.plan("e", [shared, own, waiting])
+    story.plan("f", [shared])
+    story.admit(shared)
+    story.admit(own)
+    story.happens(ExperimentCancelled("e", at()))
+    ends = [story.world.wants["e", job.key].end for job in (shared, own, waiting)]
+    assert [end.attempt for end in ends if end] == [None, 1, None]
+
+
 def test_a_success_that_came_before_the_cancel_took_effect_is_kept(story: Story) -> None:
     training, *_ = chain()
     story.plan("e", [training])

@@ -283,11 +283,16 @@ class _Turn:
         if experiment.status == "requested":
             return
         for want in [want for want in self._wants.values() if want.experiment_id == experiment.id and not want.end]:
-            self._close(want, self._jobs[want.job_key], "cancelled", None)
+            self._close(want, self._jobs[want.job_key], "cancelled", self._stopped_attempt(want))
             if self._open_wants(want.job_key):
                 self._reprioritise(want.job_key)
             else:
                 self._release(want.job_key, happening.at, happening.reason or "no experiment wants it any more.")
+
+    def _stopped_attempt(self, want: Want) -> int | None:
+        """The attempt that a cancel stops, and whose price is its experiment's; none where another still wants it."""
+        job = self._jobs[want.job_key]
+        return job.attempt if job.status in WORKING and self._open_wants(job.key) == [want] else None
 
     def job_cancelled(self, happening: JobCancelled) -> None:
         job = self._job(happening.job_key)

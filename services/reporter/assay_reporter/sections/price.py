@@ -19,7 +19,7 @@ def price(findings: Findings) -> Section | None:
     rows, energies = [], []
     for kind, title in KINDS.items():
         ends = [end for end in findings.evidence.result.ends if end.kind == kind]
-        own = [end for end in ends if not end.reused]
+        own = [end for end in ends if not end.reused and _ran(end)]
         reused = [end for end in ends if end.reused]
         if ends:
             spent, saved = (energy_of([end.usage for end in some], gpu_type) for some in (own, reused))
@@ -36,6 +36,11 @@ def price(findings: Findings) -> Section | None:
     if checks := cost_checks(evidence.plan.cost, evidence.result.ends):
         blocks.append(_estimates(checks, evidence.plan.cost.device if evidence.plan.cost else ""))
     return Section(title="Price", anchor="price", blocks=blocks)
+
+
+def _ran(end: JobEnd) -> bool:
+    """Whether there was anything to pay: a job that was stopped or skipped before its turn had no attempt."""
+    return end.attempt is not None or end.outcome in ("succeeded", "failed")
 
 
 def _estimates(checks: list[CostCheck], device: str) -> TableBlock:
