@@ -5,11 +5,11 @@ To add one: a class here and a line in ALGORITHMS; its loss is one file in the t
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from assay_schemas.answers import compiles
 from assay_schemas.problems import at_odds
 
 AlgorithmName = Literal["SFT", "REWARD", "DPO", "PPO", "GRPO"]
@@ -116,11 +116,7 @@ class VerifierReward(Closed):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from error
-        return value
+        return value and compiles(value)
 
     @model_validator(mode="after")
     def _pattern_where_used(self) -> VerifierReward:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 # What can begin a number is looked at first: most characters cannot, and a response is read in half the time.
 NUMBER = re.compile(
@@ -21,6 +24,19 @@ DIGIT, SPACE = re.compile(r"\d"), re.compile(r"\s")
 MOST_DIGITS = 1000
 
 FENCED_PROGRAM = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL)
+
+
+def compiles(pattern: str) -> str:
+    """The same pattern. Raises ValueError, in words, where it is no regular expression."""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from error
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(compiles)]
+"""A regular expression that compiles, so that a mistake in it is told before anything is trained."""
 
 
 def program_in(text: str) -> str:

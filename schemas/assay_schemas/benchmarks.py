@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from assay_schemas.algorithms import Closed, ModelKind
+from assay_schemas.answers import Pattern
 from assay_schemas.endpoints import endpoint_model
 from assay_schemas.task_files import HarnessTask
 
@@ -89,13 +90,13 @@ class GenerationParameters(OwnParameters):
 
 
 class ExactMatchParameters(GenerationParameters):
-    extract: str | None = Field(default=None, description="regex; the last group of its last match is the answer")
+    extract: Pattern | None = Field(default=None, description="regex; the last group of its last match is the answer")
     ignore_case: bool = False
     ignore_punctuation: bool = False
 
 
 class NumericParameters(GenerationParameters):
-    extract: str | None = Field(default=None, description="regex; default the last number")
+    extract: Pattern | None = Field(default=None, description="regex; default the last number")
     tolerance: float = Field(default=0.0, ge=0.0)
 
 

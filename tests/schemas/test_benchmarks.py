@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
 from assay_schemas.benchmarks import (
     OWN_BENCHMARKS,
     ExactMatchParameters,
     HarnessTaskParameters,
     VisualChoiceParameters,
 )
+from pydantic import ValidationError
+
+
+@pytest.mark.parametrize("name", ["numeric", "exact_match"])
+def test_a_pattern_that_is_none_is_told_before_anything_is_trained(name: str) -> None:
+    with pytest.raises(ValidationError, match="is no regular expression: missing"):
+        OWN_BENCHMARKS[name].parameters.model_validate({"extract": "(("})
+    assert OWN_BENCHMARKS[name].parameters.model_validate({"extract": "(-?[0-9]+)"})
 
 
 def test_an_option_that_is_not_used_is_no_part_of_a_jobs_key() -> None:

@@ -51,6 +51,19 @@ def test_another_extraction_gives_other_scores_and_the_rest_stays() -> None:
     assert (change.before, change.after, change.gained, change.lost, change.failed) == (0.5, 0.5, 1, 1, 1)
 
 
+def test_a_pattern_that_is_none_is_refused_in_words() -> None:
+    with pytest.raises(ScorerRefused, match="extract: is no regular expression"):
+        scorer_of("numeric", {"extract": "(("})
+
+
+@pytest.mark.parametrize("scored_by", ["perplexity/1", "preference/3", "multiple_choice/1"])
+def test_where_likelihoods_were_compared_there_is_no_response_to_read(scored_by: str) -> None:
+    compared = table([sample("a", "12", 0.4, '{"bytes": 3}', scorer=scored_by)])
+    with pytest.raises(NotSamples, match=f"{scored_by.partition('/')[0]} compares likelihoods"):
+        rescore(compared, scorer_of("numeric", {}))
+    assert rescore(compared, scorer_of("stored", {"value": "bytes"}))[1].after == 3.0
+
+
 def test_the_same_scorer_changes_nothing() -> None:
     _, change = rescore(table(SAMPLES[1:2]), scorer_of("numeric", {}))
     assert (change.before, change.after, change.gained, change.lost) == (1.0, 1.0, 0, 0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay_evaluator.benchmarks.base import UnusableItem
 from assay_evaluator.benchmarks.several import metrics_of
-from assay_evaluator.rescoring.scorers import Judged, Scorer, Stored
+from assay_evaluator.rescoring.scorers import ByBenchmark, Judged, Scorer, Stored, without_responses
 from assay_evaluator.samples import parquet_schema
 from assay_evaluator.scoring import interval_of_mean
 
@@ -25,7 +25,7 @@ Scores = Sequence[float | None]
 
 
 class NotSamples(ValueError):
-    """The table lacks a column that samples have."""
+    """The table lacks a column that samples have, or responses where a scorer reads them."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ def rescore(samples: pa.Table, scorer: Scorer) -> tuple[pa.Table, Change]:
     """The same samples with new `extracted`, `score`, `scorer` and `error`. Raises NotSamples."""
     if missing := [name for name in NEEDED if name not in samples.column_names]:
         raise NotSamples(f"the file has no column {', '.join(missing)}; give the samples.parquet of an evaluation")
+    if isinstance(scorer, ByBenchmark) and "scorer" in samples.column_names:
+        _refuse_likelihoods(samples.column("scorer").to_pylist())
     columns = {name: samples.column(name).to_pylist() for name in NEEDED}
     judged = [_judge(scorer, *row) for row in zip(*(columns[name] for name in NEEDED[1:]), strict=True)]
     after = [one.score if isinstance(one, Judged) else None for one in judged]
@@ -62,6 +64,16 @@ def rescore(samples: pa.Table, scorer: Scorer) -> tuple[pa.Table, Change]:
     votes = [one.vote if isinstance(one, Judged) else None for one in judged]
     change = _change(scorer.name, columns["item_id"], before, after, votes)
     return _table(samples, replaced), change
+
+
+def _refuse_likelihoods(scored_by: Sequence[str]) -> None:
+    """Raises NotSamples where there are no responses to read an answer from."""
+    for name in dict.fromkeys(scored_by):
+        if without_responses(name or ""):
+            raise NotSamples(
+                f"{name.partition('/')[0]} compares likelihoods, so there is no response to read again; "
+                "`--scorer stored` takes another value that was stored"
+            )
 
 
 def _judge(scorer: Scorer, response: str, target: str, _score: float | None, details: str, error: str) -> Judged | str:

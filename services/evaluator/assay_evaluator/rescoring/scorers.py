@@ -117,6 +117,12 @@ SCORERS: dict[str, ScorerType] = {
 }
 
 
+def without_responses(scored_by: str) -> bool:
+    """Whether what scored a sample compares likelihoods: its `response` is a choice or a text that nobody generated."""
+    benchmark = BENCHMARKS.get(scored_by.partition("/")[0])
+    return isinstance(benchmark, type) and not issubclass(benchmark, GenerationBenchmark)
+
+
 def scorer_of(name: str, options: Options) -> Scorer:
     """The scorer with these options; texts are read as what an option is. Raises ScorerRefused."""
     known = SCORERS.get(name)
