@@ -79,7 +79,8 @@ def _tool(name: str, use: str) -> Check:
 
 def _broker(settings: ClientSettings) -> str:
     requests = run_blocking(stream.count(settings, "experiment.requested"))
-    return f"{settings.kafka_bootstrap_servers}, {len(TOPICS)} topics declared, {requests} requests kept"
+    kept = f"{requests} request{'' if requests == 1 else 's'} kept"
+    return f"{settings.kafka_bootstrap_servers}, {len(TOPICS)} topics declared, {kept}"
 
 
 def _object_store(settings: ClientSettings) -> str:

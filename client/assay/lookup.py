@@ -16,6 +16,7 @@ MOST_LISTED = 200
 
 def find_run(experiment: str) -> Run:
     """The run of an id or its unambiguous beginning. Raises NotFound, and AssayError when several match."""
+    _named(experiment, "experiment", "assay list")
     settings = load_settings()
     if not settings.api_url:
         return Run(experiment, settings)
@@ -31,9 +32,16 @@ def find_run(experiment: str) -> Run:
 
 def find_job(api: Api, job: str) -> str:
     """The key of a job by its unambiguous beginning. Raises as `find_run`."""
+    _named(job, "job", "assay status")
     if len(job) == FULL_KEY:
         return job
     return str(_only(api.jobs(limit=MOST_LISTED), "key", job, "jobs", "assay status")["key"])
+
+
+def _named(beginning: str, what: str, command: str) -> None:
+    """Every id begins with nothing: a variable that a script left empty must not name the only one that is here."""
+    if not beginning.strip():
+        raise AssayError(f"No {what} is named: the id is empty. See `{command}`.")
 
 
 def _only(listed: list[dict[str, Any]], name: str, beginning: str, what: str, command: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from assay_schemas.topics import TOPICS
 
 from assay import stream
 from assay.blocking import run_blocking
-from assay.errors import NotFound, Refused, TimedOut
+from assay.errors import AssayError, NotFound, Refused, TimedOut
 from assay.settings import ClientSettings, load_settings
 from assay.store import Store
 from assay.view import TOPICS as WATCHED
@@ -71,6 +71,8 @@ class Run:
         """Shows progress until the report is published. Raises Refused when the experiment was, and TimedOut."""
         from assay.live import LiveProgress
 
+        if self._reported():
+            return self  # events of the past come in no order across topics: they would show a progress that never was
         with LiveProgress() as live:
             try:
                 view = self.watch(live.update, timeout_s)
@@ -90,6 +92,15 @@ class Run:
             return self._store.read(self.report_uri(form)).decode()
         except NotFound as error:
             raise NotFound(f"Experiment {self.id} has no report (yet). {self._look()}") from error
+
+    def _reported(self) -> bool:
+        try:
+            self._store.read(self.report_uri("json"))
+        except (
+            AssayError
+        ):  # also of a store that does not answer: events say the same, and what reads the report says why
+            return False
+        return True
 
     def report_uri(self, form: str) -> str:
         return self._store.uri(f"{report_prefix(self.id)}/report.{form}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -9,11 +10,12 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+import typer
 from assay import cli, dead_letters, diagnosis
 from assay.api import Api
-from assay.cli import app, experiments
+from assay.cli import app, experiments, regression
 from assay.cli.experiments import _why, short
-from assay.errors import NotFound, Refused
+from assay.errors import AssayError, NotFound, Refused
 from assay.files import read_document
 from assay.run import Run
 from assay.settings import ClientSettings
@@ -47,9 +49,11 @@ def test_every_command_has_an_example_and_json(path, command):
     assert "--json" in {option for parameter in command.params for option in parameter.opts}
 
 
-def test_no_line_of_the_list_of_commands_is_cut_short():
-    listed = RUNNER.invoke(app, ["--help"], terminal_width=80).output.partition("Commands:")[2]
-    assert "submit" in listed
+@pytest.mark.parametrize("group", [(), ("data",), ("images",), ("events",), ("dlq",)])
+def test_no_line_of_the_list_of_commands_is_cut_short_in_a_terminal_of_80_columns(group, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = RUNNER.invoke(app, [*group, "--help"]).output.partition("Commands:")[2]
+    assert listed.strip()
     assert "..." not in listed
 
 
@@ -226,6 +230,46 @@ def test_before_its_end_an_experiment_has_no_results_in_words(tmp_path):
         run.result()
     with pytest.raises(NotFound, match="is not planned"):
         run.plan()
+
+
+def test_of_an_experiment_with_a_report_no_past_progress_is_shown(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(Run, "watch", lambda *_, **__: pytest.fail("events were read"))
+    run = Run("3f1c0000-0000", ClientSettings(object_store=tmp_path.as_uri()))
+    path = tmp_path / run.report_uri("json").removeprefix(f"{tmp_path.as_uri()}/")
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    assert run.wait() is run
+    assert "".join(capsys.readouterr()) == ""
+
+
+def test_a_name_that_no_published_figure_has_is_no_success(monkeypatch):
+    monkeypatch.setattr("assay.cli.regression._ask", lambda *_, **__: ([], 0))
+    answer = RUNNER.invoke(app, ["regress", "--only", "nope"])
+    assert isinstance(answer.exception, AssayError)
+    assert "No row's name contains 'nope'" in str(answer.exception)
+
+
+@pytest.mark.parametrize(("program", "told"), [("print('{\"changes\": []}')", ""), ("raise SystemExit(3)", "noise")])
+def test_what_the_harness_says_beside_the_canary_is_shown_only_where_there_is_no_answer(
+    program, told, monkeypatch, capsys
+):
+    asked = [sys.executable, "-c", f"import sys; print('noise', file=sys.stderr); {program}"]
+    run = subprocess.run
+    monkeypatch.setattr("assay.cli.regression.subprocess.run", lambda _, **how: run(asked, **how))
+    with contextlib.suppress(AssayError, SystemExit, typer.Exit):
+        regression.canary()
+    assert capsys.readouterr().err.strip() == told
+
+
+def test_more_responses_are_on_a_page_that_shows_the_same(monkeypatch):
+    import pandas
+
+    row = {"item_id": "i", "arm": "a", "seed": 0, "prompt": "?", "target": "1", "response": "x", "score": 1.0}
+    run = SimpleNamespace(responses=lambda *_, **__: pandas.DataFrame([row, row]), url="http://web/experiments/1")
+    monkeypatch.setattr("assay.lookup.find_run", lambda _: run)
+    for flags, only in (([], "all"), (["--flips"], "flips")):
+        told = RUNNER.invoke(app, ["responses", "3f1c", "--benchmark", "a b", "--limit", "1", *flags]).output
+        assert f"http://web/experiments/1/responses?benchmark=a%20b&only={only}" in told.replace("\n", "")
 
 
 def test_an_interrupt_says_that_the_experiment_goes_on(monkeypatch, capsys):

@@ -7,8 +7,9 @@ from assay.cli.experiments import _why
 from assay.cli.output import console, fail, rows
 from assay.display import missing_lines
 from assay.errors import AssayError, NotFound, Refused
-from assay.lookup import find_job
+from assay.lookup import find_job, find_run
 from assay_schemas.problems import Problem
+from rich.text import Text
 
 
 def test_brackets_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +87,7 @@ def test_where_there_is_room_every_row_is_one_line(
 
 class Jobs:
     def jobs(self, limit: int) -> list[dict[str, str]]:
-        return [{"key": key * 64} for key in "abc"][:limit]
+        return [{"key": key * 64} for key in ("a", "b", "c", "ce")][:limit]
 
 
 def test_a_job_is_found_by_the_beginning_of_its_key() -> None:
@@ -94,5 +95,23 @@ def test_a_job_is_found_by_the_beginning_of_its_key() -> None:
     assert find_job(Jobs(), "d" * 64) == "d" * 64  # type: ignore[arg-type]
     with pytest.raises(NotFound, match="None of the jobs begins with 'x'"):
         find_job(Jobs(), "x")  # type: ignore[arg-type]
-    with pytest.raises(AssayError, match="3 jobs begin with"):
-        find_job(Jobs(), "")  # type: ignore[arg-type]
+    with pytest.raises(AssayError, match="2 jobs begin with"):
+        find_job(Jobs(), "c")  # type: ignore[arg-type]
+
+
+def test_an_id_that_a_script_left_empty_names_nothing_even_where_there_is_only_one() -> None:
+    with pytest.raises(AssayError, match="No job is named: the id is empty"):
+        find_job(Jobs(), " ")  # type: ignore[arg-type]
+    with pytest.raises(AssayError, match="No experiment is named"):
+        find_run("")
+
+
+def test_escape_sequences_of_strangers_are_shown_and_do_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b]0;title\x07\x1b[2J\x9b31m"
+    rows([{"name": evil, "why": "x"}], {"name": "name", "why": "why"}, "none")
+    console().print(Text(evil))
+    fail(AssayError(evil))
+    printed = "".join(capsys.readouterr())
+    assert "\x1b" not in printed
+    assert "\x9b" not in printed
+    assert printed.count("␛[2J") == 3

@@ -23,7 +23,7 @@ def snapshot(
     publish: Annotated[bool, typer.Option("--publish", help="Publish dataset.published as well.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Stores a dataset as an immutable snapshot and prints its sha256: location.
+    """Stores a dataset as an immutable snapshot. Prints its sha256: location.
 
     Images that rows name (columns image, images, image_1 to image_9; paths from the file's folder) are stored with it.
 

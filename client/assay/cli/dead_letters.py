@@ -54,7 +54,7 @@ def list_(
 
 @app.command()
 def show(letter: LetterId, as_json: JsonFlag = False) -> None:
-    """Shows a dead letter whole: the record as it came, the reason, and what was decided about it.
+    """Shows a dead letter whole. The record as it came, the reason, and what was decided about it.
 
     Example: assay dlq show experiment.requested.dlq/0/3
     """
@@ -84,7 +84,7 @@ def replay(
 
 @app.command()
 def drop(letter: LetterId, as_json: JsonFlag = False) -> None:
-    """Notes that nothing is to be done about a dead letter: the list no longer shows it. It stays as it is.
+    """Notes that nothing is to be done about a dead letter. The list no longer shows it; it stays as it is.
 
     Example: assay dlq drop experiment.requested.dlq/0/3
     """

@@ -25,7 +25,7 @@ def tail(
     count: Annotated[int, typer.Option(min=0, help="Stop after so many events; 0 goes on.")] = 0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Prints events as they come, one line each; with --json the whole event.
+    """Prints events as they come. One line each; with --json the whole event.
 
     Example: assay events tail training.completed eval.completed
     """

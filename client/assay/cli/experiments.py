@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.output import EXIT_CANCELLED, EXIT_FAILED, ExperimentId, JsonFlag, console, emit, fail, rows
+from assay.cli.output import EXIT_CANCELLED, EXIT_FAILED, ExperimentId, JsonFlag, console, emit, fail, rows, visible
 
 if TYPE_CHECKING:
     from assay.run import Run
@@ -159,7 +159,7 @@ def short(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def status(experiment: ExperimentId, as_json: JsonFlag = False) -> None:
-    """Shows an experiment's jobs, and why each was or was not reused.
+    """Shows an experiment's jobs, and why each was reused or not.
 
     Example: assay status 3f1c
     """
@@ -252,7 +252,7 @@ def logs(
 
     api = Api(load_settings())
     key = find_job(api, job)
-    emit({"job": key, "log": api.logs(key)}, as_json, lambda found: print(found["log"]))
+    emit({"job": key, "log": api.logs(key)}, as_json, lambda found: print(visible(found["log"])))
 
 
 def _run(experiment: str) -> Run:

@@ -33,7 +33,7 @@ def list_(as_json: JsonFlag = False) -> None:
 
 @app.command()
 def add(python: Python, image: Image = "", as_json: JsonFlag = False) -> None:
-    """Declares the engine and harness of another Python environment, which is asked what it has.
+    """Declares engine and harness of another Python environment. It is asked what it has.
 
     Example: assay images add /opt/engine-2/bin/python
     """

@@ -18,6 +18,9 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document 
 ExperimentId = Annotated[str, typer.Argument(help="The experiment's id, or its unambiguous beginning.")]
 
 WIDTH_OF_FILES = 1000  # a file or pipe is read by line: nothing is broken where no terminal says how wide it is
+PICTURES = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"} | dict.fromkeys(
+    range(127, 160), "�"
+)
 INDENT = "    "
 EXIT_INVALID, EXIT_FAILED, EXIT_CANCELLED = 2, 3, 5
 
@@ -30,13 +33,18 @@ def emit(value: Any, as_json: bool, show: Callable[[Any], None]) -> None:
         show(value)
 
 
+def visible(text: str) -> str:
+    """Text of models and strangers without its commands to a terminal: an escape is shown as ␛, and does nothing."""
+    return text.translate(PICTURES)
+
+
 def console(*, stderr: bool = False) -> Any:
-    from rich.console import Console
+    from assay.cli.terminal import Terminal
 
     # What is printed comes from elsewhere: names and reasons may hold brackets, which are no markup.
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     width = None if terminal or "COLUMNS" in os.environ else WIDTH_OF_FILES
-    return Console(stderr=stderr, highlight=False, markup=False, width=width)
+    return Terminal(stderr=stderr, highlight=False, markup=False, width=width)
 
 
 def rows(items: Iterable[Mapping[str, Any]], columns: Mapping[str, str], empty: str, *, sentences: str = "") -> None:
@@ -108,5 +116,5 @@ def fail(error: Exception, as_json: bool = False) -> int:
         console(stderr=True).print(head)
         console(stderr=True).print(problem_list(error.problems))
     else:
-        print(f"assay: {error}", file=sys.stderr)
+        print(f"assay: {visible(str(error))}", file=sys.stderr)
     return EXIT_INVALID if isinstance(error, Refused) else 1

@@ -32,8 +32,12 @@ def regress(
 
     Example: assay regress --only gsm8k
     """
+    from assay.errors import AssayError
+
     found, code = _ask("regression", "--only", only)
-    emit(found, as_json, lambda listed: rows(listed, COLUMNS, "No row has such a name."))
+    if not found:
+        raise AssayError(f"No row's name contains {only!r}. `assay regress` lists all of them.")
+    emit(found, as_json, lambda listed: rows(listed, COLUMNS, ""))
     raise typer.Exit(code)
 
 
@@ -42,7 +46,7 @@ def canary(as_json: JsonFlag = False) -> None:
 
     Example: assay canary
     """
-    found, code = _ask("canary")
+    found, code = _ask("canary", quiet=True)
 
     def show(answer: dict[str, Any]) -> None:
         for change in answer["changes"]:
@@ -54,14 +58,18 @@ def canary(as_json: JsonFlag = False) -> None:
     raise typer.Exit(code)
 
 
-def _ask(module: str, *arguments: str) -> tuple[Any, int]:
-    """The JSON document and exit code of a module of the evaluator's package, which the client does not import."""
+def _ask(module: str, *arguments: str, quiet: bool = False) -> tuple[Any, int]:
+    """The JSON document and exit code of a module of the evaluator's package, which the client does not import.
+
+    `quiet`: what the harness says meanwhile is shown only where there is no result."""
     from assay.errors import AssayError
 
     if find_spec(PACKAGE) is None:
         raise AssayError("The evaluator's package is not installed here; install services/evaluator.")
     command = [sys.executable, "-m", f"{PACKAGE}.{module}", *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=SLOWEST_S, check=False)
+    said = subprocess.PIPE if quiet else None
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=said, text=True, timeout=SLOWEST_S, check=False)
     if not done.stdout.strip():
+        sys.stderr.write(done.stderr or "")
         raise AssayError(f"{PACKAGE}.{module} ended with code {done.returncode} and no result.")
     return json.loads(done.stdout), done.returncode

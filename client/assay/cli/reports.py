@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
-from assay.cli.output import ExperimentId, JsonFlag, console, emit
+from assay.cli.output import ExperimentId, JsonFlag, console, emit, visible
 
 
 class Form(StrEnum):
@@ -43,7 +45,8 @@ def report(
         webbrowser.open(uri if uri.startswith("file://") else run.url)
         emit({"report": uri}, as_json, lambda _: console().print(uri, soft_wrap=True))
         return
-    print(run.report_text("json" if as_json else form.value))
+    text = run.report_text("json" if as_json else form.value)
+    print(visible(text) if sys.stdout.isatty() else text)
 
 
 def responses(
@@ -71,9 +74,16 @@ def responses(
         if frame.empty:
             console().print(_nothing(benchmark, flips))
         if len(shown) < len(frame):
-            console().print(f"{len(frame) - len(shown)} more; --limit 0 shows all. {run.url}", style="dim")
+            console().print(
+                f"{len(frame) - len(shown)} more; --limit 0 shows all. {_page(run.url, benchmark, flips)}", style="dim"
+            )
 
     emit(_listed(shown), as_json, show)
+
+
+def _page(url: str, benchmark: str, flips: bool) -> str:
+    """The page that shows the same; nothing where no address is known."""
+    return f"{url}/responses?benchmark={quote(benchmark)}&only={'flips' if flips else 'all'}" if url else ""
 
 
 def _nothing(benchmark: str, flips: bool) -> str:
