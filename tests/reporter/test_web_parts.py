@@ -95,6 +95,13 @@ def test_two_experiments_are_compared_row_by_row_and_their_set_ups_line_by_line(
     assert {name for name, _ in differences([same, other])} == {"seeds", "data of wrong", "data of placebo"}
 
 
+def test_where_the_benchmark_itself_differs_no_difference_is_shown(evidence):
+    first, second = (compile_report(made, NOW) for made in (evidence(), evidence(clean=0.5)))
+    shown = {(row.arm, row.benchmark): row.change for row in rows([first, second], {"seeds", "benchmark numeric"})}
+    assert shown["clean", "numeric"] == "not comparable"
+    assert shown["clean", "perplexity"].endswith("bits per byte")
+
+
 def test_why_jobs_wait_and_how_they_failed_is_said_once_for_all_that_say_the_same():
     def job(title: str, state: str, message: str) -> dict:
         return {"title": title, "state": state, "message": message, "reused": False}

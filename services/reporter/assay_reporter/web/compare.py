@@ -5,6 +5,7 @@ Shows what each report found; makes no verdict across experiments.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -31,7 +32,8 @@ MOST = 6
 class Row:
     """One arm on one benchmark in every experiment; `change`: second minus first, where there are just two.
 
-    `points`: the metric is a share of 1, whose differences are said in points; `metric` names the unit of others."""
+    `points`: the metric is a share of 1, whose differences are said in points; `metric` names the unit of others.
+    `alike`: the experiments asked the same of the benchmark; where they did not, a difference would mean nothing."""
 
     arm: str
     benchmark: str
@@ -39,12 +41,15 @@ class Row:
     direction: str = ""
     points: bool = False
     metric: str = ""
+    alike: bool = True
 
     @property
     def change(self) -> str:
         means = [cell.mean if cell else None for cell in self.cells]
         if len(means) != 2 or means[0] is None or means[1] is None:
             return ""
+        if not self.alike:
+            return "not comparable"
         change = means[1] - means[0]
         unit = "points" if self.points else self.metric
         return "0" if change == 0 else f"{amount(change, proportion=self.points, signed=True)} {unit}".strip()
@@ -64,11 +69,12 @@ def router(app: ServiceApp) -> APIRouter:
             return not_found(f"No report of {', '.join(absent)}." if absent else how)
         reports = [report for _, report in found if report is not None]
         plans = [await _plan(app, one) for one in wanted]
+        apart = differences([set_up(plan) if plan else {} for plan in plans])
         return page(
             "compare.html",
             reports=reports,
-            rows=rows(reports),
-            differences=differences([set_up(plan) if plan else {} for plan in plans]),
+            rows=rows(reports, {name for name, _ in apart}),
+            differences=apart,
             left_out=len(listed) - len(wanted),
         )
 
@@ -82,14 +88,16 @@ async def _plan(app: ServiceApp, experiment_id: str) -> Plan | None:
         return None
 
 
-def rows(reports: list[ReportDocument]) -> list[Row]:
-    """Every benchmark × arm that any of them has, benchmarks together."""
+def rows(reports: list[ReportDocument], apart: Collection[str] = ()) -> list[Row]:
+    """Every benchmark × arm that any of them has, benchmarks together; `apart`: what differs between set-ups."""
     benchmarks = dict.fromkeys(name for report in reports for name in report.benchmarks)
     arms = dict.fromkeys(arm for report in reports for arm in report.arms)
     cells = [table_cells(report) for report in reports]
     about = {name: _about(name, reports) for name in benchmarks}
     listed = [
-        Row(arm, name, [one.get((arm, name)) for one in cells], *about[name]) for name in benchmarks for arm in arms
+        Row(arm, name, [one.get((arm, name)) for one in cells], *about[name], alike=f"benchmark {name}" not in apart)
+        for name in benchmarks
+        for arm in arms
     ]
     return [row for row in listed if any(row.cells)]
 
