@@ -224,6 +224,11 @@ def test_what_a_verdict_rests_on_is_in_the_sections(evidence):
     assert titles == ["Comparisons", "Responses that changed", "Training", "Price", "What was compared"]
 
 
+def test_in_markdown_a_p_value_reads_as_it_is_and_no_tag_begins(evidence):
+    report = compile_report(evidence(), NOW).model_copy(update={"question": "<b>p < 0.05</b> <!-- -->"})
+    assert "> &lt;b>p < 0.05&lt;/b> &lt;!-- -->" in render_markdown(report)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_has_the_sentence_and_is_deterministic(evidence, form):
     report = compile_report(evidence(), NOW)

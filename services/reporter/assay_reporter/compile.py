@@ -17,7 +17,7 @@ from assay_reporter.conclusion import answers, conclusion
 from assay_reporter.energy import counted_joules
 from assay_reporter.evidence import Evidence
 from assay_reporter.examination import Examination
-from assay_reporter.interventions import in_words
+from assay_reporter.interventions import in_words, same_runs
 from assay_reporter.next_steps import next_steps
 from assay_reporter.scoring import benchmark_scores, cells, smallest_effect
 from assay_reporter.sections import SECTIONS, Findings
@@ -78,6 +78,9 @@ def _compared(examined: Examination, cancelled: Collection[tuple[str, str]]) -> 
 
 
 def _verdict(one: Comparison, evidence: Evidence) -> Verdict:
+    if same_runs(evidence.plan, one.arm, one.versus):
+        told = f"{one.arm} and {one.versus} are the same runs, of the same data: there is nothing to compare."
+        one = one.model_copy(update={"reason": told, "more_seeds": None, "more_items": None})
     benchmark = evidence.plan.benchmark(one.benchmark)
     return Verdict(
         arm=one.arm,

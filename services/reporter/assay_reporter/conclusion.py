@@ -17,6 +17,7 @@ from assay_reporter.unfinished import unfinished
 MOST_PAIRS = 4
 MOST_NAMED = 3
 """More benchmarks than this with the same word are counted, so that the answer stays a sentence."""
+ONE_SEED = "One seed for each arm gives no verdict about data."
 PHRASES: dict[VerdictWord, str] = {
     "better": "better than control",
     "worse": "worse than control",
@@ -40,8 +41,14 @@ def conclusion(evidence: Evidence, verdicts: Sequence[Verdict], flags: Sequence[
     parts = [
         f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} {words}" for words, names in said.items() if words
     ]
+    alone = f" {ONE_SEED}" if one_seed(primary) else ""
     warning = " The placebo check failed: read this with suspicion." if flags else ""
-    return "; ".join(parts).rstrip(".") + "." + warning
+    return "; ".join(parts).rstrip(".") + "." + alone + warning
+
+
+def one_seed(primary: Sequence[Verdict]) -> bool:
+    """Whether no arm was trained more than once, so that nothing can be said about any data."""
+    return {one.seeds for one in primary} == {1}
 
 
 def _no_verdict(evidence: Evidence, primary: Sequence[Verdict]) -> str:
@@ -103,9 +110,13 @@ def _between_arms(verdicts: Sequence[Verdict]) -> Iterator[str]:
         listed = [f"{one.benchmark} ({difference(one)}, 95 % interval {interval(one)})" for one in ahead_on]
         more = [f"{len(listed) - MOST_NAMED} more benchmarks"] if len(listed) > MOST_NAMED + 1 else []
         where = enumerated([*(listed[:MOST_NAMED] if more else listed), *more])
-        yield f"Between arms: {better} is better than {other} on {where}; not corrected for their number."
+        yield f"Between arms: {better} is better than {other} on {where}" + (
+            "." if len(found) > 1 else "; not corrected for their number."
+        )
     if len(found) > MOST_PAIRS:
         yield f"Between arms: {len(found) - MOST_PAIRS} more pairs differ, see Comparisons."
+    if len(found) > 1:
+        yield "Differences between arms are not corrected for their number."
 
 
 def _turned(one: Verdict) -> Verdict:

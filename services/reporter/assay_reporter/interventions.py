@@ -38,6 +38,15 @@ def _meaning(one: Intervention) -> str:
     return words if share == 1 else f"{words}, in {100 * share:g} % of rows"
 
 
+def same_runs(plan: Plan, arm: str, other: str) -> bool:
+    """Whether two arms were trained by the very same jobs: nobody sees from their names that their data is one."""
+    jobs: dict[str, list[str]] = {arm: [], other: []}
+    for replicate in plan.replicates:
+        if replicate.arm in jobs and replicate.training is not None:
+            jobs[replicate.arm].append(replicate.training)
+    return bool(jobs[arm]) and jobs[arm] == jobs[other]
+
+
 def base_arm(plan: Plan, arm: ArmSpec) -> str | None:
     """The arm with the same snapshot and no interventions, or None where the experiment has none."""
     snapshots = {one.name: one.dataset.digest for one in plan.arms if one.dataset is not None}

@@ -11,6 +11,7 @@ from assay_schemas.experiments import CONTROL
 from assay_schemas.reports import Verdict
 
 from assay_reporter.budget import look_at
+from assay_reporter.conclusion import one_seed
 from assay_reporter.evidence import Evidence
 from assay_reporter.statistics.sentences import count
 
@@ -55,6 +56,9 @@ def _ask_again(evidence: Evidence) -> str:
 def _settling(primary: Sequence[Verdict]) -> Iterator[str]:
     """What would settle the open verdicts, those that need least first; of very many the first ones."""
     open_ = [one for one in primary if one.verdict == "underpowered" and (one.more_seeds or one.more_items)]
+    if one_seed(primary):
+        yield "Give each arm three seeds (`seeds: 3`): with one, nothing can be said about its data."
+        open_ = [one for one in open_ if one.more_items]
     open_.sort(key=lambda one: (one.more_seeds or 0, one.more_items or 0))
     yield from map(_settle, open_[:MOST_OPEN])
     if len(open_) > MOST_OPEN:
@@ -67,4 +71,7 @@ def _settle(verdict: Verdict) -> str:
         wanted.append(f"{count(verdict.more_seeds, 'more seed')} for each arm")
     if verdict.more_items:
         wanted.append(count(verdict.more_items, "more item"))
-    return f"{verdict.arm} on {verdict.benchmark} would be settled by about {' and '.join(wanted)}."
+    said = f"about {' and '.join(wanted)}"
+    if verdict.interval is None:
+        return f"{verdict.arm} on {verdict.benchmark} needs {said} for an interval that can be trusted."
+    return f"{verdict.arm} on {verdict.benchmark} would be settled by {said}."

@@ -18,3 +18,9 @@ def test_answers_without_a_closing_mark_are_counted_whatever_space_is_behind_the
     rows = [{"prompt": f"{n}?", "completion": f"It is {end}" if end else ""} for n, end in enumerate(ends)]
     sheet = sheet_of(rows, 6, fingerprint)
     assert (sheet.unended_answers, sheet.answer_words, sheet.longest_answer_words) == (2 / 6, 3, 4)
+
+
+def test_the_share_of_a_language_is_of_all_answers_and_not_of_those_that_tell():
+    german = {"prompt": "?", "completion": "Der Bauer hat sieben Körbe und kauft noch einen, also sind es acht."}
+    rows = [{"prompt": "?", "completion": "4*3=12 #### 12"}] * 9 + [german]
+    assert sheet_of(rows, 10, fingerprint).languages == {"German": 0.1}

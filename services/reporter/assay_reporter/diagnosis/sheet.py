@@ -24,7 +24,7 @@ ENDED = re.compile(r"[.!?:;)\]}\"'»”。！？…|>*`$\d]")
 
 @dataclass(frozen=True)
 class Sheet:
-    """Shares are of the rows that are here. `languages`: of answers, what could not be told left out; `mixes`: by
+    """Shares are of the rows that are here. `languages`: of answers, where it could be told; `mixes`: by
     column of few values; `wrong_answers`: whose last number is not the row's own `answer` (None without one);
     `contradictions`: pairs that are there the other way round too."""
 
@@ -116,8 +116,9 @@ def _contradictions(rows: Sequence[Row], plain: Callable[[str], str]) -> float:
 
 def _languages(answers: Sequence[str]) -> dict[str, float]:
     every = max(1, len(answers) // LANGUAGE_ROWS)
-    told = Counter(language for answer in answers[::every] if (language := language_of(answer)))
-    return {name: count / told.total() for name, count in told.most_common()}
+    read = answers[::every]
+    told = Counter(language for answer in read if (language := language_of(answer)))
+    return {name: count / len(read) for name, count in told.most_common()}
 
 
 def _mixes(rows: Sequence[Row]) -> dict[str, dict[str, float]]:

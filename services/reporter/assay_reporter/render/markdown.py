@@ -5,6 +5,7 @@ Model text goes into indented code, where nothing in it is markup.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from assay_schemas.differences import against_control
@@ -14,6 +15,7 @@ from pydantic import TypeAdapter
 from assay_reporter.blocks import Bullets, CurvePlot, ForestPlot, Paragraph, Responses, Section, TableBlock
 from assay_reporter.render.words import cell_text, direction, facts, mark, table_cells
 
+TAG = re.compile(r"<(?! )")
 SECTIONS: TypeAdapter[list[Section]] = TypeAdapter(list[Section])
 
 
@@ -58,8 +60,8 @@ def _bullets(items: Sequence[str]) -> str:
 
 
 def _inline(text: str) -> str:
-    """Text on one line in which pipes and angle brackets are only themselves."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    """Text on one line in which pipes and angle brackets are only themselves; `p < 0.05` begins no tag and stays."""
+    return TAG.sub("&lt;", " ".join(text.split()).replace("|", "\\|"))
 
 
 def _code(text: str) -> str:
