@@ -81,7 +81,8 @@ def demonstrate(state: Path, seeds: list[int] | None, keep: bool, as_json: bool)
         print(json.dumps(summary(report, seconds)))
     else:
         commands.tell(f"\nThe demo took {seconds:.0f} s. Run it again: what was done is reused.")
-        commands.tell(f"Look around: ASSAY_HOME={shlex.quote(str(state))} {shlex.quote(sys.executable)} -m assay up")
+        assay = shlex.quote(str(Path(sys.executable).with_name("assay")))
+        commands.tell(f"Look around: export ASSAY_HOME={shlex.quote(str(state))}; {assay} up --detach; {assay} list")
     return answer.returncode
 
 
