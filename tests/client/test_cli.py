@@ -232,6 +232,11 @@ def test_before_its_end_an_experiment_has_no_results_in_words(tmp_path):
         run.plan()
 
 
+def test_of_a_progress_bar_in_a_log_only_its_last_state_is_shown():
+    drawn = "begins\r\n\r  0%|\r 50%|#\r100%|##\nends\n"
+    assert experiments.as_last_drawn(drawn) == "begins\n100%|##\nends\n"
+
+
 def test_of_an_experiment_with_a_report_no_past_progress_is_shown(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(Run, "watch", lambda *_, **__: pytest.fail("events were read"))
     run = Run("3f1c0000-0000", ClientSettings(object_store=tmp_path.as_uri()))
@@ -258,7 +263,7 @@ def test_what_the_harness_says_beside_the_canary_is_shown_only_where_there_is_no
     monkeypatch.setattr("assay.cli.regression.subprocess.run", lambda _, **how: run(asked, **how))
     with contextlib.suppress(AssayError, SystemExit, typer.Exit):
         regression.canary()
-    assert capsys.readouterr().err.strip() == told
+    assert capsys.readouterr().err.partition("…")[2].strip() == told
 
 
 def test_more_responses_are_on_a_page_that_shows_the_same(monkeypatch):

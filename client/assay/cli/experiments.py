@@ -252,7 +252,13 @@ def logs(
 
     api = Api(load_settings())
     key = find_job(api, job)
-    emit({"job": key, "log": api.logs(key)}, as_json, lambda found: print(visible(found["log"])))
+    emit({"job": key, "log": api.logs(key)}, as_json, lambda found: print(visible(as_last_drawn(found["log"]))))
+
+
+def as_last_drawn(log: str) -> str:
+    """A log as a terminal would have left it: of a line that was drawn again and again, such as a progress bar, the
+    last."""
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in log.split("\n"))
 
 
 def _run(experiment: str) -> Run:

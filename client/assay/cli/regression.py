@@ -46,6 +46,7 @@ def canary(as_json: JsonFlag = False) -> None:
 
     Example: assay canary
     """
+    console(stderr=True).print("Asking again, for some ten seconds …", style="dim")
     found, code = _ask("canary", quiet=True)
 
     def show(answer: dict[str, Any]) -> None:
