@@ -27,7 +27,6 @@ from assay_reporter.interventions import same_runs
 from assay_reporter.sections.findings import Findings
 
 MOST_SHOWN = 5
-REVERSED = OTHER_ANSWERS = 0.01
 
 
 @dataclass(frozen=True)
