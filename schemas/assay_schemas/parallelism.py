@@ -59,8 +59,6 @@ def why_not(
         return "With lora only data and context can be over 1."
     if layout.pipeline > 1 and max(layout.context, layout.expert) > 1:
         return "pipeline goes with data and tensor only."
-    if layout.pipeline > 1 and algorithm == "REWARD":
-        return "pipeline needs a model with an output over the vocabulary, which REWARD's has not."
     if layout.expert > 1 and layout.tensor > 1:
         return "expert goes with data and context only."
     return ""

@@ -274,6 +274,8 @@ def test_a_key_without_a_plain_name_is_refused_with_its_field_under_every_versio
         ("PPO", {"parallelism": {"data": 2, "tensor": 2}}, False),
         ("PPO", {"parallelism": {"context": 2}}, False),
         ("PPO", {"parallelism": {"pipeline": 2}}, False),
+        ("REWARD", {"parallelism": {"pipeline": 2}}, False),
+        ("REWARD", {"parallelism": {"pipeline": 2, "context": 2}}, True),
         ("GRPO", {"parallelism": {"expert": 2}}, False),
         ("GRPO", {"parallelism": {"expert": 2, "tensor": 2}}, True),
         ("SFT", {"nodes": 2, "parallelism": {"data": 3}}, True),

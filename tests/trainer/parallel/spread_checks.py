@@ -42,6 +42,8 @@ from training_ground import Ground, Watched, build_model, build_tokenizer, prefe
 
 CPU = torch.device("cpu")
 ROWS_A_STEP, STEPS = 12, 3
+SHARE_OF_ONE_ROW = 0.05
+"""So that a process has no row of its own to validate with."""
 LAYOUTS: dict[str, tuple[str, dict[str, int], dict[str, Any]]] = {
     "data": ("llama", {"data": 2}, {}),
     "tensor": ("llama", {"tensor": 2}, {}),
@@ -240,8 +242,12 @@ def jobs(scratch: Path) -> dict[str, Any]:
     found["grpo resumed"] = run_job(scratch / "grpo-resumed", base, [({"data": 2}, 2), ({}, None)], **ONLINE["grpo"])
     found["reward alone"] = run_job(scratch / "reward-alone", base, [({}, None)], "REWARD")
     found["reward spread"] = run_job(scratch / "reward-spread", base, [(four, None)], "REWARD")
-    found["dpo alone"] = run_job(scratch / "dpo-alone", base, [({}, None)], "DPO")
-    found["dpo spread"] = run_job(scratch / "dpo-spread", base, [({"data": 2}, None)], "DPO")
+    staged = [({"tensor": 2, "pipeline": 2}, 2), ({"pipeline": 2}, None)]
+    found["reward by pipeline"] = run_job(scratch / "reward-by-pipeline", base, staged, "REWARD")
+    staged = [({"data": 2, "pipeline": 2}, 2), ({"pipeline": 2}, None)]
+    for name, attempts in {"alone": [({}, None)], "spread": [({"data": 2}, None)], "by pipeline": staged}.items():
+        room = scratch / f"dpo-{name.replace(' ', '-')}"
+        found[f"dpo {name}"] = run_job(room, base, attempts, "DPO", validation_share=SHARE_OF_ONE_ROW)
     return found
 
 

@@ -76,6 +76,8 @@ def weights(result: dict[str, Any]) -> dict[str, torch.Tensor]:
         ("offloaded", "alone"),
         ("dpo spread", "dpo alone"),
         ("reward spread", "reward alone"),
+        ("reward by pipeline", "reward alone"),
+        ("dpo by pipeline", "dpo alone"),
     ],
 )
 def test_a_whole_job_ends_with_the_weights_of_one_process(found: Any, job: str, like: str) -> None:
@@ -84,6 +86,26 @@ def test_a_whole_job_ends_with_the_weights_of_one_process(found: Any, job: str, 
     assert alone.keys() == spread.keys()
     for name, tensor in alone.items():
         assert torch.allclose(spread[name], tensor, rtol=1e-4, atol=1e-5), name
+
+
+def test_one_row_to_validate_with_leaves_other_processes_none(found: Any) -> None:
+    results = [found["jobs"][f"dpo {how}"]["result"] for how in ("alone", "by pipeline")]
+    assert [result["validation_rows"] for result in results] == [1, 1]
+    assert all(saved["validation_loss"] for result in results for saved in result["checkpoints"])
+
+
+@pytest.mark.parametrize("how", ["spread", "by pipeline"])
+@pytest.mark.parametrize("algorithm", ["reward", "dpo"])
+def test_what_pairs_are_learned_from_is_that_of_one_process(found: Any, algorithm: str, how: str) -> None:
+    assert "error" not in found["jobs"], (found["jobs"], found["log"])
+    alone, spread = found["jobs"][f"{algorithm} alone"]["steps"], found["jobs"][f"{algorithm} {how}"]["steps"]
+    for one, other in zip(alone, spread, strict=True):
+        for name in ("loss", "grad_norm", "validation_loss"):
+            assert (other[name] or 0.0) == pytest.approx(one[name] or 0.0, rel=1e-4), (name, one["step"])
+        assert {"accuracy", "reward_chosen", "reward_rejected"} <= one["metrics"].keys()
+        assert other["metrics"].keys() == one["metrics"].keys()
+        apart = {name for name, value in one["metrics"].items() if abs(value - other["metrics"][name]) > 1e-4}
+        assert apart <= ({"accuracy"} if (algorithm, one["step"]) == ("dpo", 1) else set())  # before it all are equal
 
 
 def test_checkpoints_are_plain_and_the_resume_state_is_in_shards_of_safetensors(found: Any) -> None:

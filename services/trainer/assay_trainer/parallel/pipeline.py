@@ -5,6 +5,7 @@ Steps only; what a stage is, and how passes go through all, is in `stages`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,7 +80,8 @@ class PipelineStepper(ParallelStepper):
         self._stage.terms, self._stage.sums = terms, {}
         with precision(self.hyperparameters, self.device):
             run_through(self._stage, micros, self.world, learning=learning)
-        return self._over_all({LOSS: 0.0, **self._stage.sums}, terms)
+        computed = self._stage.sums
+        return self._over_all({name: computed.get(name, 0.0) for name in told(sorted(computed), self.world)}, terms)
 
     def _micros(self, examples: Sequence[Example]) -> list[Micro]:
         """The passes of this process's row place, filled up to one length."""
@@ -90,6 +92,19 @@ class PipelineStepper(ParallelStepper):
         longest = max(options["input_ids"].shape[1] for options in wanted)
         most = longest_of_all(longest, self.device)
         return [micro_of(part, options, most) for part, options in zip(parts, wanted, strict=True)]
+
+
+def told(names: Sequence[str], world: World) -> list[str]:
+    """The names that the last stage gives, on every stage: what a loss counts is known where it is computed alone."""
+    group, last = world.group("pipeline"), world.parallelism.pipeline - 1
+    text = torch.frombuffer(bytearray(json.dumps(names).encode()), dtype=torch.uint8).to(world.device)
+    size = torch.tensor(len(text), device=world.device)
+    dist.broadcast(size, group=group, group_src=last)
+    if world.place("pipeline") != last:
+        text = text.new_empty(int(size))
+    dist.broadcast(text, group=group, group_src=last)
+    found: list[str] = json.loads(text.cpu().numpy().tobytes())
+    return found
 
 
 def longest_of_all(tokens: int, device: torch.device) -> int:

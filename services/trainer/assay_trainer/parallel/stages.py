@@ -22,10 +22,11 @@ from assay_trainer.data.packing import pack
 from assay_trainer.errors import BadInput
 from assay_trainer.forward import hidden_states
 from assay_trainer.memory import lacks_memory
+from assay_trainer.model import HEAD
 from assay_trainer.own_attention import differ, few_documents, tried
 from assay_trainer.parallel.shares import Pass
 from assay_trainer.parallel.world import World
-from assay_trainer.stepper import add_sums
+from assay_trainer.stepper import LOSS, add_sums
 
 PASSES_A_STAGE = 2  # of one process in one step: fewer leave stages waiting
 
@@ -64,6 +65,10 @@ class _Facade:
         return getattr(self._model, name)
 
     def get_decoder(self) -> Any:
+        return self._decode
+
+    @property
+    def base_model(self) -> Any:
         return self._decode
 
     def _decode(self, **options: Any) -> _Answer:
@@ -111,6 +116,8 @@ class Stage(nn.Module):
         if micro.part.counts:
             add_sums(self.sums, loss)
             return (loss.total / self.terms)[None]
+        for name in (LOSS, *loss.sums):
+            self.sums.setdefault(name, 0.0)
         return (loss.total * 0.0)[None]
 
 
@@ -138,9 +145,7 @@ def own_layers(model: Any, world: World) -> range:
 def keep_own_layers(model: Any, world: World) -> None:
     """Drop what other stages have, in place; layers keep their names. Raises BadInput where it cannot be cut."""
     decoder, stages, place = model.get_decoder(), world.parallelism.pipeline, world.place("pipeline")
-    count, head = len(getattr(decoder, "layers", ())), model.get_output_embeddings()
-    if head is None or model.config.tie_word_embeddings:
-        raise BadInput("hardware.parallelism.pipeline: needs an output layer of its own; set it to 1 for this model")
+    count, head = len(getattr(decoder, "layers", ())), _own_head(model)
     if count < stages or not takes_packed(model):
         raise BadInput(
             f"hardware.parallelism.pipeline: {stages} stages of {count} packed layers cannot be; set it to 1"
@@ -154,7 +159,17 @@ def keep_own_layers(model: Any, world: World) -> None:
         decoder.embed_tokens = Absent()
     if place < stages - 1:
         decoder.norm = Absent()
-        model.lm_head = Absent(head.in_features)
+        setattr(model, head, Absent(getattr(model, head).in_features))
+
+
+def _own_head(model: Any) -> str:
+    """The name of the layer behind the decoder: a scorer's, or the output layer. Raises BadInput where that is the
+    embedding too, which another stage has."""
+    if model.get_output_embeddings() is None:
+        return HEAD
+    if model.config.tie_word_embeddings:
+        raise BadInput("hardware.parallelism.pipeline: needs an output layer of its own; set it to 1 for this model")
+    return "lm_head"
 
 
 def _check_layers(model: Any) -> None:
