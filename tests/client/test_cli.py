@@ -162,6 +162,18 @@ def test_cancelling_what_has_ended_says_so_and_asks_for_nothing(monkeypatch):
     assert "has ended (succeeded)" in answer.output
 
 
+def test_a_dead_letter_without_a_value_has_a_line_that_says_so(monkeypatch):
+    letter = {"id": "a.dlq/0/0", "state": "open", "service": "scheduler", "reason": "a tombstone", "value": ""}
+
+    async def letters(*_):
+        return [SimpleNamespace(state="open")]
+
+    monkeypatch.setattr("assay.settings.load_settings", lambda: ClientSettings())
+    monkeypatch.setattr("assay.dead_letters.letters", letters)
+    monkeypatch.setattr("assay.cli.dead_letters._listed", lambda _: letter)
+    assert "    (nothing)\n1 of 1 dead letters." in RUNNER.invoke(app, ["dlq", "list"]).output
+
+
 async def test_an_id_that_is_none_of_a_dead_letter_is_told_where_ids_are():
     with pytest.raises(NotFound, match=r"'nope' is no id of a dead letter.*assay dlq list"):
         await dead_letters.find(ClientSettings(), "nope")

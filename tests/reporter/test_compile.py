@@ -92,7 +92,8 @@ def test_of_very_many_benchmarks_the_answer_is_still_a_sentence(evidence):
     assert conclusion(made, open_, []) == "clean and wrong are not resolved yet on all 10 benchmarks."
     steps = next_steps(made, open_, [])
     assert sum("would be settled by about 1 more seed for each arm" in step for step in steps) == 4
-    assert any(step.startswith("16 more verdicts are open") for step in steps)
+    assert steps[0].startswith("clean and wrong on bench-")
+    assert any(step.startswith("12 more verdicts are open") for step in steps)
 
 
 def test_a_mail_says_which_benchmark_each_sentence_is_about_and_shows_commands_as_such(evidence):
@@ -222,6 +223,22 @@ def test_a_harness_task_is_led_by_the_metric_its_results_name(evidence):
 def test_what_a_verdict_rests_on_is_in_the_sections(evidence):
     titles = [section["title"] for section in compile_report(evidence(), NOW).sections]
     assert titles == ["Comparisons", "Responses that changed", "Training", "Price", "What was compared"]
+
+
+def test_in_markdown_amounts_have_as_many_digits_as_in_words_and_curves_their_unit(evidence):
+    made = evidence()
+    logged = [{"step": step, "loss": 2.0 / step} for step in (1, 2)]
+    report = compile_report(replace(made, curves=dict.fromkeys(made.curves, logged)), NOW)
+    told = render_markdown(report)
+    one = next(
+        each for each in report.verdicts if (each.arm, each.versus, each.benchmark) == ("clean", "control", "numeric")
+    )
+    assert (
+        f"| clean − control | {100 * one.delta:+.1f} | {100 * one.interval[0]:+.1f} to {100 * one.interval[1]:+.1f} |"
+        in told
+    )
+    assert "**Training loss** — loss per term" in told
+    assert "(number of seeds)" in told
 
 
 def test_in_markdown_a_p_value_reads_as_it_is_and_no_tag_begins(evidence):

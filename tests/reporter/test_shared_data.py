@@ -90,8 +90,9 @@ def test_items_that_only_make_an_interval_possible_settle_nothing(evidence):
     made = evidence()
     few = open_verdicts(compile_report(made, NOW), interval=None, more_seeds=None, more_items=60)
     assert next_steps(made, few, [])[0] == (
-        "clean on numeric needs about 60 more items for an interval that can be trusted."
+        "clean and wrong on numeric need about 60 more items for an interval that can be trusted."
     )
+    assert next_steps(made, few[:1], [])[0].startswith("clean on numeric needs about 60 more items")
 
 
 def test_that_pairs_are_not_corrected_is_said_once(evidence):

@@ -46,7 +46,7 @@ def list_(
             state = "" if letter["state"] == "open" else f"  ({letter['state']})"
             refusal = f"  refused by {letter['service']}: {letter['reason']}{state}"
             console().print(Text.assemble((letter["id"], "bold"), refusal))
-            console().print(Text(f"    {letter['value']}", style="dim"))
+            console().print(Text(f"    {letter['value'] or '(nothing)'}", style="dim"))
         console().print(f"{len(letters)} of {len(found)} dead letters." if found else "No dead letters.")
 
     emit(shown, as_json, show)

@@ -55,7 +55,7 @@ async def _tail(settings: object, topics: list[str], from_start: bool, count: in
         if as_json:
             print(json.dumps(event.model_dump(mode="json"), ensure_ascii=False), flush=True)
         else:
-            console().print(f"{event.time:%H:%M:%S}  {event.type:28} {event.key[:16]:16} {_gist(event.data)}")
+            console().print(f"{event.time:%H:%M:%S}  {event.type:28} {event.key[:8]:8} {_gist(event.data)}")
         shown += 1
         if shown == count:
             return

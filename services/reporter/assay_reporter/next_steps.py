@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from assay_schemas.differences import enumerated
 from assay_schemas.experiments import CONTROL
 from assay_schemas.reports import Verdict
 
@@ -60,18 +61,28 @@ def _settling(primary: Sequence[Verdict]) -> Iterator[str]:
         yield "Give each arm three seeds (`seeds: 3`): with one, nothing can be said about its data."
         open_ = [one for one in open_ if one.more_items]
     open_.sort(key=lambda one: (one.more_seeds or 0, one.more_items or 0))
-    yield from map(_settle, open_[:MOST_OPEN])
-    if len(open_) > MOST_OPEN:
-        yield f"{len(open_) - MOST_OPEN} more verdicts are open: Comparisons says what each needs."
+    arms: dict[tuple[str, str, bool], list[Verdict]] = {}
+    for one in open_:
+        arms.setdefault((one.benchmark, _wanted(one), one.interval is None), []).append(one)
+    listed = list(arms.items())
+    for (benchmark, wanted, blind), some in listed[:MOST_OPEN]:
+        yield _settle(enumerated(one.arm for one in some), benchmark, wanted, blind=blind, several=len(some) > 1)
+    if left := sum(len(some) for _, some in listed[MOST_OPEN:]):
+        yield f"{left} more verdicts are open: Comparisons says what each needs."
 
 
-def _settle(verdict: Verdict) -> str:
+def _wanted(verdict: Verdict) -> str:
+    """`about 3 more seeds for each arm and 900 more items`."""
     wanted = []
     if verdict.more_seeds:
         wanted.append(f"{count(verdict.more_seeds, 'more seed')} for each arm")
     if verdict.more_items:
         wanted.append(count(verdict.more_items, "more item"))
-    said = f"about {' and '.join(wanted)}"
-    if verdict.interval is None:
-        return f"{verdict.arm} on {verdict.benchmark} needs {said} for an interval that can be trusted."
-    return f"{verdict.arm} on {verdict.benchmark} would be settled by {said}."
+    return f"about {' and '.join(wanted)}"
+
+
+def _settle(arms: str, benchmark: str, wanted: str, *, blind: bool, several: bool) -> str:
+    """`blind`: there is no interval yet, so that nobody knows whether that would settle anything."""
+    if blind:
+        return f"{arms} on {benchmark} {'need' if several else 'needs'} {wanted} for an interval that can be trusted."
+    return f"{arms} on {benchmark} would be settled by {wanted}."

@@ -15,6 +15,10 @@ from pydantic import TypeAdapter
 from assay_reporter.blocks import Bullets, CurvePlot, ForestPlot, Paragraph, Responses, Section, TableBlock
 from assay_reporter.render.words import cell_text, direction, facts, mark, table_cells
 
+LEGEND = (
+    "Mean over seeds ± their standard deviation (number of seeds); then the difference from control and its 95 % "
+    "interval, which verdicts rest on."
+)
 TAG = re.compile(r"<(?! )")
 SECTIONS: TypeAdapter[list[Section]] = TypeAdapter(list[Section])
 
@@ -23,7 +27,7 @@ def render_markdown(report: ReportDocument) -> str:
     parts = [f"# {_inline(report.name)}", f"**{_inline(report.sentence)}**"]
     if report.question:
         parts.append(f"> {_inline(report.question)}")
-    parts += [facts(report), _verdict_table(report), *map(_inline, report.answers)]
+    parts += [facts(report), _verdict_table(report), LEGEND, *map(_inline, report.answers)]
     if report.findings:
         parts.append("## What stands out\n\n" + _bullets([one.text for one in report.findings]))
     if report.next_steps:
@@ -90,12 +94,14 @@ def _forest(block: ForestPlot) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.4g}".replace("-", "−")
+    """Three digits, as everywhere: `+49.0`."""
+    return f"{value:+#.3g}".rstrip(".").replace("-", "−")
 
 
 def _curves(block: CurvePlot) -> str:
     rows = [[curve.label, f"{curve.y[0]:.4g}", f"{curve.y[-1]:.4g}"] for curve in block.curves]
-    return f"**{_inline(block.title)}**\n\n" + _table(["run", "first", "last"], rows)
+    unit = "" if block.y_title == block.title.lower() else f" — {_inline(block.y_title)}"
+    return f"**{_inline(block.title)}**{unit}\n\n" + _table(["run", "first", "last"], rows)
 
 
 def _responses(block: Responses) -> str:
