@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from types import SimpleNamespace
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,11 +15,13 @@ import typer
 from assay import cli, dead_letters, diagnosis
 from assay.api import Api
 from assay.cli import app, experiments, regression
+from assay.cli.budget import ending
 from assay.cli.experiments import _why, short
 from assay.errors import AssayError, NotFound, Refused
 from assay.files import read_document
 from assay.run import Run
 from assay.settings import ClientSettings
+from assay_schemas.events import BudgetedArm, ExperimentBudget
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -172,6 +175,16 @@ def test_a_dead_letter_without_a_value_has_a_line_that_says_so(monkeypatch):
     monkeypatch.setattr("assay.dead_letters.letters", letters)
     monkeypatch.setattr("assay.cli.dead_letters._listed", lambda _: letter)
     assert "    (nothing)\n1 of 1 dead letters." in RUNNER.invoke(app, ["dlq", "list"]).output
+
+
+def test_of_a_budget_that_is_used_up_nobody_reads_that_none_of_its_runs_was_not_used():
+    last = ExperimentBudget(
+        experiment_id=str(UUID(int=1)), first=str(UUID(int=1)), look=3, looks=4, runs=8, used=8, arms=[]
+    )
+    assert ending(last) == "all 8 runs were used"
+    stopped = BudgetedArm(arm="clean", seeds=2, action="stopped", reason="runs are used up")
+    assert ending(last.model_copy(update={"arms": [stopped]})) == "all 8 runs were used, and verdicts are still open"
+    assert ending(last.model_copy(update={"saved_runs": 3})) == "3 of 8 runs were not needed"
 
 
 async def test_an_id_that_is_none_of_a_dead_letter_is_told_where_ids_are():

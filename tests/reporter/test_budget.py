@@ -64,6 +64,14 @@ def test_runs_that_are_left_while_a_verdict_is_open_are_not_called_unneeded(evid
     assert "runs of the budget not used" in str(section)
 
 
+def test_where_all_runs_were_used_the_last_look_says_whether_that_was_enough(evidence):
+    made = budgeted(evidence(), runs=9)
+    whole, verdicts = Examination(made, {}), compile_report(made, NOW).verdicts
+    settled, open_ = (budget_section(Findings(whole, some)) for some in (verdicts, opened(verdicts, "wrong")))
+    assert "all runs were used.'" in str(settled)
+    assert "all runs were used, and verdicts are still open." in str(open_)
+
+
 def test_without_a_budget_nothing_is_said_of_one(evidence):
     report, decided = look(evidence())
     assert decided is None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from assay.cli.output import ExperimentId, JsonFlag, console, emit
+
+if TYPE_CHECKING:
+    from assay_schemas.events import ExperimentBudget
 
 
 def register(app: typer.Typer) -> None:
@@ -45,5 +48,12 @@ def _show(looks: list[dict[str, Any]]) -> None:
     if last["next"]:
         out.print(f"The next look is experiment {last['next']}: assay watch {last['next'][:8]}", soft_wrap=True)
     else:
-        were = "needed" if ExperimentBudget.model_validate(last).settled else "used, and verdicts are still open"
-        out.print(f"This was the last look; {last['saved_runs']} of {last['runs']} runs were not {were}.")
+        out.print(f"This was the last look: {ending(ExperimentBudget.model_validate(last))}.")
+
+
+def ending(last: ExperimentBudget) -> str:
+    """What became of the runs that were declared, and whether that was enough."""
+    if not last.saved_runs:
+        return f"all {last.runs} runs were used" + ("" if last.settled else ", and verdicts are still open")
+    were = "needed" if last.settled else "used, and verdicts are still open"
+    return f"{last.saved_runs} of {last.runs} runs were not {were}"

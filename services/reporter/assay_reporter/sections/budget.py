@@ -39,7 +39,9 @@ def _ending(findings: Findings, decided: ExperimentBudget) -> str:
         return f"The next look is experiment {decided.next}; it reuses all that was done here."
     saved = decided.saved_runs
     if not saved:
-        return "This was the last look."
+        return "This was the last look: all runs were used" + (
+            "." if decided.settled else ", and verdicts are still open."
+        )
     hours = _hours_a_run(findings)
     about = f", about {hours_text(saved * hours)} device-hours of training" if hours else ""
     settled = "not needed" if decided.settled else "not used"
