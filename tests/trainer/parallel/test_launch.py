@@ -31,6 +31,18 @@ def test_a_killed_rank_ends_the_job_at_once_and_is_named(tmp_path: Path) -> None
     assert time.monotonic() - began < 20
     assert caught.value.retryable
     assert caught.value.error_class == "lost_rank"
+    assert "killed for memory" in str(caught.value)
+
+
+def test_a_rank_that_ends_itself_is_not_explained_by_memory(tmp_path: Path) -> None:
+    def be(rank: int) -> None:
+        if rank == 1:
+            os.abort()
+        time.sleep(60)
+
+    with pytest.raises(LostRank, match=r"was killed by SIGABRT.*last lines in the log") as caught:
+        launch(2, tmp_path, be)
+    assert "memory" not in str(caught.value)
 
 
 def test_a_rank_killed_by_a_signal_without_a_name_is_named_all_the_same(tmp_path: Path) -> None:

@@ -25,18 +25,16 @@ TICK_S = 0.05
 EXPLAIN_S = 3.0  # how long the others may take to say more than that they lost a peer
 END_S = 10.0
 OWN_FAULT, PEER_LOST = 1, 3
+OF_MEMORY = "If it was killed for memory, raise hardware.memory_gib or lower hyperparameters.micro_batch_size"
+IN_THE_LOG = "Its last lines in the log say why"
 
 
 class LostRank(JobFailed):
     """A process of the job is gone; the others cannot go on without it."""
 
-    def __init__(self, rank: int, of: int, how: str) -> None:
-        super().__init__(
-            "lost_rank",
-            f"process {rank} of {of} {how}; the job goes on from its last checkpoint when it is tried again. "
-            "If it was killed for memory, raise hardware.memory_gib or lower hyperparameters.micro_batch_size",
-            retryable=True,
-        )
+    def __init__(self, rank: int, of: int, how: str, mend: str = IN_THE_LOG) -> None:
+        goes_on = "the job goes on from its last checkpoint when it is tried again"
+        super().__init__("lost_rank", f"process {rank} of {of} {how}; {goes_on}. {mend}", retryable=True)
 
 
 class ProcessFailed(Exception):
@@ -161,7 +159,8 @@ def _end(processes: dict[int, int]) -> None:
 
 def _explained(end: End, count: int, folder: Path) -> Exception:
     if end.code < 0:
-        return LostRank(end.rank, count, f"was killed by {_signal_name(-end.code)}")
+        mend = OF_MEMORY if -end.code == signal.SIGKILL else IN_THE_LOG
+        return LostRank(end.rank, count, f"was killed by {_signal_name(-end.code)}", mend)
     report = folder / f"failure-{end.rank}.json"
     if not report.exists():
         return LostRank(end.rank, count, f"exited with code {end.code} and said nothing")
