@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 from assay_schemas.experiments import CONTROL
-from assay_schemas.results import EvalResult, ExperimentResult, Plan, TrainingResult
+from assay_schemas.results import EvalResult, ExperimentResult, Plan, PlannedBenchmark, TrainingResult
 
 from assay.errors import NotFound
 from assay.store import Store
@@ -25,9 +25,7 @@ def responses(plan: Plan, result: ExperimentResult, store: Store, benchmark: str
     control_response, control_score. With `flips`, only rows whose score differs from control's,
     the losses first. Raises NotFound for a benchmark the experiment does not have.
     """
-    names = [one.id for one in plan.benchmarks]
-    if benchmark not in names:
-        raise NotFound(f"The experiment has no benchmark {benchmark!r}; it has {', '.join(names)}.")
+    planned = _planned(plan, benchmark)
     frames = _frames(plan, result, store, benchmark)
     control = next((frame for frame in frames if (frame["arm"] == CONTROL).all()), None)
     arms = [frame for frame in frames if frame is not control]
@@ -39,7 +37,7 @@ def responses(plan: Plan, result: ExperimentResult, store: Store, benchmark: str
     joined = pd.concat(arms, ignore_index=True).merge(beside, on=KEYS, how="left")
     if not flips:
         return joined
-    change = (joined["score"] - joined["control_score"]) * (1 if plan.benchmark(benchmark).higher_is_better else -1)
+    change = (joined["score"] - joined["control_score"]) * (1 if planned.higher_is_better else -1)
     changed = joined[change.notna() & (change != 0)]
     return changed.assign(change=change).sort_values(["change", "item_id", "arm", "seed"], ignore_index=True)
 
@@ -49,9 +47,7 @@ def samples(plan: Plan, result: ExperimentResult, store: Store, benchmark: str) 
 
     Raises NotFound for a benchmark the experiment does not have.
     """
-    names = [one.id for one in plan.benchmarks]
-    if benchmark not in names:
-        raise NotFound(f"The experiment has no benchmark {benchmark!r}; it has {', '.join(names)}.")
+    _planned(plan, benchmark)
     frames = [
         table.assign(arm=arm, seed=seed)[["arm", "seed", *table.columns]]
         for arm, seed, table in _tables(plan, result, store, benchmark)
@@ -73,6 +69,15 @@ def curves(plan: Plan, result: ExperimentResult, store: Store) -> pd.DataFrame:
             flat = pd.DataFrame([{**one, **one.pop("metrics", {})} for one in records])
             frames.append(flat.assign(arm=replicate.arm, seed=replicate.seed)[["arm", "seed", *flat.columns]])
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _planned(plan: Plan, benchmark: str) -> PlannedBenchmark:
+    """The benchmark of that id. Raises NotFound, with those that the experiment has."""
+    try:
+        return plan.benchmark(benchmark)
+    except KeyError:
+        names = ", ".join(one.id for one in plan.benchmarks)
+        raise NotFound(f"The experiment has no benchmark {benchmark!r}; it has {names}.") from None
 
 
 def _tables(
