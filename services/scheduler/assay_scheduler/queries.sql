@@ -1,4 +1,5 @@
 -- name: add_experiment
+-- A row without a document is a cancel that came before its request, which takes it over and stays cancelled.
 INSERT INTO experiments (id, kind, name, owner, priority, document, document_digest, dataschema, requested_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (id) DO UPDATE
@@ -14,6 +15,7 @@ ON CONFLICT (id) DO NOTHING
 RETURNING id
 
 -- name: forget_cancels
+-- In parts, so that no statement holds many rows for long; what is left goes the next time.
 DELETE FROM experiments WHERE id IN (
     SELECT id FROM experiments WHERE status = 'requested' AND document IS NULL AND requested_at < $1
      ORDER BY requested_at LIMIT 5000 FOR UPDATE SKIP LOCKED
@@ -129,6 +131,7 @@ SELECT key, kind, status, priority, attempt, not_before, ready_at, requested_at,
   FROM jobs WHERE key = ANY ($1::text[]) ORDER BY key
 
 -- name: open_wants
+-- `open` is how many wants of the experiment are open in all, also for jobs beyond these.
 WITH wanted AS (
     SELECT experiment_id, job_key, position, arm, reused, reason FROM wants
      WHERE job_key = ANY ($1::text[]) AND job_end IS NULL
@@ -215,6 +218,7 @@ SELECT wants.experiment_id, wants.arm, wants.reused, wants.reason, wants.job_end
  WHERE wants.job_key = $1 ORDER BY experiments.requested_at
 
 -- name: recent_jobs
+-- The newest of each kind, with the first other experiment that wanted it: what a new job is compared with.
 SELECT recent.*
   FROM unnest($1::text[]) kinds (kind)
   CROSS JOIN LATERAL (
@@ -234,6 +238,7 @@ SELECT recent.*
 SELECT pg_advisory_xact_lock(hashtext('assay_scheduler_admission'))
 
 -- name: ready_jobs
+-- Whose a job is follows the rule of lifecycle.payer: of those who want it at its priority, who asked first.
 SELECT jobs.key, jobs.kind, jobs.ready_at, jobs.body -> 'hardware' AS hardware,
        jobs.body -> 'inputs' ->> 'policy' AS policy, jobs.priority, owner.owner, owner.since
   FROM jobs
@@ -259,6 +264,7 @@ SELECT need::jsonb ->> 'kind' AS kind, need::jsonb -> 'hardware' AS hardware, ne
  GROUP BY need, owner
 
 -- name: recent_usage
+-- Jobs that share a run used together what one of them needs, from the first beginning to the last end.
 SELECT owner, sum(CASE WHEN shares IS NULL THEN used ELSE shared END) AS used FROM (
     SELECT owner, shares, sum(share * date_part('epoch', ends - begins)) AS used,
            max(share) * date_part('epoch', max(ends) - min(begins)) AS shared
