@@ -237,7 +237,8 @@ def test_in_markdown_amounts_have_as_many_digits_as_in_words_and_curves_their_un
         f"| clean − control | {100 * one.delta:+.1f} | {100 * one.interval[0]:+.1f} to {100 * one.interval[1]:+.1f} |"
         in told
     )
-    assert "**Training loss** — loss per term" in told
+    assert "**Training loss** — mean loss" in told
+    assert "as a mean: over the tokens to be learned (SFT), over pairs (DPO" in told
     assert "(number of seeds)" in told
 
 
@@ -272,6 +273,7 @@ def test_the_html_reaches_for_nothing_outside(evidence):
     assert "http://" not in html
     assert "https://" not in html
     assert "src=" not in html.replace("&#34;", "")
+    assert html.count('<link rel="icon" href="data:image/svg+xml,') == 1, "else a browser asks for /favicon.ico"
 
 
 def test_every_metric_an_algorithm_reports_is_drawn_over_the_steps_that_have_it(evidence):
@@ -295,7 +297,7 @@ def test_every_checkpoints_score_is_shown_and_the_selected_one_is_marked(evidenc
     selections = {key: one.model_copy(update=scored) for key, one in made.selections.items()}
     report = compile_report(replace(made, selections=selections), NOW)
     [section] = [one for one in report.sections if one["title"] == "Training"]
-    [words] = [block["text"] for block in section["blocks"] if block["kind"] == "paragraph"]
+    *_, words = [block["text"] for block in section["blocks"] if block["kind"] == "paragraph"]
     assert words == "Checkpoints by exact match on 40 items that are not reported: the highest is selected (*)."
     scores = section["blocks"][-1]
     assert scores["columns"] == ["replicate", "step 5", "step 10", "step 15"]

@@ -31,6 +31,7 @@ async def test_while_the_database_is_away_pages_say_so_and_when_to_come_again(pa
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2"), path
         assert "does not answer" in answer.text
         assert answer.headers["X-Frame-Options"] == "DENY"
+        assert '<link rel="icon" href="data:image/svg+xml,' in answer.text
 
 
 @pytest.mark.parametrize("name", ["..%2Fx", "x" * 2000, "%5C", "%0A"])

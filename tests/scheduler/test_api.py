@@ -129,6 +129,16 @@ async def test_a_retried_experiment_is_a_new_one_that_reuses_what_succeeded(syst
         assert sum(reason.startswith("failed before (diverged") for reason in reasons) == 1
 
 
+async def test_what_was_refused_is_not_taken_again_but_its_problems_are_told(system) -> None:
+    async with system() as running:
+        identity = (await running.http.post("/experiments", json={"owner": "x"})).json()["experiment_id"]
+        answer = await running.http.post(f"/experiments/{identity}/retry")
+        assert answer.status_code == 422
+        assert answer.json()["experiment_id"] == identity
+        assert answer.json()["problems"][0]["field"] == "base_model"
+        assert len(await running.fetch("SELECT id FROM experiments")) == 1
+
+
 async def test_a_training_job_and_an_eval_job_are_asked_for_by_themselves(system, files: Path) -> None:
     training = {
         "training_config": {

@@ -21,7 +21,7 @@ from assay_reporter.render.charts import curves_svg, forest_svg
 from assay_reporter.render.words import about, cell_text, direction, facts, mark, scores_in_short, table_cells
 
 TICKS = re.compile(r"`([^`\n]+)`")
-REPORT_TEMPLATES = ("report.html", "report_body.html", "blocks.html", "assay.css", "email.html")
+REPORT_TEMPLATES = ("report.html", "report_body.html", "blocks.html", "assay.css", "icon.html", "email.html")
 """All that a report is rendered with."""
 SECTIONS: TypeAdapter[list[Section]] = TypeAdapter(list[Section])
 

@@ -15,7 +15,12 @@ MOST_POINTS = 200
 MOST_METRICS = 12
 LOST_ROWS = 0.05
 UNFOLDED = 6
-LOSSES = {"loss": ("Training loss", "loss per term"), "validation_loss": ("Validation loss", "loss per term")}
+LOSSES = {"loss": ("Training loss", "mean loss"), "validation_loss": ("Validation loss", "mean loss")}
+WHAT_LOSS_IS = (
+    "The loss is what training makes smaller, as a mean: over the tokens to be learned (SFT), over pairs (DPO, reward "
+    "models) or over what was sampled (PPO and GRPO, whose validation loss is minus the mean reward). It compares runs "
+    "of one algorithm, and verdicts never rest on it."
+)
 Records = list[dict[str, Any]]
 
 
@@ -40,7 +45,10 @@ def training(findings: Findings) -> Section | None:
         return None
     found = [*_signs(findings, list(logs.values())), *_lost_rows(findings)]
     blocks: list[AnyBlock] = [Paragraph(text=one, tone="warning") for one in found]
-    blocks += _plots(list(logs.values()))
+    plots = list(_plots(list(logs.values())))
+    if any(plot.y_title == "mean loss" for plot in plots):
+        blocks.append(Paragraph(text=WHAT_LOSS_IS))
+    blocks += plots
     columns = ["replicate", "selected step", "best validation loss", "final loss", "rows", "rows cut or dropped"]
     folded = f"Every replicate ({len(rows)})" if len(rows) > UNFOLDED else ""
     blocks.append(TableBlock(columns=columns, rows=rows, numeric=[1, 2, 3, 4, 5], folded=folded))

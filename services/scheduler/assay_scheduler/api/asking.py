@@ -32,10 +32,15 @@ async def ask(parts: Parts, request: Request, kind: RequestKind) -> tuple[Any, b
     asked = await read_asked(request)
     await store_asked(parts, asked, kind)
     row = await taken_in(parts, asked.identity)
+    refuse_rejected(row)
+    return row, row["status"] != "requested"
+
+
+def refuse_rejected(row: Any) -> None:
+    """Raises Refusal 422 with every problem of an experiment that intake rejected: they have to be mended."""
     if row["outcome"] == "rejected":
         problems = [Problem.model_validate(problem) for problem in row["problems"]]
-        raise invalid(problems, experiment_id=asked.identity)
-    return row, row["status"] != "requested"
+        raise invalid(problems, experiment_id=row["id"])
 
 
 async def store_asked(parts: Parts, asked: Asked, kind: RequestKind) -> None:

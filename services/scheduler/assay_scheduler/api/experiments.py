@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from assay_scheduler.api.asking import ask, find_experiment, store_asked
+from assay_scheduler.api.asking import ask, find_experiment, refuse_rejected, store_asked
 from assay_scheduler.api.bodies import asked_for, read_document
 from assay_scheduler.api.cursors import next_cursor, read_cursor
 from assay_scheduler.api.described import body, refusals
@@ -81,13 +81,14 @@ def experiment_routes(parts: Parts) -> APIRouter:
     @router.post(
         "/experiments/{experiment_id}/retry",
         status_code=201,
-        summary="Ask for an ended experiment again",
+        summary="Ask for an ended experiment again; one that was refused has to be mended first",
         responses=refusals(404, 409, 413),
     )
     async def retry(experiment_id: str, request: Request, response: Response) -> dict[str, Any]:
         row = await find_experiment(parts, experiment_id)
         if row["status"] != "ended" or row["kind"] != "experiment":
             raise Refusal(409, "Not ended", "Only an experiment that has ended is retried; cancel it first.")
+        refuse_rejected(row)
         asked = asked_for(request, {**row["document"], "retry_of": experiment_id})
         await store_asked(parts, asked, "experiment")
         response.headers["Location"] = f"/experiments/{asked.identity}"
