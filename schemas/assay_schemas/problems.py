@@ -108,8 +108,20 @@ def pruned(value: Any, path: Sequence[str]) -> Any:
 
 
 def in_one_line(error: ValidationError) -> str:
-    """Every error with its field, without what was given: inputs.seed: Field required; ..."""
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
+    """Every error with its field and the mend, without what was given: `inputs.seed: is required. Add it; ...`."""
+    return "; ".join(str(_untold(entry)).removesuffix(".") for entry in error.errors(include_url=False))
+
+
+def _untold(entry: Any) -> Problem:
+    """A problem that repeats nothing of what was given, which may be a secret."""
+    field, kind = _field(entry, ""), entry["type"]
+    if kind == "extra_forbidden":
+        return Problem(field=field, message=UNKNOWN_KEY, mend="Take it out.")
+    if kind == "missing":
+        return Problem(field=field, **_MISSING)
+    if kind == "literal_error":
+        return Problem(field=field, message="is not known.", mend=f"Known: {', '.join(_options(entry))}.")
+    return Problem(field=field, message=_message(entry))
 
 
 def joined(prefix: str, *parts: str | int) -> str:
@@ -117,17 +129,14 @@ def joined(prefix: str, *parts: str | int) -> str:
 
 
 def _problem(entry: Any, model: type[BaseModel], prefix: str, forms: Mapping[str, str]) -> Problem:
-    whole: tuple[str | int, ...] = entry["loc"]
-    # A key that looks like a tag is still the key that was given.
-    location = (*(part for part in whole[:-1] if not _is_union_tag(part)), *_last(entry["type"], whole[-1:]))
-    field = joined(prefix, *location) or WHOLE_DOCUMENT
+    location, field = _location(entry), _field(entry, prefix)
     kind, given = entry["type"], entry.get("input")
     if kind == "extra_forbidden":
         owner = _model_at(model, location[:-1])
         mend = nearest(str(location[-1]), owner.model_fields if owner else ())
         return Problem(field=field, message=UNKNOWN_KEY, mend=mend)
     if kind == "missing":
-        return Problem(field=field, message="is required.", mend="Add it.")
+        return Problem(field=field, **_MISSING)
     if kind == "literal_error":
         return Problem(field=field, message=f"{shown(given)} is not known.", mend=nearest(str(given), _options(entry)))
     form = forms.get(".".join("*" if isinstance(part, int) else part for part in location))
@@ -135,6 +144,17 @@ def _problem(entry: Any, model: type[BaseModel], prefix: str, forms: Mapping[str
     return Problem(field=field, message=_message(entry), mend=f"Given: {shown(given)}.{example}")
 
 
+def _field(entry: Any, prefix: str) -> str:
+    return joined(prefix, *_location(entry)) or WHOLE_DOCUMENT
+
+
+def _location(entry: Any) -> tuple[str | int, ...]:
+    """Where an error is, without the names of a union's members. A key that looks like one is still the key given."""
+    whole: tuple[str | int, ...] = entry["loc"]
+    return (*(part for part in whole[:-1] if not _is_union_tag(part)), *_last(entry["type"], whole[-1:]))
+
+
+_MISSING = {"message": "is required.", "mend": "Add it."}
 _OTHER_FORM = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type", "too_short"})
 
 
@@ -162,10 +182,17 @@ _MESSAGES: Mapping[str, str] = {
     "int_from_float": "must be a whole number.",
     "float_type": "must be a number.",
     "float_parsing": "must be a number.",
+    "bool_type": "must be true or false.",
     "bool_parsing": "must be true or false.",
     "list_type": "must be a list.",
     "dict_type": "must be a mapping of keys.",
     "model_type": "must be a mapping of keys.",
+    "model_attributes_type": "must be a mapping of keys.",
+    "datetime_type": "must be a time such as 2026-01-31T12:00:00Z.",
+    "datetime_parsing": "must be a time such as 2026-01-31T12:00:00Z.",
+    "datetime_from_date_parsing": "must be a time such as 2026-01-31T12:00:00Z.",
+    "timezone_aware": "must be a time with its zone, such as 2026-01-31T12:00:00Z.",
+    "string_pattern_mismatch": "must match the pattern {pattern}.",
     "finite_number": "must be a finite number.",
 }
 _PATTERNS: Mapping[str, str] = {

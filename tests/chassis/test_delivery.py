@@ -103,7 +103,7 @@ async def test_a_payload_that_does_not_fit_its_model_is_dead_at_once() -> None:
     await delivery(handle, letters).deliver(RECORD)
     headers = dict(letters.records[0].headers)
     assert headers["assay_error_class"] == b"ValidationError"
-    assert headers["assay_reason"] == b"missing: Field required"
+    assert headers["assay_reason"] == b"missing: is required. Add it"
 
 
 @pytest.mark.parametrize("error", [Transient("down"), ConnectionResetError("gone"), TimeoutError()])

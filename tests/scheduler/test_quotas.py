@@ -43,5 +43,5 @@ def test_without_a_file_there_is_no_limit() -> None:
 
 
 def test_a_file_that_cannot_be_read_names_the_field(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match=r"ASSAY_OWNER_QUOTAS_FILE: .*research\.gpu: Extra inputs"):
+    with pytest.raises(Misconfigured, match=r"ASSAY_OWNER_QUOTAS_FILE: .*research\.gpu: is not a known key"):
         read_quotas(written(tmp_path, "research: {gpu: 4}\n"))

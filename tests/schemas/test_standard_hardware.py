@@ -96,5 +96,5 @@ def test_every_device_in_the_table_is_one_that_the_estimate_knows() -> None:
 def test_a_table_that_cannot_be_read_names_file_and_field(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text("from_parameters: 1.0e+9\nsizes: [{name: 3B, up_to_parameters: 5.0e+8}]\n")
-    with pytest.raises(HardwareTableUnreadable, match=r"own\.yaml: sizes\.0\.training: Field required"):
+    with pytest.raises(HardwareTableUnreadable, match=r"own\.yaml: sizes\.0\.training: is required"):
         hardware_table(file)
