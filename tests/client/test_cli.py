@@ -145,7 +145,7 @@ def test_doctor_looks_at_every_service_that_up_started_and_tells_why_one_is_not_
 
 
 def test_a_disk_that_is_full_is_one_line_and_no_traceback(monkeypatch, capsys):
-    def full() -> None:
+    def full(**_) -> None:
         raise OSError(28, "No space left on device", "/data/out.parquet")
 
     monkeypatch.setattr(cli, "app", full)
@@ -199,7 +199,7 @@ def test_without_a_report_it_is_said_where_to_see_why(tmp_path):
 
 
 def test_with_json_an_error_is_json_too(monkeypatch, capsys):
-    def missing() -> None:
+    def missing(**_) -> None:
         raise NotFound("None of the experiments begins with 'zzz'.")
 
     monkeypatch.setattr(cli, "app", missing)
@@ -208,6 +208,35 @@ def test_with_json_an_error_is_json_too(monkeypatch, capsys):
         cli.main()
     assert ended.value.code == 1
     assert json.loads(capsys.readouterr().out)["error"] == "None of the experiments begins with 'zzz'."
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["list", "--json", "--status", "nope"], "--status"),
+        (["--json", "nope"], "--json"),
+        (["dlq", "nope", "--json"], "No such command 'nope'"),
+        (["status", "--json"], "Missing argument"),
+    ],
+)
+def test_with_json_an_error_of_usage_is_json_too(asked, told, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["assay", *asked])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    printed = capsys.readouterr()
+    assert (ended.value.code, printed.err) == (2, "")
+    error = json.loads(printed.out)["error"]
+    assert told in error
+    assert "--help` shows how it is used." in error
+
+
+@pytest.mark.parametrize(("asked", "code"), [(["doctor", "--json"], 1), (["doctor", "--json", "--help"], 0)])
+def test_with_json_a_command_ends_with_its_own_code(asked, code, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["assay", *asked])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert (ended.value.code or 0) == code
+    assert capsys.readouterr().out
 
 
 @pytest.fixture
