@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from assay.cli.experiments import _why
-from assay.cli.output import console, fail, rows
+from assay.cli.output import console, emit, fail, rows
 from assay.display import missing_lines
 from assay.errors import AssayError, NotFound, Refused
 from assay.lookup import find_job, find_run
@@ -115,3 +117,15 @@ def test_escape_sequences_of_strangers_are_shown_and_do_nothing(capsys: pytest.C
     assert "\x1b" not in printed
     assert "\x9b" not in printed
     assert printed.count("␛[2J") == 3
+
+
+def test_what_would_turn_the_text_around_it_is_shown_by_its_number(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "a\u202egpj.exe\u2066"
+    rows([{"name": evil, "why": "x"}], {"name": "name", "why": "why"}, "none")
+    console().print(Text(evil))
+    fail(AssayError(evil))
+    assert "".join(capsys.readouterr()).count("a[U+202E]gpj.exe[U+2066]") == 3
+    emit({"name": evil}, True, print)
+    printed = capsys.readouterr().out
+    assert printed.isascii()
+    assert json.loads(printed) == {"name": evil}

@@ -15,6 +15,7 @@ from assay_reporter.render import FORMS, render_email, render_html, render_markd
 from assay_reporter.sections.flips import LONGEST_TEXT
 from assay_reporter.sinks.slack_blocks import whole
 from assay_schemas.reports import ReportDocument
+from assay_schemas.visible import DIRECTIONS
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 MEGABYTE = 2**20
@@ -70,3 +71,17 @@ def test_odd_text_is_inert_and_there_in_every_form(evidence, text):
     lines = render_markdown(report).splitlines()
     assert all("<script" not in line for line in lines if not line.startswith("    "))
     assert "<" not in json.dumps(whole(report, ""), ensure_ascii=False)
+
+
+def test_nothing_turns_the_text_around_it_in_any_form_that_people_read(evidence):
+    made = evidence(says=lambda arm, number, right: f"{UNICODE} #### {number + (right and arm != 'wrong')}")
+    turned = {"name": "\u202eemaN", "question": "\u2066Why?", "answers": ["`\u202dcode`"], "missing": ["\u202eline"]}
+    report = compile_report(made, NOW).model_copy(update=turned)
+    slack = json.dumps(whole(report, ""), ensure_ascii=False)
+    html, markdown = render_html(report), render_markdown(report)
+    for told in (html, render_email(report), markdown, slack):
+        assert not DIRECTIONS.search(told)
+        assert "[U+202E]emaN" in told
+    for told in (html, markdown):
+        assert "[U+202E]right to left[U+202C]" in told
+    assert json.loads(FORMS["json"][0](report))["name"] == report.name

@@ -38,6 +38,7 @@ def tail(
 async def _tail(settings: object, topics: list[str], from_start: bool, count: int, as_json: bool) -> None:
     from assay_schemas.problems import nearest
     from assay_schemas.topics import TOPICS
+    from assay_schemas.visible import unturned_json
 
     from assay import stream
     from assay.errors import NotFound
@@ -53,7 +54,7 @@ async def _tail(settings: object, topics: list[str], from_start: bool, count: in
         if event is None:
             continue
         if as_json:
-            print(json.dumps(event.model_dump(mode="json"), ensure_ascii=False), flush=True)
+            print(unturned_json(json.dumps(event.model_dump(mode="json"), ensure_ascii=False)), flush=True)
         else:
             console().print(f"{event.time:%H:%M:%S}  {event.type:28} {event.key[:8]:8} {_gist(event.data)}")
         shown += 1

@@ -13,6 +13,7 @@ from textwrap import fill
 from typing import Annotated, Any
 
 import typer
+from assay_schemas.visible import unturned, unturned_json
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 ExperimentId = Annotated[str, typer.Argument(help="The experiment's id, or its unambiguous beginning.")]
@@ -28,14 +29,15 @@ EXIT_INVALID, EXIT_FAILED, EXIT_CANCELLED = 2, 3, 5
 def emit(value: Any, as_json: bool, show: Callable[[Any], None]) -> None:
     """Prints a value as JSON, or shows it to people."""
     if as_json:
-        print(json.dumps(value, default=str, ensure_ascii=False, indent=2))
+        print(unturned_json(json.dumps(value, default=str, ensure_ascii=False, indent=2)))
     else:
         show(value)
 
 
 def visible(text: str) -> str:
-    """Text of models and strangers without its commands to a terminal: an escape is shown as ␛, and does nothing."""
-    return text.translate(PICTURES)
+    """Text of models and strangers without its commands to a terminal: an escape is shown as ␛, and does nothing, and
+    so with what would turn the text around it."""
+    return unturned(text).translate(PICTURES)
 
 
 def console(*, stderr: bool = False) -> Any:
@@ -78,7 +80,8 @@ def _table(items: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> An
 
 
 def _cell(item: Mapping[str, Any], key: str) -> str:
-    return "" if item.get(key) is None else str(item[key])
+    """As it is shown, so that columns are as wide as what stands in them."""
+    return "" if item.get(key) is None else visible(str(item[key]))
 
 
 def _in_two_lines(
@@ -105,7 +108,7 @@ def fail(error: Exception, as_json: bool = False) -> int:
 
     if as_json:
         problems = [one.model_dump() for one in error.problems] if isinstance(error, Refused) else []
-        print(json.dumps({"error": str(error), "problems": problems}, ensure_ascii=False, indent=2))
+        emit({"error": str(error), "problems": problems}, as_json, print)
     elif isinstance(error, Refused):
         from rich.text import Text
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from assay_schemas.differences import against_control, duration, hours
 from assay_schemas.reports import ReportDocument
+from assay_schemas.visible import unturned
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 from pydantic import TypeAdapter
@@ -35,6 +36,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_unturned,
     )
     made.globals.update(cell_text=cell_text, mark=mark, direction=direction, facts=facts, about=about, scores=_scores)
     made.filters["chart"] = _chart
@@ -59,6 +61,13 @@ def report_context(report: ReportDocument) -> dict[str, Any]:
 def first_screen(report: ReportDocument) -> dict[str, Any]:
     """What the first screen's templates are given; sections are not read for it."""
     return {"report": report, "cells": table_cells(report), "differences": against_control(report)}
+
+
+def _unturned(value: Any) -> Any:
+    """What a template prints, in which nothing turns the text around it; markup stays markup."""
+    if isinstance(value, Markup):
+        return Markup(unturned(str(value)))
+    return unturned(value) if isinstance(value, str) else value
 
 
 def _chart(block: ForestPlot | CurvePlot) -> Markup:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from assay_schemas.differences import against_control
 from assay_schemas.reports import ReportDocument
+from assay_schemas.visible import unturned
 from pydantic import TypeAdapter
 
 from assay_reporter.blocks import Bullets, CurvePlot, ForestPlot, Paragraph, Responses, Section, TableBlock
@@ -35,7 +36,7 @@ def render_markdown(report: ReportDocument) -> str:
     for section in SECTIONS.validate_python(report.sections):
         parts.append(f"## {_inline(section.title)}")
         parts += [RENDERERS[block.kind](block) for block in section.blocks]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return unturned("\n\n".join(part for part in parts if part)) + "\n"
 
 
 def _verdict_table(report: ReportDocument) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from assay_schemas.reports import ReportDocument, Verdict
+from assay_schemas.visible import unturned
 
 from assay_reporter.render.words import MARKS, about, cell_text, facts, mark, table_cells
 
@@ -34,8 +35,8 @@ def details(report: ReportDocument) -> dict[str, Any]:
 
 
 def escaped(text: str) -> str:
-    """Text in which nothing is a link, a mention, a command or the end of a code block to Slack."""
-    return text.replace("```", "'''").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Text in which nothing is a link, a mention, a command or the end of a code block to Slack, or turns the rest."""
+    return unturned(text).replace("```", "'''").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _message(report: ReportDocument, blocks: Iterable[Block]) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def _lines_within(lines: Sequence[str], most: int) -> list[str]:
 
 
 def _header(text: str) -> Block:
-    plain = " ".join(text.split()) or "Assay"
+    plain = " ".join(unturned(text).split()) or "Assay"
     return {"type": "header", "text": {"type": "plain_text", "text": _clamped(plain, HEADER), "emoji": False}}
 
 
