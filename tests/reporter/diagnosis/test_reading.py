@@ -21,7 +21,8 @@ from assay_reporter.diagnosis.rows import WORD, words_in
         ("农夫有七个篮子,又买了一个,所以有八个。", "Chinese"),
         ("У фермера семь корзин, он купил ещё одну.", "Russian or another in Cyrillic"),
         ("4*3=12, 7+12=19 #### 19", ""),
-        ("O'Neil said to O'Neil: 4 and 5 make 9", ""),
+        ("O'Neil met O'Neil: 4 plus 5 makes 9", ""),
+        ("O'Neil said to O'Neil: 4 and 5 make 9", "English"),
         ("", ""),
     ],
 )

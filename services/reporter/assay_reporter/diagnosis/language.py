@@ -55,13 +55,10 @@ def language_of(text: str) -> str:
     if len(words) < FEWEST_WORDS:
         return ""
     counts: dict[str, int] = {}
-    for names in filter(None, map(LANGUAGES_OF.get, words)):
+    # Different words: one that is there twice, such as the O of a name, says no more than one that is there once.
+    for names in filter(None, map(LANGUAGES_OF.get, set(words))):
         for name in names:
             counts[name] = counts.get(name, 0) + 1
     most = max(counts.values(), default=0)
     leading = [name for name, count in counts.items() if count == most]
-    if len(leading) != 1:
-        return ""
-    # Different words: one that is there twice, such as the O of a name, says no more than one that is there once.
-    told_by = {word for word in words if leading[0] in LANGUAGES_OF.get(word, ())} if most >= FEWEST_COMMON else ()
-    return leading[0] if len(told_by) >= FEWEST_COMMON else ""
+    return leading[0] if most >= FEWEST_COMMON and len(leading) == 1 else ""
