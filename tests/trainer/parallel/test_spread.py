@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from checks_apart import found_apart
 from safetensors.torch import load_file
 
 pytestmark = pytest.mark.real
@@ -35,17 +33,12 @@ LAYOUTS = (
     "context in bfloat16",
     "pipeline in bfloat16",
 )
-PATIENCE_S = 400
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What spread_checks.py found, all in one process that forks."""
-    folder = tmp_path_factory.mktemp("spread")
-    command = [sys.executable, str(CHECKS), str(folder / "found.json"), str(folder / "scratch")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    assert (folder / "found.json").exists(), done.stderr[-3000:]
-    return {**json.loads((folder / "found.json").read_text()), "log": done.stderr[-6000:]}
+    return found_apart(CHECKS, tmp_path_factory.mktemp("spread"))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

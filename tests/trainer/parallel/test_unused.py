@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from checks_apart import found_apart
 
 pytestmark = pytest.mark.real
 CHECKS = Path(__file__).with_name("unused_checks.py")
@@ -27,17 +25,12 @@ LAYOUTS = (
 )
 NEVER = ("model.layers.0.never.weight", "unseen.weight")
 RARE = "model.layers.0.rare.weight"
-PATIENCE_S = 400
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What unused_checks.py found, all in one process that forks."""
-    folder = tmp_path_factory.mktemp("unused")
-    command = [sys.executable, str(CHECKS), str(folder / "found.json"), str(folder / "scratch")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    assert (folder / "found.json").exists(), done.stderr[-3000:]
-    return {**json.loads((folder / "found.json").read_text()), "log": done.stderr[-6000:]}
+    return found_apart(CHECKS, tmp_path_factory.mktemp("unused"))
 
 
 @pytest.mark.parametrize("rows", [0, 1], ids=["one pass", "several passes"])

@@ -27,23 +27,23 @@ from assay_trainer.parallel.peers import WorldPeers
 from assay_trainer.parallel.world import world_of
 from assay_trainer.stepper import Stepper
 from safetensors.torch import load_file, save_file
-from spread_checks import CPU, ONLINE, in_processes, model_of, run_job
+from spread_checks import CPU, LAYOUTS, ONLINE, in_processes, model_of, run_job
 from torch import Tensor, nn
 from training_ground import build_tokenizer, save_seeing, sums
 
-LAYOUTS: dict[str, tuple[str, dict[str, int], dict[str, Any]]] = {
-    "data": ("llama", {"data": 2}, {}),
-    "tensor": ("llama", {"tensor": 2}, {}),
-    "context": ("llama", {"context": 2}, {}),
-    "pipeline": ("llama", {"pipeline": 2}, {}),
-    "expert": ("mixtral", {"expert": 2}, {}),
-    "one process offloaded": ("llama", {}, {"cpu_offload": True}),
-    "data offloaded": ("llama", {"data": 2}, {"cpu_offload": True}),
-    "data with activations computed again": ("llama", {"data": 2}, {"activation_checkpointing": True}),
-    "data and tensor": ("llama", {"data": 2, "tensor": 2}, {}),
-    "data and pipeline": ("llama", {"data": 2, "pipeline": 2}, {}),
-    "data and expert": ("mixtral", {"data": 2, "expert": 2}, {}),
-}
+LIKE_SPREAD = (
+    "data",
+    "tensor",
+    "context",
+    "pipeline",
+    "expert",
+    "one process offloaded",
+    "data offloaded",
+    "data with activations computed again",
+    "data and tensor",
+    "data and pipeline",
+    "data and expert",
+)
 MARK = "~"
 LOUD = 5.0
 STEPS, ROWS_A_STEP = 4, 8
@@ -174,7 +174,7 @@ if __name__ == "__main__":
     target, room = Path(sys.argv[1]), Path(sys.argv[2])
     room.mkdir(parents=True, exist_ok=True)
     results = {
-        "layouts": {name: [attempted(name, rows, room) for rows in (None, 2)] for name in LAYOUTS},
+        "layouts": {name: [attempted(name, rows, room) for rows in (None, 2)] for name in LIKE_SPREAD},
         "jobs": jobs(room),
         "gradients": added_up(room),
     }
