@@ -94,11 +94,10 @@ class Run:
             raise NotFound(f"Experiment {self.id} has no report (yet). {self._look()}") from error
 
     def _reported(self) -> bool:
+        """Also False of a store that does not answer: events tell the same, and what reads the report says why."""
         try:
             self._store.read(self.report_uri("json"))
-        except (
-            AssayError
-        ):  # also of a store that does not answer: events say the same, and what reads the report says why
+        except AssayError:
             return False
         return True
 

@@ -1,5 +1,4 @@
-"""Data folders that Kafka takes for formatted, made without its tool: a Java of its own, half a second at each first
-start.
+"""Data folders that Kafka takes for formatted, made without its tool, which is a Java of its own at each first start.
 
 Of what the tool writes, one file is the same for every folder of a Kafka version; the other holds identities. Never
 touches a folder that has data.

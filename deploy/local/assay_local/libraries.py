@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from assay_chassis.compute.warm_client import WarmClient
 
 MODULES = ("assay_trainer.architectures",)
-"""Libraries alone, though the list is the trainer's: nine tenths of what a training needs, and what takes time."""
+"""Libraries alone, though the list is the trainer's: most of what a training imports."""
 WARM_UP = "ASSAY_WARM_UP_AFTER_S"
 _IDLE_S = 60.0
 """Time for every service to start and to ask for its own warm parent, which lives on without this one."""
@@ -28,7 +28,7 @@ def wanted(environment: Mapping[str, str], services: Mapping[str, str]) -> bool:
 def begin(folder: Path, sharing: Path, environment: Mapping[str, str]) -> WarmClient:
     """Start to load them, where no other process does. `environment` is that of services, without their settings;
     `sharing` is where their warm parents will meet this one. Whoever calls this ends what it returns."""
-    from assay_chassis.compute.warm_client import WarmClient  # 0.2 s, for which the broker need not wait
+    from assay_chassis.compute.warm_client import WarmClient  # the broker need not wait for its imports
 
     client = WarmClient(folder, MODULES, environment, grace_s=0.0, idle_s=_IDLE_S, sharing=sharing)
     client.ensure()

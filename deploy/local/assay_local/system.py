@@ -147,7 +147,7 @@ class EmbeddedSystem:
         write_atomically(self.state.database_url_file, self._database_url, mode=0o600)
 
     def _begin_libraries(self) -> None:
-        """Beside the broker and the database, which leave half of two cores idle while they start."""
+        """Beside the broker and the database, whose start is waited for anyway."""
         if libraries.wanted(os.environ, self._modules):
             environment = {processes.MARK: self.state.system_id(), **OF_SERVICES}
             self._libraries = libraries.begin(self._sharing.with_name("libraries"), self._sharing, environment)
