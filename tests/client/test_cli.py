@@ -291,6 +291,15 @@ def test_of_a_progress_bar_in_a_log_only_its_last_state_is_shown():
     assert experiments.as_last_drawn(drawn) == "begins\n100%|##\nends\n"
 
 
+def test_a_log_is_shown_as_last_drawn_and_its_escapes_do_nothing(monkeypatch):
+    log = "  0%|\r100%|##\n\x1b[2Jends"
+    monkeypatch.setattr("assay.settings.load_settings", lambda: ClientSettings(api_url="http://127.0.0.1:1"))
+    monkeypatch.setattr("assay.lookup.find_job", lambda *_: "a" * 64)
+    monkeypatch.setattr("assay.api.Api.logs", lambda *_: log)
+    assert RUNNER.invoke(app, ["logs", "a"]).output == "100%|##\n␛[2Jends\n"
+    assert json.loads(RUNNER.invoke(app, ["logs", "a", "--json"]).output)["log"] == log
+
+
 def test_of_an_experiment_with_a_report_no_past_progress_is_shown(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(Run, "watch", lambda *_, **__: pytest.fail("events were read"))
     run = Run("3f1c0000-0000", ClientSettings(object_store=tmp_path.as_uri()))

@@ -56,5 +56,29 @@ async def test_the_warm_parent_of_a_service_is_forked_from_theirs(
     assert not WarmFolder(folder).alive()
 
 
+@pytest.mark.real
+def test_a_system_begins_to_load_them_before_its_broker_answers_and_ends_them_with_itself(
+    tmp_path: Path, stand_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(libraries.WARM_UP, raising=False)
+    monkeypatch.setattr(libraries, "MODULES", ("sndhdr",))
+    system = EmbeddedSystem(tmp_path, services={"trainer": stand_in})
+    folder = WarmFolder(tmp_path / "services" / "libraries")
+    at_topics: list[bool] = []
+    make_topics = system._make_topics
+
+    def noting() -> None:
+        at_topics.append(folder.alive())
+        make_topics()
+
+    monkeypatch.setattr(system, "_make_topics", noting)
+    try:
+        system.start()
+    finally:
+        system.stop()
+    assert at_topics == [True]
+    assert not folder.alive()
+
+
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
